@@ -1,0 +1,57 @@
+/*
+ * An accelerator runs vCPUs. The loop around it is shared (vcpu.c); the rest of the program sees
+ * only this table and x86_state.
+ */
+#ifndef CORE_ACCEL_ACCEL_H
+#define CORE_ACCEL_ACCEL_H
+
+#include "core/base/error.h"
+#include "core/cpu/x86_state.h"
+#include "core/device/machine.h"
+
+struct vcpu;
+
+enum vcpu_exit_reason {
+    EXIT_KICKED,       /* somebody wants the vCPU outside run: look at its requests */
+    EXIT_SLICE,        /* virtual clock: the budget is used up, a timer is due */
+    EXIT_IO,           /* KVM: a port access to carry out */
+    EXIT_MMIO,         /* KVM: a memory access to carry out */
+    EXIT_HALT,         /* HLT; the vCPU waits for an interrupt */
+    EXIT_IRQ_WINDOW,   /* KVM: it can take an interrupt now */
+    EXIT_DEBUG,        /* breakpoint or single step */
+    EXIT_SHUTDOWN,     /* triple fault */
+    EXIT_ERROR,        /* the accelerator cannot go on; error_text says why */
+};
+
+struct vcpu_exit {
+    enum vcpu_exit_reason reason;
+    union {
+        struct { uint16_t port; uint8_t size; bool out; uint32_t count; uint8_t *data; } io;
+        struct { uint64_t addr; uint8_t size; bool write; uint8_t *data; } mmio;
+        struct { char text[160]; } error;
+    };
+};
+
+struct accel {
+    const char *name;                                   /* "kvm", "jit", "interp" */
+    bool counts_insns;                                  /* can drive the virtual clock */
+    bool (*probe)(struct error **err);                  /* can this host? err says why not */
+    bool (*vm_init)(struct machine *m, struct error **err);
+    /* After a commit of m->mem, m->smm or m->ports. [locked] */
+    void (*view_changed)(struct machine *m, struct space *s, const struct view *old,
+                         const struct view *now);
+    bool (*vcpu_init)(struct vcpu *cpu, struct error **err);
+    void (*vcpu_fini)(struct vcpu *cpu);
+    void (*run)(struct vcpu *cpu, struct vcpu_exit *exit); /* until something needs us; own thread */
+    void (*kick)(struct vcpu *cpu);                     /* make run return soon; any thread */
+    void (*slice_changed)(struct vcpu *cpu);            /* vcpu_slice would now answer less; own thread */
+    uint64_t (*icount)(struct vcpu *cpu);               /* instructions retired; own thread or stopped */
+    void (*get_state)(struct vcpu *cpu, struct x86_state *out);      /* stopped vCPU only */
+    void (*set_state)(struct vcpu *cpu, const struct x86_state *in); /* stopped vCPU only */
+    void (*fini)(struct machine *m);
+};
+
+/* The state table of struct x86_state, for save/load and digests (x86_fields.c). */
+extern const struct state_field x86_state_fields[];
+
+#endif

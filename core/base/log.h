@@ -1,0 +1,32 @@
+/*
+ * Messages. log_error and log_warn speak to the user on standard error, prefixed "coldboot: ".
+ * log_guest (the guest broke a rule of the hardware) and log_unimp (we do less than the hardware)
+ * are off by default and limited in rate. Everything else is a trace point (trace.h).
+ */
+#ifndef CORE_BASE_LOG_H
+#define CORE_BASE_LOG_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+enum log_class {
+    LOG_GUEST = 1, /* -d guest_errors */
+    LOG_UNIMP = 2, /* -d unimp */
+};
+
+void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* [any] */
+void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));  /* [any] */
+void log_guest(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* [any] */
+void log_unimp(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* [any] */
+
+/* Which of LOG_GUEST and LOG_UNIMP are shown. */
+void log_enable(unsigned classes);
+
+/* Where log_guest, log_unimp and traces go (default standard error). The file stays the caller's. */
+void log_set_file(FILE *f);
+FILE *log_file(void);
+
+/* A raw hook that the terminal display sets so that messages do not tear the screen; NULL: stderr. */
+void log_set_sink(void (*sink)(void *opaque, const char *line), void *opaque);
+
+#endif

@@ -1,0 +1,45 @@
+/*
+ * Disk images. A driver is one file with a vtable; a device sees a flat array of bytes.
+ *
+ * The image file is locked against a second writer (open file description lock), so opening fails
+ * with the holder's process named. Writes go to the file when the guest flushes or on close.
+ */
+#ifndef CORE_BLOCK_BLOCK_H
+#define CORE_BLOCK_BLOCK_H
+
+#include "core/base/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct block;
+
+struct block_ops {
+    const char *name;                                         /* "raw" */
+    bool (*read)(struct block *b, uint64_t off, void *buf, size_t len, struct error **err);
+    bool (*write)(struct block *b, uint64_t off, const void *buf, size_t len, struct error **err);
+    bool (*flush)(struct block *b, struct error **err);       /* to stable storage */
+    void (*close)(struct block *b);
+};
+
+struct block {
+    const struct block_ops *ops;
+    char *path;
+    uint64_t bytes;
+    bool read_only;
+    void *impl;
+};
+
+enum { BLOCK_READ_ONLY = 1, BLOCK_SNAPSHOT = 2 };
+
+/* Opens @path; @format NULL or "raw". BLOCK_SNAPSHOT: writes go to a temporary overlay. If the file
+ * cannot be opened for writing, that is an error unless BLOCK_READ_ONLY or BLOCK_SNAPSHOT is given. */
+struct block *block_open(const char *path, const char *format, unsigned flags, struct error **err);
+void block_close(struct block *b);      /* flushes; NULL is allowed */
+
+/* [off, off+len) must lie inside b->bytes, else an error. [locked] */
+bool block_read(struct block *b, uint64_t off, void *buf, size_t len, struct error **err);
+bool block_write(struct block *b, uint64_t off, const void *buf, size_t len, struct error **err);
+bool block_flush(struct block *b, struct error **err);
+
+#endif

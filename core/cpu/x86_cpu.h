@@ -1,0 +1,309 @@
+/*
+ * The software CPU's context: what the interpreter and the JIT share. The mechanisms (segmentation,
+ * paging, interrupt delivery, task switches, SMM) work on it; the engines run instructions on it.
+ *
+ * Faults leave by x86_fault, which does not return: it unwinds to the engine's loop. So an instruction
+ * does everything that can fault before it changes registers or memory.
+ *
+ * Inside a block, s.rip is not kept up to date: cur says which instruction runs, and x86_insn_rip its
+ * address. A block-ending operation finds the address of the next instruction in s.rip and may change
+ * it. Outside blocks (cur == NULL) s.rip is exact.
+ */
+#ifndef CORE_CPU_X86_CPU_H
+#define CORE_CPU_X86_CPU_H
+
+#include "core/base/bits.h"
+#include "core/base/bytes.h"
+#include "core/cpu/insn.h"
+#include "core/cpu/x86_state.h"
+#include "core/mem/space.h"
+
+#include <setjmp.h>
+#include <stdatomic.h>
+
+#define PAGE_BITS   12
+#define PAGE_BYTES  4096u
+#define PAGE_OFFSET 0xfffull
+
+#define TLB_BITS 10
+#define TLB_SIZE (1u << TLB_BITS)
+
+/* One page. A tag is the page's linear address, or TLB_NONE. rtag, wtag and xtag are set only where the
+ * page is backed by memory and that access is allowed (wtag: and the dirty bit is set); then the host
+ * address is linear + addend. ptag is set when the translation is known but a device answers. */
+#define TLB_NONE 1ull
+struct tlb_entry {
+    uint64_t rtag, wtag, xtag;
+    uintptr_t addend;
+    uint64_t ptag;
+    uint64_t phys;           /* physical page address, A20 applied */
+    uint32_t perms;          /* PERM_* allowed, valid with ptag */
+    uint32_t global;
+};
+enum { PERM_R = 1, PERM_W = 2, PERM_X = 4 };
+
+/* Kinds of access, for paging. */
+enum x86_access { ACC_READ, ACC_WRITE, ACC_FETCH };
+
+/* What the CPU model has; bits by name in cpuid.h. */
+struct x86_model;
+
+struct x86_host_ops {
+    uint64_t (*read)(void *host, struct space *s, uint64_t addr, unsigned size);
+    void (*write)(void *host, struct space *s, uint64_t addr, uint64_t val, unsigned size);
+    unsigned (*read_block)(void *host, struct space *s, uint64_t addr, void *buf, unsigned size, unsigned n);
+    unsigned (*write_block)(void *host, struct space *s, uint64_t addr, const void *buf, unsigned size,
+                            unsigned n);
+    int (*acknowledge)(void *host);                    /* INTA: vector */
+    uint64_t (*tsc)(void *host);                       /* time-stamp counter before tsc_offset */
+    void (*ferr)(void *host, bool level);              /* FERR# pin */
+};
+
+struct x86_cpu {
+    struct x86_state s;          /* first: engines address registers from the context pointer */
+
+    /* The arithmetic flags, always: OSZAPC of s.rflags are stale while the engine owns the state
+     * (x86_get_rflags works them out). See flags.h. */
+    uint64_t lf_result;
+    uint64_t lf_aux;
+
+    /* Derived from s by x86_mode_changed; engines read only these in their fast ways. */
+    uint64_t seg_top_r[6];       /* a read of n bytes at offset o is fine if o + n <= this */
+    uint64_t seg_top_w[6];       /* 0: check the slow way */
+    uint64_t lin_mask;           /* 0xffffffff, or all ones in 64-bit mode */
+    uint64_t stack_mask;         /* 0xffff, 0xffffffff or all ones: SP width */
+    uint64_t rip_mask;           /* the same for IP */
+    uint32_t mode;               /* MODE_*: what decoded blocks depend on */
+    uint8_t cpl;
+    bool pe, vm, pg, lma;
+    struct tlb_entry *tlb;       /* tlbs[0] supervisor, tlbs[1] user */
+
+    /* The running block. */
+    const struct insn *cur;      /* NULL outside blocks */
+    uint64_t block_rip;          /* RIP of the block's first instruction */
+    int64_t budget;              /* instructions left in this slice after the current block */
+    uint64_t icount_end;         /* instructions retired = icount_end - budget outside a block */
+
+    _Atomic uint32_t *pending;   /* the vCPU's PEND_* word */
+    uint32_t pend_mask;          /* bits of it that matter now; kept by the engine */
+    struct space *space;         /* memory as seen now: host mem, or smm while in SMM */
+    struct space *mem, *smm, *ports;
+    struct ram_arena *arena;
+    const struct x86_model *model;
+    const struct x86_host_ops *host_ops;
+    void *host;
+
+    jmp_buf unwind;              /* where x86_fault goes; set by the engine's loop */
+    struct {                     /* the exception being delivered, for double faults and post-mortems */
+        bool active;
+        uint8_t vector;
+        bool has_error;
+        uint32_t error;
+    } exc;
+    /* Told by mechanisms: */
+    void (*flush_code)(struct x86_cpu *cpu);   /* cached code by address is stale (paging, view, A20) */
+    void (*stop_after_insn)(struct x86_cpu *cpu); /* leave the block when this instruction is done */
+    void *engine;                /* the interpreter's or JIT's own data */
+
+    struct tlb_entry tlbs[2][TLB_SIZE];
+};
+
+/* mode word: blocks decoded under another word are not run. */
+enum {
+    MODE_CS32 = 1,               /* default operand and address size 32 */
+    MODE_CS64 = 2,
+    MODE_SS32 = 4,
+    MODE_PE = 8,
+    MODE_VM = 16,
+    MODE_CPL3 = 32,
+    MODE_SMM = 64,
+    MODE_TF = 128,               /* one instruction a block */
+};
+
+/* ---- faults (trap.c) ---- */
+
+/* Raises an exception of the current instruction. Does not return. */
+_Noreturn void x86_fault(struct x86_cpu *cpu, unsigned vector, uint32_t error); /* with error code */
+_Noreturn void x86_fault_noerr(struct x86_cpu *cpu, unsigned vector);
+
+/* RIP of the current instruction, and of the one after it (both masked to the code size). */
+static inline uint64_t x86_insn_rip(const struct x86_cpu *cpu)
+{
+    return cpu->cur ? (cpu->block_rip + cpu->cur->offset) & cpu->rip_mask : cpu->s.rip;
+}
+
+static inline uint64_t x86_next_rip(const struct x86_cpu *cpu)
+{
+    return (cpu->block_rip + cpu->cur->offset + cpu->cur->len) & cpu->rip_mask;
+}
+
+/* Delivers an interrupt or exception: gates, stack switch, pushes. Called by the engine's loop after an
+ * unwind, for pending interrupts, and by INT n. s.rip is the return address for software interrupts
+ * and traps. Nested faults, double fault and shutdown (activity = ACT_SHUTDOWN) are handled here. */
+enum x86_int_kind { INT_EXTERNAL, INT_NMI, INT_EXCEPTION, INT_SOFTWARE /* INT n */, INT_ICEBP, INT_SOFT_EXC /* INT3, INTO */ };
+void x86_interrupt(struct x86_cpu *cpu, unsigned vector, enum x86_int_kind kind, bool has_error,
+                   uint32_t error);
+
+/* The engine's loop calls this after an unwind: delivers cpu->exc. */
+void x86_deliver_fault(struct x86_cpu *cpu);
+
+/* ---- derived state ---- */
+
+/* After any change of segment registers, CR0, CR4, EFER, EFLAGS.VM/TF, CPL or SMM. Cheap. */
+void x86_mode_changed(struct x86_cpu *cpu);
+
+/* Empties the TLB: all of it, one page, or all but global pages. */
+void x86_tlb_flush(struct x86_cpu *cpu);
+void x86_tlb_flush_nonglobal(struct x86_cpu *cpu);
+void x86_tlb_flush_page(struct x86_cpu *cpu, uint64_t lin);
+
+/* ---- memory (paging.c) ----
+ * Slow ways of the inline functions below; also correct for everything. @user: as CPL 3. They split
+ * accesses that cross pages, reach devices, mark pages accessed and dirty, fault with #PF, and tell the
+ * arena of stores to marked lines. A store of several pages checks all of them before it writes. */
+uint64_t x86_lin_read(struct x86_cpu *cpu, uint64_t lin, unsigned size, bool user);
+void x86_lin_write(struct x86_cpu *cpu, uint64_t lin, uint64_t val, unsigned size, bool user);
+/* Faults as a write of @size bytes would, without writing. */
+void x86_lin_probe_write(struct x86_cpu *cpu, uint64_t lin, unsigned size, bool user);
+/* Any length up to 4096, memory or device. */
+void x86_lin_read_bytes(struct x86_cpu *cpu, uint64_t lin, void *buf, unsigned len, bool user);
+void x86_lin_write_bytes(struct x86_cpu *cpu, uint64_t lin, const void *buf, unsigned len, bool user);
+
+/* Translates for @acc; faults. Returns the TLB entry (valid until the next memory access). */
+struct tlb_entry *x86_translate(struct x86_cpu *cpu, uint64_t lin, enum x86_access acc, bool user);
+/* For debuggers: no fault, no A/D bits. False if not present. */
+bool x86_translate_debug(struct x86_cpu *cpu, uint64_t lin, uint64_t *phys);
+
+/* Segmentation: the linear address of @size bytes at seg:off, or #GP/#SS. */
+uint64_t x86_seg_read_check(struct x86_cpu *cpu, unsigned seg, uint64_t off, unsigned size);
+uint64_t x86_seg_write_check(struct x86_cpu *cpu, unsigned seg, uint64_t off, unsigned size);
+
+static inline struct tlb_entry *x86_tlb_slot(struct x86_cpu *cpu, uint64_t lin)
+{
+    return &cpu->tlb[(lin >> PAGE_BITS) & (TLB_SIZE - 1)];
+}
+
+static inline uint64_t x86_lin_r(struct x86_cpu *cpu, unsigned seg, uint64_t off, unsigned size)
+{
+    if (likely(off + size <= cpu->seg_top_r[seg])) {
+        return (cpu->s.seg[seg].base + off) & cpu->lin_mask;
+    }
+    return x86_seg_read_check(cpu, seg, off, size);
+}
+
+static inline uint64_t x86_lin_w(struct x86_cpu *cpu, unsigned seg, uint64_t off, unsigned size)
+{
+    if (likely(off + size <= cpu->seg_top_w[seg])) {
+        return (cpu->s.seg[seg].base + off) & cpu->lin_mask;
+    }
+    return x86_seg_write_check(cpu, seg, off, size);
+}
+
+#define X86_MEMORY(bits)                                                                           \
+    static inline uint##bits##_t x86_ldl##bits(struct x86_cpu *cpu, uint64_t lin)                  \
+    {                                                                                              \
+        const struct tlb_entry *e = x86_tlb_slot(cpu, lin);                                        \
+        if (likely(e->rtag == (lin & ~PAGE_OFFSET) && (lin & PAGE_OFFSET) <= PAGE_BYTES - bits / 8)) { \
+            uint##bits##_t v;                                                                      \
+            memcpy(&v, (const void *)(uintptr_t)(lin + e->addend), sizeof(v));                     \
+            return v;                                                                              \
+        }                                                                                          \
+        return (uint##bits##_t)x86_lin_read(cpu, lin, bits / 8, cpu->cpl == 3);                    \
+    }                                                                                              \
+    static inline void x86_stl##bits(struct x86_cpu *cpu, uint64_t lin, uint##bits##_t v)          \
+    {                                                                                              \
+        const struct tlb_entry *e = x86_tlb_slot(cpu, lin);                                        \
+        if (likely(e->wtag == (lin & ~PAGE_OFFSET) && (lin & PAGE_OFFSET) <= PAGE_BYTES - bits / 8)) { \
+            uint8_t *p = (uint8_t *)(uintptr_t)(lin + e->addend);                                  \
+            size_t ram = (size_t)(p - cpu->arena->base);                                           \
+            if (likely(!(cpu->arena->marks[ram >> RAM_LINE_SHIFT] |                                \
+                         cpu->arena->marks[(ram + bits / 8 - 1) >> RAM_LINE_SHIFT]))) {            \
+                memcpy(p, &v, sizeof(v));                                                          \
+                return;                                                                            \
+            }                                                                                      \
+        }                                                                                          \
+        x86_lin_write(cpu, lin, v, bits / 8, cpu->cpl == 3);                                       \
+    }                                                                                              \
+    static inline uint##bits##_t x86_ld##bits(struct x86_cpu *cpu, unsigned seg, uint64_t off)     \
+    {                                                                                              \
+        return x86_ldl##bits(cpu, x86_lin_r(cpu, seg, off, bits / 8));                             \
+    }                                                                                              \
+    static inline void x86_st##bits(struct x86_cpu *cpu, unsigned seg, uint64_t off, uint##bits##_t v) \
+    {                                                                                              \
+        x86_stl##bits(cpu, x86_lin_w(cpu, seg, off, bits / 8), v);                                 \
+    }                                                                                              \
+    /* The load of a read-modify-write: faults as the write would; *lin is for x86_stl. */         \
+    static inline uint##bits##_t x86_rmw##bits(struct x86_cpu *cpu, unsigned seg, uint64_t off,    \
+                                               uint64_t *lin_out)                                  \
+    {                                                                                              \
+        uint64_t lin = x86_lin_w(cpu, seg, off, bits / 8);                                         \
+        const struct tlb_entry *e = x86_tlb_slot(cpu, lin);                                        \
+        *lin_out = lin;                                                                            \
+        if (likely(e->wtag == (lin & ~PAGE_OFFSET) && e->rtag == e->wtag &&                        \
+                   (lin & PAGE_OFFSET) <= PAGE_BYTES - bits / 8)) {                                \
+            uint##bits##_t v;                                                                      \
+            memcpy(&v, (const void *)(uintptr_t)(lin + e->addend), sizeof(v));                     \
+            return v;                                                                              \
+        }                                                                                          \
+        x86_lin_probe_write(cpu, lin, bits / 8, cpu->cpl == 3);                                    \
+        return (uint##bits##_t)x86_lin_read(cpu, lin, bits / 8, cpu->cpl == 3);                    \
+    }
+X86_MEMORY(8)
+X86_MEMORY(16)
+X86_MEMORY(32)
+X86_MEMORY(64)
+#undef X86_MEMORY
+
+/* ---- ports ---- */
+
+/* Checks CPL against IOPL and the TSS's bit map; #GP(0). */
+void x86_io_check(struct x86_cpu *cpu, unsigned port, unsigned size);
+uint32_t x86_io_read(struct x86_cpu *cpu, unsigned port, unsigned size);
+void x86_io_write(struct x86_cpu *cpu, unsigned port, uint32_t val, unsigned size);
+
+/* ---- segmentation (segment.c) ---- */
+
+/* MOV/POP/Lxx to a segment register other than CS, with all checks of the mode. */
+void x86_load_seg(struct x86_cpu *cpu, unsigned seg, uint16_t sel);
+/* Far transfers: @next is the return address (offset), @size 2, 4 or 8 the operand size. */
+void x86_far_jmp(struct x86_cpu *cpu, uint16_t sel, uint64_t off, unsigned size);
+void x86_far_call(struct x86_cpu *cpu, uint16_t sel, uint64_t off, uint64_t next, unsigned size);
+void x86_far_ret(struct x86_cpu *cpu, unsigned size, unsigned pop);
+void x86_iret(struct x86_cpu *cpu, unsigned size);
+void x86_lldt(struct x86_cpu *cpu, uint16_t sel);
+void x86_ltr(struct x86_cpu *cpu, uint16_t sel);
+/* LAR, LSL, VERR, VERW: true and *out if the descriptor may be seen. */
+bool x86_lar(struct x86_cpu *cpu, uint16_t sel, uint32_t *out);
+bool x86_lsl(struct x86_cpu *cpu, uint16_t sel, uint32_t *out);
+bool x86_ver(struct x86_cpu *cpu, uint16_t sel, bool write);
+/* Stack with the current SS and its size: pushes @size bytes. Faults before changing SP. */
+void x86_push(struct x86_cpu *cpu, uint64_t val, unsigned size);
+uint64_t x86_pop(struct x86_cpu *cpu, unsigned size);
+
+/* ---- tasks (task.c) ---- */
+enum x86_task_source { TASK_JMP, TASK_CALL, TASK_IRET, TASK_GATE };
+void x86_task_switch(struct x86_cpu *cpu, uint16_t tss_sel, enum x86_task_source source, uint64_t next_rip,
+                     bool has_error, uint32_t error);
+
+/* ---- control registers, MSRs (system.c) ---- */
+void x86_set_cr0(struct x86_cpu *cpu, uint64_t val);   /* checks; #GP(0) */
+void x86_set_cr3(struct x86_cpu *cpu, uint64_t val);
+void x86_set_cr4(struct x86_cpu *cpu, uint64_t val);
+void x86_set_rflags(struct x86_cpu *cpu, uint64_t val, uint64_t mask); /* also lazy flags, mode, TF */
+uint64_t x86_get_rflags(struct x86_cpu *cpu);          /* with the lazy flags worked out */
+uint64_t x86_rdmsr(struct x86_cpu *cpu, uint32_t index); /* #GP(0) for unknown ones */
+void x86_wrmsr(struct x86_cpu *cpu, uint32_t index, uint64_t val);
+/* After s was written from outside (set_state, reset, RSM): derive everything, flush everything. */
+void x86_state_loaded(struct x86_cpu *cpu);
+
+/* ---- SMM (smm.c) ---- */
+void x86_smi(struct x86_cpu *cpu);       /* enter: save state to SMRAM, switch view */
+void x86_rsm(struct x86_cpu *cpu);
+
+/* ---- CPUID (cpuid.c) ---- */
+struct x86_cpuid {
+    uint32_t eax, ebx, ecx, edx;
+};
+void x86_cpuid(struct x86_cpu *cpu, uint32_t leaf, uint32_t subleaf, struct x86_cpuid *out);
+
+#endif

@@ -1,0 +1,104 @@
+/*
+ * A machine: what a board builds into. Clock, loop, lock, memory, ports, devices, vCPUs, and the
+ * requests that devices make of the whole (reset, power off).
+ *
+ * Order of calls: machine_init, accelerator and board build, machine_reset, resume_all_vcpus (vcpu.h),
+ * loop_run(&m->loop), machine_fini.
+ */
+#ifndef CORE_DEVICE_MACHINE_H
+#define CORE_DEVICE_MACHINE_H
+
+#include "core/device/device.h"
+#include "core/device/irq.h"
+#include "core/event/clock.h"
+#include "core/event/loop.h"
+#include "core/mem/space.h"
+
+#define MACHINE_MAX_VCPUS  64
+#define MACHINE_PHYS_BITS  40
+#define MACHINE_LOW_MAX    0xe0000000ull /* this much or more RAM is split at MACHINE_SPLIT */
+#define MACHINE_SPLIT      0xc0000000ull
+
+struct vcpu;
+struct accel;
+struct display_source;
+struct keyboard_sink;
+
+/* Why the machine stops or resets; names as in QMP's RESET and SHUTDOWN events. */
+enum machine_cause {
+    CAUSE_NONE,
+    CAUSE_HOST_QUIT,         /* monitor, user interface */
+    CAUSE_HOST_SIGNAL,
+    CAUSE_HOST_RESET,
+    CAUSE_GUEST_SHUTDOWN,    /* ACPI S5 */
+    CAUSE_GUEST_RESET,       /* port 92h, CF9h, 8042 */
+    CAUSE_TRIPLE_FAULT,
+    CAUSE_GUEST_EXIT,        /* isa-debug-exit, coldboot-exit: with a status */
+    CAUSE_DEAD_HALT,         /* halted with interrupts off, nothing can wake it */
+    CAUSE_EXPECT,            /* the script ended: with a status */
+    CAUSE_ERROR,             /* the accelerator cannot go on */
+};
+
+struct machine {
+    struct lock lock;
+    struct loop loop;
+    struct clock clock;
+    struct ram_arena arena;
+    struct ram_block ram_low, ram_high;  /* ram_high.bytes is 0 when all RAM is below 4 GiB */
+    struct space mem;                    /* physical memory as outside of SMM */
+    struct space smm;                    /* physical memory as a vCPU in SMM sees it */
+    struct space ports;
+    struct region smm_alias;             /* all of mem, beneath what the board maps in smm */
+    struct device *devices, **devices_tail;
+    struct vcpu *vcpus[MACHINE_MAX_VCPUS];
+    unsigned n_vcpus;
+    const struct accel *accel;
+    void *accel_data;
+    bool commit_pending;                 /* some space has changes to commit */
+
+    /* What front ends use; NULL when the machine has none. Borrowed from the devices. */
+    const struct display_source *display;
+    const struct keyboard_sink *keyboard;
+
+    /* Requests, made by devices and front ends, carried out with all vCPUs outside run. */
+    enum machine_cause reset_request, stop_request;
+    int stop_status;                     /* process exit status that goes with stop_request */
+    bool no_reboot;                      /* a reset request becomes a stop */
+    bool no_shutdown;                    /* a guest's stop request pauses instead */
+    void (*requested)(struct machine *m);/* set by vcpu.c: gets vCPUs out of run */
+};
+
+/* Clock, loop, lock and empty spaces; @ram_bytes of RAM are reserved and mapped (low and high part)
+ * as regions into m->mem by machine_map_ram. */
+bool machine_init(struct machine *m, enum clock_driver driver, int64_t wall_start_ns, struct error **err);
+void machine_fini(struct machine *m);
+
+/* Creates ram_low and ram_high as the split rule says. @ram_bytes: 1 MiB to 64 GiB, a multiple of
+ * 4 KiB. @low_max: most RAM below 4 GiB (MACHINE_LOW_MAX unless max-ram-below-4g says less). */
+bool machine_ram_init(struct machine *m, uint64_t ram_bytes, uint64_t low_max, struct error **err);
+
+/* Zeroed memory that machine_fini frees, for board structs. */
+void *machine_alloc(struct machine *m, size_t bytes);
+/* Runs @fn(@opaque) in machine_fini, last added first. */
+void machine_on_fini(struct machine *m, void (*fn)(void *opaque), void *opaque);
+
+/* Registers a device; @id is borrowed and unique. */
+void machine_add(struct machine *m, const struct device_type *type, const char *id, void *dev);
+
+/* Makes region changes of mem, smm and ports visible. [locked; vCPUs out of run, or the caller's own] */
+void machine_commit(struct machine *m);
+
+/* Every device, then every vCPU, to its power-on state; then a commit. [locked, vCPUs out of run] */
+void machine_reset(struct machine *m);
+
+/* [locked] The running instruction finishes; no further one starts before the request is carried out. */
+void machine_request_reset(struct machine *m, enum machine_cause cause);
+void machine_request_stop(struct machine *m, enum machine_cause cause, int status);
+
+/* All device and vCPU state, one section a device; RAM is not in it. [locked, vCPUs out of run] */
+void machine_save_devices(struct machine *m, struct state_buf *out);
+
+/* A hash over device and vCPU state and RAM. [locked, vCPUs out of run] */
+uint64_t machine_digest(struct machine *m);
+
+#endif

@@ -1,0 +1,95 @@
+/*
+ * Clocks and timers. Time is int64_t nanoseconds.
+ *
+ * A machine has one virtual clock (CLOCK_VM in the documents); devices ask nothing else. It has two
+ * drivers:
+ *   CLOCK_HOST_DRIVEN  follows the host's monotonic clock while running, stands still while stopped;
+ *                      its timers are run by the main loop.
+ *   CLOCK_VIRTUAL      moves only by clock_advance: the software CPU adds a fixed time for each
+ *                      retired instruction and device access, and jumps to the next deadline when
+ *                      every vCPU is halted; its timers are run by the thread that runs the vCPUs.
+ *
+ * Timers live on a clock and are run in order of deadline, equal deadlines in order of arming, so a
+ * run on the virtual clock is repeatable.
+ */
+#ifndef CORE_EVENT_CLOCK_H
+#define CORE_EVENT_CLOCK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define NS_PER_SEC 1000000000ll
+#define NS_PER_MS  1000000ll
+#define NS_PER_US  1000ll
+#define TIME_NEVER INT64_MAX
+
+enum clock_driver { CLOCK_HOST_DRIVEN, CLOCK_VIRTUAL };
+
+struct timer;
+
+struct clock {
+    enum clock_driver driver;
+    bool running;
+    int64_t now_ns;            /* virtual: the time; host driven: the time while stopped */
+    int64_t host_start_ns;     /* host driven, running: host monotonic time at now_ns */
+    int64_t wall_start_ns;     /* Unix time (ns) at time 0 */
+    struct timer **heap;       /* binary heap by (deadline, seq) */
+    unsigned n_timers, cap_timers;
+    uint64_t next_seq;
+    void (*sync)(void *opaque);       /* virtual: brings now_ns up to the running vCPU's count */
+    void *sync_opaque;
+    void (*earlier)(void *opaque);    /* called when the earliest deadline moved forward in time */
+    void *earlier_opaque;
+};
+
+struct timer {
+    struct clock *clock;
+    const char *name;
+    void (*fire)(void *opaque);
+    void *opaque;
+    int64_t deadline_ns;       /* meaningful while armed */
+    uint64_t seq;
+    unsigned heap_index;       /* 1..n while armed, 0 when not */
+};
+
+/* A stopped clock at time 0. @wall_start_ns: Unix time shown at time 0 (virtual driver; the host
+ * driver takes it too, so that -rtc base=DATE works on both). */
+void clock_init(struct clock *c, enum clock_driver driver, int64_t wall_start_ns);
+void clock_fini(struct clock *c);
+
+int64_t clock_now(struct clock *c);          /* ns since power-on, never backwards [locked] */
+int64_t clock_wall(struct clock *c);         /* Unix time in ns [locked] */
+void clock_start(struct clock *c);           /* [locked] */
+void clock_stop(struct clock *c);            /* [locked] */
+
+/* Virtual driver only: moves time by @ns >= 0 without running timers. [vcpu, locked] */
+void clock_advance(struct clock *c, int64_t ns);
+
+/* The earliest deadline, or TIME_NEVER. [locked] */
+int64_t clock_deadline(const struct clock *c);
+
+/* Runs every timer that is due now, including ones that callbacks arm for now. Bounded: a callback
+ * that re-arms for a time not after now is run again at most on the next call. [locked] */
+void clock_run_timers(struct clock *c);
+
+/* Prepares @t on @c; it is not armed. @name is borrowed. */
+void timer_init(struct timer *t, struct clock *c, const char *name, void (*fire)(void *), void *opaque);
+
+/* Arms @t for @deadline_ns (absolute, >= 0), in place of an earlier deadline. Cannot fail. [locked]
+ * The callback runs once, locked; a past deadline fires on the next turn, not in here. */
+void timer_at(struct timer *t, int64_t deadline_ns);
+
+/* Disarms @t; a timer that is not armed (or all zero) is allowed. [locked] */
+void timer_cancel(struct timer *t);
+
+static inline bool timer_armed(const struct timer *t)
+{
+    return t->heap_index != 0;
+}
+
+int64_t host_now_ns(void);     /* host monotonic clock [any] */
+int64_t host_cpu_ns(void);     /* CPU time of this process [any] */
+int64_t host_wall_ns(void);    /* host Unix time [any] */
+
+#endif

@@ -1,0 +1,83 @@
+/*
+ * Host memory of a machine: guest RAM, ROM images and video memory, in one arena.
+ *
+ * The arena is one private anonymous mapping, reserved once and touched lazily. Guest RAM below
+ * 4 GiB lies at its physical address, so that the arena's start can serve the software CPU as its
+ * window; RAM above 4 GiB lies at its physical address too; other blocks (ROM, VRAM) come behind.
+ * A ram address is an offset into the arena; it names a byte of memory independent of where the
+ * chipset maps it, and is what translated code and dirty tracking are keyed by.
+ *
+ * For every 64 bytes (a line) there is one byte of marks. A store by the CPU, a device or the debugger
+ * to a line whose mark is not 0 must go through ram_touched.
+ */
+#ifndef CORE_MEM_RAM_H
+#define CORE_MEM_RAM_H
+
+#include "core/base/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define RAM_LINE_SHIFT 6
+#define RAM_LINE_BYTES (1u << RAM_LINE_SHIFT)
+
+enum ram_mark {
+    RAM_MARK_CODE = 1,  /* some vCPU holds decoded or translated code of this line */
+    RAM_MARK_WATCH = 2, /* a debugger watches this line */
+};
+
+struct ram_listener {
+    /* Bytes [addr, addr+len) of marked lines are about to be, or were, written. [any] */
+    void (*touched)(void *opaque, uint64_t addr, uint64_t len);
+    void *opaque;
+};
+
+struct ram_arena {
+    uint8_t *base;           /* host address of ram address 0 */
+    uint8_t *marks;          /* one byte a line */
+    uint64_t bytes;          /* size of the reservation */
+    uint64_t next;           /* where the next ram_block goes */
+    struct ram_listener listeners[64];
+    unsigned n_listeners;
+};
+
+struct ram_block {
+    struct ram_arena *arena;
+    const char *name;
+    uint64_t addr;           /* ram address of its first byte */
+    uint64_t bytes;
+};
+
+/* Reserves @bytes of address space for ram addresses 0..bytes-1 (plus their marks). */
+bool ram_arena_init(struct ram_arena *a, uint64_t bytes, struct error **err);
+void ram_arena_fini(struct ram_arena *a);
+
+/* A block at a fixed ram address (guest RAM), or behind everything so far. Page aligned, zeroed. */
+bool ram_block_at(struct ram_arena *a, struct ram_block *b, const char *name, uint64_t addr,
+                  uint64_t bytes, struct error **err);
+bool ram_block_new(struct ram_arena *a, struct ram_block *b, const char *name, uint64_t bytes,
+                   struct error **err);
+
+static inline uint8_t *ram_host(const struct ram_block *b)
+{
+    return b->arena->base + b->addr;
+}
+
+void ram_add_listener(struct ram_arena *a, const struct ram_listener *l);
+
+/* Tells every listener; called after a store of @len bytes hit at least one marked line. [any] */
+void ram_touched(struct ram_arena *a, uint64_t addr, uint64_t len);
+
+/* True if a store to [addr, addr+len) must be followed by ram_touched. */
+static inline bool ram_marked(const struct ram_arena *a, uint64_t addr, uint64_t len)
+{
+    uint64_t last = (addr + len - 1) >> RAM_LINE_SHIFT;
+    for (uint64_t line = addr >> RAM_LINE_SHIFT; line <= last; line++) {
+        if (a->marks[line]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+#endif
