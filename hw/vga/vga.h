@@ -1,0 +1,67 @@
+/*
+ * The VGA with the Bochs VBE extension: registers, the window at A0000h, text and pictures.
+ *
+ * Knows no bus: the owner (stdvga.h) maps the regions. Order of calls: vga_init, map the regions,
+ * reset by the machine. Video memory is one block; byte n of plane p is at vram[n * 4 + p], chain-4
+ * addresses and the linear frame buffer are plain offsets in it.
+ */
+#ifndef HW_VGA_VGA_H
+#define HW_VGA_VGA_H
+
+#include "core/device/machine.h"
+#include "core/ui/surface.h"
+
+#define VGA_WINDOW_BASE  0xa0000u
+#define VGA_WINDOW_BYTES 0x20000u
+#define VGA_PORT_BASE    0x3b0u       /* what offset 0 of io_ports stands for */
+#define VGA_PORT_BYTES   0x30u
+#define VGA_VBE_PORT     0x1ceu       /* index; data at +1 and +2 */
+#define VGA_VBE_BYTES    4u
+#define VGA_MAX_SIZE     4096u        /* pixels of a VBE mode, each way */
+
+enum { VGA_CRTC_REGS = 25, VGA_SEQ_REGS = 5, VGA_GC_REGS = 9, VGA_ATTR_REGS = 21, VGA_VBE_REGS = 10 };
+
+struct vga_dac {
+    uint8_t mask;            /* 3C6h */
+    uint8_t read_index, write_index;
+    uint8_t phase;           /* 0..2: next of red, green, blue */
+    uint8_t state;           /* 3C7h: 3 after a read index was set, 0 after a write index */
+    uint8_t latch[2];        /* red and green of an entry being written */
+    uint8_t colour[256 * 3]; /* as written: 6 bits each, 8 with VBE_8BIT_DAC */
+};
+
+struct vga {
+    struct clock *clock;     /* borrowed */
+    struct ram_block vram_block;
+    uint8_t *vram;           /* host address of vram_block */
+    uint32_t vram_bytes;     /* a power of two */
+
+    uint8_t misc, feature;
+    uint8_t seq_index, seq[VGA_SEQ_REGS];
+    uint8_t gc_index, gc[VGA_GC_REGS];
+    uint8_t crtc_index, crtc[VGA_CRTC_REGS];
+    uint8_t attr_index;      /* bit 5: the picture is on */
+    uint8_t attr[VGA_ATTR_REGS];
+    bool attr_data;          /* flip-flop: the next write to 3C0h is data */
+    struct vga_dac dac;
+    uint32_t latch;          /* plane p in byte p */
+    uint16_t vbe_index, vbe[VGA_VBE_REGS];
+
+    struct region io_ports;  /* 3B0h..3DFh; not mapped itself */
+    struct region crtc_mono, status_mono, regs, crtc_colour, status_colour; /* aliases, for ports */
+    struct region vbe_ports; /* 1CEh..1D1h */
+    struct region window;    /* A0000h..BFFFFh */
+    struct region lfb;       /* vram_block */
+    struct display_source source;
+};
+
+/* Creates video memory (@vram_bytes: a power of two, 256 KiB to 256 MiB) and the regions, maps the
+ * ports into @ports, and registers the device "vga". The window and lfb are the caller's to map. */
+bool vga_init(struct vga *v, struct machine *m, struct region *ports, uint32_t vram_bytes,
+              struct error **err);
+
+/* One VBE register by index, as through ports 1CEh and 1CFh; the PCI function maps them in memory. */
+uint16_t vga_vbe_read(struct vga *v, unsigned index);
+void vga_vbe_write(struct vga *v, unsigned index, uint16_t val);
+
+#endif
