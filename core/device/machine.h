@@ -39,12 +39,25 @@ enum machine_cause {
     CAUSE_ERROR,             /* the accelerator cannot go on */
 };
 
+struct machine;
+
+/* What machine.c asks of the vCPUs, which lie in a layer above it. vcpu.c sets it with the first
+ * vCPU; NULL (a chip's test bench) is a machine without any. */
+struct machine_cpu_ops {
+    void (*reset)(struct machine *m);                          /* [locked, vCPUs out of run] */
+    void (*save)(struct machine *m, struct state_buf *out);    /* appends a section a vCPU; as reset */
+    void (*fini)(struct machine *m);                           /* ends the threads [not locked] */
+};
+
+struct machine_hook;
+
 struct machine {
     struct lock lock;
     struct loop loop;
     struct clock clock;
     struct ram_arena arena;
     struct ram_block ram_low, ram_high;  /* ram_high.bytes is 0 when all RAM is below 4 GiB */
+    struct region ram_low_map, ram_high_map; /* the same as regions, for machine_map_ram and PAM */
     struct space mem;                    /* physical memory as outside of SMM */
     struct space smm;                    /* physical memory as a vCPU in SMM sees it */
     struct space ports;
@@ -52,6 +65,7 @@ struct machine {
     struct device *devices, **devices_tail;
     struct vcpu *vcpus[MACHINE_MAX_VCPUS];
     unsigned n_vcpus;
+    const struct machine_cpu_ops *cpu_ops;
     const struct accel *accel;
     void *accel_data;
     bool commit_pending;                 /* some space has changes to commit */
@@ -66,16 +80,22 @@ struct machine {
     bool no_reboot;                      /* a reset request becomes a stop */
     bool no_shutdown;                    /* a guest's stop request pauses instead */
     void (*requested)(struct machine *m);/* set by vcpu.c: gets vCPUs out of run */
+    struct machine_hook *hooks;          /* what machine_fini undoes, last added first */
 };
 
-/* Clock, loop, lock and empty spaces; @ram_bytes of RAM are reserved and mapped (low and high part)
- * as regions into m->mem by machine_map_ram. */
+/* Order of calls: machine_init, machine_ram_init, machine_map_ram, then devices and vCPUs, then
+ * machine_reset. */
+
+/* Clock (stopped, at 0), loop, lock and empty spaces, without RAM. */
 bool machine_init(struct machine *m, enum clock_driver driver, int64_t wall_start_ns, struct error **err);
 void machine_fini(struct machine *m);
 
-/* Creates ram_low and ram_high as the split rule says. @ram_bytes: 1 MiB to 64 GiB, a multiple of
- * 4 KiB. @low_max: most RAM below 4 GiB (MACHINE_LOW_MAX unless max-ram-below-4g says less). */
+/* Reserves the arena and creates ram_low and ram_high as the split rule says. @ram_bytes: 1 MiB to
+ * 64 GiB, a multiple of 4 KiB. @low_max: most RAM below 4 GiB (MACHINE_LOW_MAX unless max-ram-below-4g says less). */
 bool machine_ram_init(struct machine *m, uint64_t ram_bytes, uint64_t low_max, struct error **err);
+
+/* Maps ram_low at 0 and ram_high at 4 GiB of m->mem with priority 0: boards map over it. */
+void machine_map_ram(struct machine *m);
 
 /* Zeroed memory that machine_fini frees, for board structs. */
 void *machine_alloc(struct machine *m, size_t bytes);
@@ -91,14 +111,15 @@ void machine_commit(struct machine *m);
 /* Every device, then every vCPU, to its power-on state; then a commit. [locked, vCPUs out of run] */
 void machine_reset(struct machine *m);
 
-/* [locked] The running instruction finishes; no further one starts before the request is carried out. */
+/* The first request wins until it has been carried out: whoever does that sets the field back to
+ * CAUSE_NONE. The running instruction finishes; no further one starts before. [locked] */
 void machine_request_reset(struct machine *m, enum machine_cause cause);
 void machine_request_stop(struct machine *m, enum machine_cause cause, int status);
 
 /* All device and vCPU state, one section a device; RAM is not in it. [locked, vCPUs out of run] */
 void machine_save_devices(struct machine *m, struct state_buf *out);
 
-/* A hash over device and vCPU state and RAM. [locked, vCPUs out of run] */
+/* A hash over device and vCPU state and all of the arena's blocks. [locked, vCPUs out of run] */
 uint64_t machine_digest(struct machine *m);
 
 #endif

@@ -34,12 +34,18 @@ struct clock {
     int64_t now_ns;            /* virtual: the time; host driven: the time while stopped */
     int64_t host_start_ns;     /* host driven, running: host monotonic time at now_ns */
     int64_t wall_start_ns;     /* Unix time (ns) at time 0 */
+    int64_t host_init_ns;      /* host driven: host monotonic time of clock_init */
     struct timer **heap;       /* binary heap by (deadline, seq) */
     unsigned n_timers, cap_timers;
     uint64_t next_seq;
+    uint64_t round;            /* counts calls of clock_run_timers */
+    int64_t round_ns;          /* what "now" is in the current round */
+    bool in_round;
     void (*sync)(void *opaque);       /* virtual: brings now_ns up to the running vCPU's count */
     void *sync_opaque;
-    void (*earlier)(void *opaque);    /* called when the earliest deadline moved forward in time */
+    /* Called when there is now something to do earlier than before: the earliest deadline moved
+     * forward outside of clock_run_timers, or the clock was started. */
+    void (*earlier)(void *opaque);
     void *earlier_opaque;
 };
 
@@ -50,6 +56,7 @@ struct timer {
     void *opaque;
     int64_t deadline_ns;       /* meaningful while armed */
     uint64_t seq;
+    uint64_t ran_in;           /* the last round that ran it */
     unsigned heap_index;       /* 1..n while armed, 0 when not */
 };
 
@@ -59,7 +66,9 @@ void clock_init(struct clock *c, enum clock_driver driver, int64_t wall_start_ns
 void clock_fini(struct clock *c);
 
 int64_t clock_now(struct clock *c);          /* ns since power-on, never backwards [locked] */
-int64_t clock_wall(struct clock *c);         /* Unix time in ns [locked] */
+/* Unix time in ns. Host driven: goes on while the clock is stopped, at the rate of the monotonic
+ * clock. Virtual: stands still with it. [locked] */
+int64_t clock_wall(struct clock *c);
 void clock_start(struct clock *c);           /* [locked] */
 void clock_stop(struct clock *c);            /* [locked] */
 
@@ -70,13 +79,15 @@ void clock_advance(struct clock *c, int64_t ns);
 int64_t clock_deadline(const struct clock *c);
 
 /* Runs every timer that is due now, including ones that callbacks arm for now. Bounded: a callback
- * that re-arms for a time not after now is run again at most on the next call. [locked] */
+ * that re-arms its timer for a time not after now gets 1 ns after now instead, so it runs again at
+ * most on the next call and cannot keep others from running. [locked] */
 void clock_run_timers(struct clock *c);
 
 /* Prepares @t on @c; it is not armed. @name is borrowed. */
 void timer_init(struct timer *t, struct clock *c, const char *name, void (*fire)(void *), void *opaque);
 
-/* Arms @t for @deadline_ns (absolute, >= 0), in place of an earlier deadline. Cannot fail. [locked]
+/* Arms @t for @deadline_ns (absolute, >= 0), in place of an earlier deadline; TIME_NEVER disarms it.
+ * Cannot fail. [locked]
  * The callback runs once, locked; a past deadline fires on the next turn, not in here. */
 void timer_at(struct timer *t, int64_t deadline_ns);
 

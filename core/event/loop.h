@@ -12,6 +12,7 @@
 #include "core/event/thread.h"
 
 struct loop_fd;
+struct pollfd;
 struct loop_work;
 
 struct loop {
@@ -23,7 +24,11 @@ struct loop {
     struct loop_work *work, **work_tail;
     pthread_mutex_t work_mutex;
     int wake_fd;                   /* eventfd */
-    bool quit;
+    _Atomic bool quit;
+    bool polling;                  /* inside poll, or about to be: changes need a wake [locked] */
+    struct pollfd *polled;         /* what this turn polls, and whose it is */
+    struct loop_fd **polled_fd;
+    unsigned cap_polled;
 };
 
 bool loop_init(struct loop *l, struct lock *lock, struct error **err);
@@ -43,7 +48,7 @@ void loop_watch(struct loop *l, int fd, unsigned events,
 void loop_defer(struct loop *l, void (*fn)(void *opaque), void *opaque);
 
 void loop_wake(struct loop *l);    /* makes poll return [any, async-signal-safe] */
-void loop_quit(struct loop *l);    /* loop_run returns after this turn [any] */
+void loop_quit(struct loop *l);    /* loop_run returns after this turn [any, async-signal-safe] */
 
 /* Runs until loop_quit. The caller must not hold the lock. */
 void loop_run(struct loop *l);

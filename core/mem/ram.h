@@ -32,11 +32,19 @@ struct ram_listener {
     void *opaque;
 };
 
+struct ram_span {
+    uint64_t addr, bytes;
+};
+
+#define RAM_MAX_BLOCKS 64
+
 struct ram_arena {
     uint8_t *base;           /* host address of ram address 0 */
     uint8_t *marks;          /* one byte a line */
     uint64_t bytes;          /* size of the reservation */
     uint64_t next;           /* where the next ram_block goes */
+    struct ram_span blocks[RAM_MAX_BLOCKS]; /* every block, in order of creation */
+    unsigned n_blocks;
     struct ram_listener listeners[64];
     unsigned n_listeners;
 };
@@ -62,6 +70,10 @@ static inline uint8_t *ram_host(const struct ram_block *b)
 {
     return b->arena->base + b->addr;
 }
+
+/* Continues @seed over all blocks. Pages of zeros count by their place only, so untouched memory
+ * costs next to nothing. */
+uint64_t ram_hash(const struct ram_arena *a, uint64_t seed);
 
 void ram_add_listener(struct ram_arena *a, const struct ram_listener *l);
 

@@ -2,7 +2,8 @@
  * Regions: what answers at an address. One mechanism for memory and for ports.
  *
  * A region is one of: I/O (handlers), RAM, ROM, an alias of part of another region, a container, or
- * a route (reads and writes to different regions, for PAM). Regions live in their device's struct
+ * a route (reads and writes to different regions, for PAM). A route hides what lies beneath it: where
+ * its target has nothing, there is nothing. Regions live in their device's struct
  * and never allocate by a guest's value. Inside one parent the higher priority wins; a gap shows what
  * lies beneath. Changes (map, unmap, enable, move, route) take effect at the next space_commit.
  *
@@ -22,6 +23,12 @@
 
 struct region;
 struct space;
+
+/* One end of an alias or route, in the list of its target: a change of the target is one of the user. */
+struct region_use {
+    struct region *user;
+    struct region_use *next, **prev;   /* prev is NULL while not in a list */
+};
 
 struct region_ops {
     uint64_t (*read)(void *dev, uint64_t off, unsigned size);   /* NULL: all ones */
@@ -58,6 +65,8 @@ struct region {
     int priority;
     bool mapped, enabled;
     struct space *space;     /* set on root regions only */
+    struct region_use *users;     /* mapped aliases and routes that show this region */
+    struct region_use uses[2];    /* our ends: of target, of wtarget */
 };
 
 void region_container(struct region *r, const char *name, uint64_t bytes);
@@ -68,11 +77,13 @@ void region_rom(struct region *r, const char *name, struct ram_block *ram);
 void region_alias(struct region *r, const char *name, struct region *target, uint64_t target_off,
                   uint64_t bytes);
 /* Reads of this region go to @reads, writes to @writes (either may be a container), at the offset
- * @target_off. region_set_route changes them later. */
+ * @target_off; NULL is nothing (ones, dropped). region_set_route changes them later. */
 void region_route(struct region *r, const char *name, struct region *reads, struct region *writes,
                   uint64_t target_off, uint64_t bytes);
 void region_set_route(struct region *r, struct region *reads, struct region *writes);
 
+/* @parent is a container. What lies beyond its end is not seen. At equal priority the later mapped
+ * region wins. */
 void region_map(struct region *parent, struct region *r, uint64_t addr, int priority);
 void region_unmap(struct region *r);
 void region_enable(struct region *r, bool on);   /* as if unmapped while off; born enabled */
