@@ -95,14 +95,19 @@ struct x86_cpu {
 
     jmp_buf unwind;              /* where x86_fault goes; set by the engine's loop */
     struct {                     /* the exception being delivered, for double faults and post-mortems */
-        bool active;
+        bool active;             /* raised or being delivered */
         uint8_t vector;
+        uint8_t kind;            /* enum x86_int_kind */
         bool has_error;
         uint32_t error;
     } exc;
+    uint64_t rf_icount;          /* EFLAGS.RF holds at this instruction count only */
+    bool tlb_large;              /* the TLB has pieces of large pages */
+    const struct view_range *walk_range; /* last range a page walk used; of space->view */
     /* Told by mechanisms: */
     void (*flush_code)(struct x86_cpu *cpu);   /* cached code by address is stale (paging, view, A20) */
     void (*stop_after_insn)(struct x86_cpu *cpu); /* leave the block when this instruction is done */
+    void (*after_device)(struct x86_cpu *cpu); /* a device was accessed: look at slice and pending; or NULL */
     void *engine;                /* the interpreter's or JIT's own data */
 
     struct tlb_entry tlbs[2][TLB_SIZE];
@@ -144,8 +149,12 @@ enum x86_int_kind { INT_EXTERNAL, INT_NMI, INT_EXCEPTION, INT_SOFTWARE /* INT n 
 void x86_interrupt(struct x86_cpu *cpu, unsigned vector, enum x86_int_kind kind, bool has_error,
                    uint32_t error);
 
-/* The engine's loop calls this after an unwind: delivers cpu->exc. */
+/* The engine's loop calls this after an unwind: delivers cpu->exc. Clears cur. */
 void x86_deliver_fault(struct x86_cpu *cpu);
+/* The engine's loop calls this between instructions: a #DB trap with @dr6 bits (DR6_BS after an
+ * instruction that began with EFLAGS.TF set). */
+enum { DR6_B = 0xf, DR6_BD = 0x2000, DR6_BS = 0x4000, DR6_BT = 0x8000 };
+void x86_debug_trap(struct x86_cpu *cpu, uint32_t dr6);
 
 /* ---- derived state ---- */
 
