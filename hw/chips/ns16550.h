@@ -1,0 +1,47 @@
+/*
+ * National Semiconductor NS16550A UART with 16-byte FIFOs.
+ *
+ * ns16550_init maps eight ports at a base, registers the device and becomes the front end of a
+ * character device.
+ */
+#ifndef HW_CHIPS_NS16550_H
+#define HW_CHIPS_NS16550_H
+
+#include "core/device/chardev.h"
+#include "core/device/irq.h"
+#include "core/device/machine.h"
+
+#define NS16550_FIFO 16
+
+struct ns16550_fifo {
+    uint8_t data[NS16550_FIFO];
+    uint8_t flags[NS16550_FIFO];          /* receiver: LSR error bits of that character */
+    uint8_t head, len;
+};
+
+struct ns16550 {
+    const char *id;                       /* borrowed */
+    struct machine *m;
+    struct irq *irq;
+    struct chardev *chr;                  /* borrowed; NULL: nothing on the line */
+    struct region regs;
+
+    uint8_t ier, fcr, lcr, mcr, scr;
+    uint8_t lsr;                          /* error bits OE..BI; the rest is derived */
+    uint8_t msr;                          /* delta bits and modem inputs */
+    uint16_t divisor;
+    bool thre_pending;                    /* the THR-empty interrupt has not been taken */
+    bool timed_out;                       /* characters wait and none moved for 4 character times */
+    bool shifting;                        /* the transmitter's shift register is busy */
+    uint8_t shift_reg;
+    struct ns16550_fifo tx, rx;
+    struct ns16550_fifo line;             /* characters on their way in */
+    struct timer tx_timer, rx_timer, timeout;
+};
+
+extern const struct device_type ns16550_type;
+
+void ns16550_init(struct ns16550 *s, struct machine *m, const char *id, uint16_t base, struct irq *irq,
+                  struct chardev *chr);
+
+#endif
