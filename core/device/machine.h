@@ -20,7 +20,9 @@
 #define MACHINE_SPLIT      0xc0000000ull
 
 struct vcpu;
+struct vcpu_group;
 struct accel;
+struct x86_model;
 struct display_source;
 struct keyboard_sink;
 
@@ -66,6 +68,8 @@ struct machine {
     struct vcpu *vcpus[MACHINE_MAX_VCPUS];
     unsigned n_vcpus;
     const struct machine_cpu_ops *cpu_ops;
+    struct vcpu_group *vcpu_group;       /* vcpu.c's own */
+    const struct x86_model *cpu_model;   /* what every vCPU is; set before the first vcpu_new */
     const struct accel *accel;
     void *accel_data;
     bool commit_pending;                 /* some space has changes to commit */
@@ -79,6 +83,7 @@ struct machine {
     int stop_status;                     /* process exit status that goes with stop_request */
     bool no_reboot;                      /* a reset request becomes a stop */
     bool no_shutdown;                    /* a guest's stop request pauses instead */
+    bool stop_on_dead_halt;              /* CAUSE_DEAD_HALT is requested; else it halts for ever */
     void (*requested)(struct machine *m);/* set by vcpu.c: gets vCPUs out of run */
     struct machine_hook *hooks;          /* what machine_fini undoes, last added first */
 };
