@@ -12,6 +12,7 @@
 #include "core/base/bits.h"
 #include "core/base/log.h"
 #include "core/cpu/cpuid.h"
+#include "trace/core_accel.h"
 
 #include <stdlib.h>
 
@@ -169,6 +170,11 @@ uint64_t vcpu_read(struct vcpu *cpu, struct space *s, uint64_t addr, unsigned si
 {
     access_begin(cpu->machine);
     uint64_t val = space_read(s, addr, size);
+    if (s == &cpu->machine->ports) {
+        trace_port_read(cpu->index, (unsigned)addr, size, (int)size * 2, val);
+    } else {
+        trace_mmio_read(cpu->index, addr, size, (int)size * 2, val);
+    }
     access_end(cpu->machine);
     return val;
 }
@@ -176,6 +182,11 @@ uint64_t vcpu_read(struct vcpu *cpu, struct space *s, uint64_t addr, unsigned si
 void vcpu_write(struct vcpu *cpu, struct space *s, uint64_t addr, uint64_t val, unsigned size)
 {
     access_begin(cpu->machine);
+    if (s == &cpu->machine->ports) {
+        trace_port_write(cpu->index, (unsigned)addr, size, (int)size * 2, val);
+    } else {
+        trace_mmio_write(cpu->index, addr, size, (int)size * 2, val);
+    }
     space_write(s, addr, val, size);
     access_end(cpu->machine);
 }
@@ -206,6 +217,7 @@ int vcpu_acknowledge(struct vcpu *cpu)
     if (cpu->inta != NULL) {
         vector = cpu->inta(cpu->inta_opaque) & 0xff;
     }
+    trace_vcpu_intr(cpu->index, (unsigned)vector);
     access_end(m);
     return vector;
 }
