@@ -49,6 +49,7 @@ struct insn {
     uint8_t rep;         /* enum insn_rep */
     bool rex;            /* a REX prefix was there */
     uint8_t osz16;       /* 66h prefix seen (not: effective size) */
+    uint8_t ea_shift;    /* 64 - address bits: 48, 32 or 0 */
 };
 
 #endif
