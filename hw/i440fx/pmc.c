@@ -42,8 +42,8 @@ enum {
 #define VGA_BYTES  0x20000u
 #define BIOS_LOW_MAX (128 * KiB)
 
-/* Inside one parent: DRAM hides PCI, the areas below 1 MiB hide DRAM. */
-enum { PRIO_PCI = 0, PRIO_DRAM = 1, PRIO_AREA = 2 };
+/* Inside one parent: DRAM (mapped at 0) hides PCI, the areas below 1 MiB hide DRAM. */
+enum { PRIO_PCI = -1, PRIO_AREA = 1 };
 enum { PRIO_BIOS = 2 };      /* inside pci_mem: over any BAR */
 
 static const struct pam_segment {
@@ -63,8 +63,9 @@ static void pam_apply(struct pmc *s, unsigned n)
 {
     const struct pam_segment *seg = &pam_segments[n];
     unsigned field = s->pci.config[seg->reg] >> seg->shift;
-    struct region *reads = field & PAM_RE ? &s->dram_low : &s->pci_mem;
-    struct region *writes = field & PAM_WE ? &s->dram_low : &s->pci_mem;
+    struct region *dram = &s->machine->ram_low_map;
+    struct region *reads = field & PAM_RE ? dram : &s->pci_mem;
+    struct region *writes = field & PAM_WE ? dram : &s->pci_mem;
 
     if (s->pam[n].target != reads || s->pam[n].wtarget != writes) {
         region_set_route(&s->pam[n], reads, writes);
@@ -76,14 +77,15 @@ static void pam_apply(struct pmc *s, unsigned n)
 static void smram_apply(struct pmc *s)
 {
     uint8_t val = s->pci.config[REG_SMRAM];
+    struct region *dram = &s->machine->ram_low_map;
     bool enabled = val & SMRAM_G_SMRAME;
     bool open = enabled && (val & SMRAM_D_OPEN);
-    struct region *writes = (val & SMRAM_D_CLS) && !open ? &s->pci_mem : &s->dram_low;
+    struct region *writes = (val & SMRAM_D_CLS) && !open ? &s->pci_mem : dram;
 
     region_enable(&s->vga_hole, !open);
     region_enable(&s->smram, enabled);
     if (s->smram.wtarget != writes) {
-        region_set_route(&s->smram, &s->dram_low, writes);
+        region_set_route(&s->smram, dram, writes);
     }
     trace_pmc_smram(val, open, enabled);
 }
@@ -176,12 +178,7 @@ static void memory_init(struct pmc *s)
 
     region_container(&s->pci_mem, "pci", BIT64(MACHINE_PHYS_BITS));
     region_map(root, &s->pci_mem, 0, PRIO_PCI);
-    region_ram(&s->dram_low, "ram-low", &m->ram_low);
-    region_map(root, &s->dram_low, 0, PRIO_DRAM);
-    if (m->ram_high.bytes != 0) {
-        region_ram(&s->dram_high, "ram-high", &m->ram_high);
-        region_map(root, &s->dram_high, 4 * GiB, PRIO_DRAM);
-    }
+    machine_map_ram(m);
 
     region_alias(&s->vga_hole, "vga-hole", &s->pci_mem, VGA_START, VGA_BYTES);
     region_map(root, &s->vga_hole, VGA_START, PRIO_AREA);
@@ -190,7 +187,7 @@ static void memory_init(struct pmc *s)
         region_route(&s->pam[n], "pam", &s->pci_mem, &s->pci_mem, seg->start, seg->bytes);
         region_map(root, &s->pam[n], seg->start, PRIO_AREA);
     }
-    region_route(&s->smram, "smram", &s->dram_low, &s->dram_low, VGA_START, VGA_BYTES);
+    region_route(&s->smram, "smram", &m->ram_low_map, &m->ram_low_map, VGA_START, VGA_BYTES);
     region_map(&m->smm.root, &s->smram, VGA_START, PRIO_AREA);
 }
 

@@ -15,7 +15,6 @@ struct pmc {
     /* What answers on the PCI side, at its physical address: memory BARs, the VGA window, ROMs. Chips
      * that decode memory map themselves in here. */
     struct region pci_mem;
-    struct region dram_low, dram_high;
     struct region vga_hole;                  /* A0000h-BFFFFh goes to PCI, unless SMRAM is open */
     struct region pam[PMC_PAM_SEGMENTS];
     struct region smram;                     /* A0000h-BFFFFh of the DRAM, for a vCPU in SMM */
