@@ -26,6 +26,10 @@ void log_enable(unsigned classes);
 void log_set_file(FILE *f);
 FILE *log_file(void);
 
+/* One finished line, without its newline, to the log file; through the sink if that is standard error.
+ * For traces. [any] */
+void log_line(const char *line);
+
 /* A raw hook that the terminal display sets so that messages do not tear the screen; NULL: stderr. */
 void log_set_sink(void (*sink)(void *opaque, const char *line), void *opaque);
 
