@@ -64,12 +64,13 @@ struct insn_info {
     uint8_t test;                /* enum insn_test */
     uint8_t map, opcode;         /* enum insn_map; the first of `opcodes` */
     uint8_t opcodes;             /* 1 or 8 */
-    uint8_t modrm_kind, modrm;   /* enum insn_modrm and its number */
+    uint16_t modrm;              /* which ModRM bytes: enum insn_modrm */
     uint8_t pfx;                 /* enum insn_pfx */
     bool has_modrm;
 };
 enum insn_map { MAP_M1, MAP_M0F, MAP_COUNT };
-enum insn_modrm { MODRM_ANY, MODRM_REG, MODRM_MEM, MODRM_RM, MODRM_MEM_REG, MODRM_RM_REG, MODRM_BYTE };
+/* 0..7: this ModRM.reg; 0xc0..0xff: this whole byte. */
+enum insn_modrm { MODRM_M0 = 0x100, MODRM_R0 = 0x108, MODRM_M = 0x110, MODRM_R, MODRM_X };
 enum insn_pfx { PFX_X, PFX_NP, PFX_P66, PFX_PF3, PFX_PF2, PFX_NOP };
 
 extern const struct insn_info insn_info[ROW_COUNT];

@@ -1,0 +1,427 @@
+/*
+ * The decoder. Source: [SDM2] chapter 2 "Instruction Format" and appendix A.
+ *
+ * Model:  a table, made from insn.def by the compiler, gives the last row of each opcode; rows of one
+ *         opcode are tried from the last to the first. Operand letters say which bytes follow.
+ * Left out: VEX, EVEX and three-byte opcodes, which no row has yet.
+ */
+#include "core/cpu/decode.h"
+
+#include "core/base/bits.h"
+#include "core/base/bytes.h"
+#include "core/cpu/x86_state.h"
+
+/* ---- the table ---- */
+
+/* Flag columns of insn.def */
+enum {
+    FLAGS_0 = 0, FLAGS_A = FL_AF, FLAGS_C = FL_CF, FLAGS_D = FL_DF, FLAGS_O = FL_OF, FLAGS_P = FL_PF,
+    FLAGS_S = FL_SF, FLAGS_Z = FL_ZF, FLAGS_AC = FL_AF | FL_CF, FLAGS_CZ = FL_CF | FL_ZF,
+    FLAGS_OC = FL_OF | FL_CF, FLAGS_SO = FL_SF | FL_OF, FLAGS_SZO = FL_SF | FL_ZF | FL_OF,
+    FLAGS_SZP = FL_SF | FL_ZF | FL_PF, FLAGS_SZAPC = FL_OSZAPC & ~FL_OF,
+    FLAGS_OSZAP = FL_OSZAPC & ~FL_CF, FLAGS_OSZPC = FL_OSZAPC & ~FL_AF, FLAGS_OSZAPC = FL_OSZAPC,
+    FLAGS_OSZAPCD = FL_OSZAPC | FL_DF,
+};
+
+/* /r column */
+enum {
+    X = MODRM_X, M = MODRM_M, R = MODRM_R,
+    M0 = MODRM_M0, M1, M2, M3, M4, M5, M6, M7,
+    R0 = MODRM_R0, R1, R2, R3, R4, R5, R6, R7,
+};
+
+#define OPDS(a) (1ull << OPD_##a)
+#define MODRM_OPERANDS                                                                             \
+    (OPDS(Eb) | OPDS(Ew) | OPDS(Ed) | OPDS(Ev) | OPDS(Gb) | OPDS(Gw) | OPDS(Gv) | OPDS(M) |        \
+     OPDS(Mw) | OPDS(Md) | OPDS(Mq) | OPDS(Mt) | OPDS(Mp) | OPDS(Ma) | OPDS(Ms) | OPDS(Sw) |       \
+     OPDS(Ry) | OPDS(Cy) | OPDS(Dy))
+#define NEEDS_MODRM(a) ((MODRM_OPERANDS >> OPD_##a) & 1)
+
+#define ROW(n, map_, op_, modrm_, pfx_, name_, o1, o2, o3, attr_, rd, wr, und, feat, run, emit, test_) \
+    {                                                                                              \
+        .name = #name_, .undefined = und, .attr = attr_, .flags_read = FLAGS_##rd,                 \
+        .flags_written = FLAGS_##wr, .operand = {OPD_##o1, OPD_##o2, OPD_##o3},                    \
+        .feature = FEAT_##feat, .test = TEST_##test_, .map = MAP_##map_, .opcode = op_,            \
+        .opcodes = n, .modrm = modrm_, .pfx = PFX_##pfx_,                                          \
+        .has_modrm = (unsigned)modrm_ != MODRM_X || NEEDS_MODRM(o1) || NEEDS_MODRM(o2) ||          \
+                     NEEDS_MODRM(o3),                                                              \
+    },
+
+#define INSN(...)  ROW(1, __VA_ARGS__)
+#define INSN8(...) ROW(8, __VA_ARGS__)
+const struct insn_info insn_info[ROW_COUNT] = {
+    {.name = "(bad)", .undefined = ""},
+#include "core/cpu/insn.def"
+};
+#undef INSN
+#undef INSN8
+
+/* A later initialiser of one opcode replaces an earlier one: that is what makes this the last row. */
+#if defined(__clang__)
+#pragma clang diagnostic ignored "-Winitializer-overrides"
+#else
+#pragma GCC diagnostic ignored "-Woverride-init"
+#endif
+#define INSN(map, op, modrm, pfx, name, ...)                                                       \
+    [MAP_##map * 256 + op] = ROW_##map##_##op##_##modrm##_##pfx##_##name,
+#define INSN8(map, op, modrm, pfx, name, ...)                                                      \
+    [MAP_##map * 256 + op ... MAP_##map * 256 + op + 7] = ROW_##map##_##op##_##modrm##_##pfx##_##name,
+static const uint16_t last_row[MAP_COUNT * 256] = {
+#include "core/cpu/insn.def"
+};
+#undef INSN
+#undef INSN8
+
+/* ---- reading bytes ---- */
+
+struct cursor {
+    const uint8_t *bytes;
+    unsigned n, pos;
+    enum decode_mode mode;
+    enum decode_status status;
+    bool p67;
+    uint8_t rex;                 /* the whole prefix, 0 if none */
+    int seg;                     /* override, -1 none */
+};
+
+/* True if @count bytes are there. Which bytes are missing decides between SHORT and TOO_LONG. */
+static bool need(struct cursor *c, unsigned count)
+{
+    if (c->pos + count > INSN_MAX_BYTES) {
+        c->status = DECODE_TOO_LONG;
+        return false;
+    }
+    if (c->pos + count > c->n) {
+        c->status = DECODE_SHORT;
+        return false;
+    }
+    return true;
+}
+
+/* The next @size bytes, sign-extended; 0 with c->status set if they are not there. */
+static int64_t take(struct cursor *c, unsigned size)
+{
+    if (c->status != DECODE_OK || !need(c, size)) {
+        return 0;
+    }
+    const uint8_t *p = c->bytes + c->pos;
+    c->pos += size;
+    switch (size) {
+    case 1: return (int8_t)*p;
+    case 2: return (int16_t)ld16le(p);
+    case 4: return (int32_t)ld32le(p);
+    default: return (int64_t)ld64le(p);
+    }
+}
+
+/* Prefixes in any order; REX counts only as the last ([SDM2] 2.1.1, 2.2.1). */
+static bool prefixes(struct cursor *c, struct insn *in)
+{
+    for (;; c->pos++) {
+        if (!need(c, 1)) {
+            return false;
+        }
+        uint8_t b = c->bytes[c->pos];
+        switch (b) {
+        case 0x26: case 0x2e: case 0x36: case 0x3e: c->seg = (b >> 3) & 3; break;
+        case 0x64: case 0x65: c->seg = b & 7; break;
+        case 0x66: in->osz16 = 1; break;
+        case 0x67: c->p67 = true; break;
+        case 0xf0: in->lock = true; break;
+        case 0xf2: in->rep = REP_NE; break;
+        case 0xf3: in->rep = REP_E; break;
+        default:
+            if (c->mode != DECODE_64 || (b & 0xf0) != 0x40) {
+                return true;
+            }
+            c->rex = b;
+            continue;
+        }
+        c->rex = 0;
+    }
+}
+
+/* ---- the row ---- */
+
+static bool prefix_fits(const struct cursor *c, const struct insn *in, unsigned pfx)
+{
+    switch (pfx) {
+    case PFX_NP: return !in->osz16 && in->rep == REP_NONE;
+    case PFX_P66: return in->osz16 && in->rep == REP_NONE;
+    case PFX_PF3: return in->rep == REP_E;
+    case PFX_PF2: return in->rep == REP_NE;
+    case PFX_NOP: return !(c->rex & 1);
+    default: return true;
+    }
+}
+
+static bool modrm_fits(uint8_t b, unsigned want)
+{
+    unsigned reg = (b >> 3) & 7;
+    bool mem = b < 0xc0;
+    if (want < 8) {
+        return reg == want;
+    }
+    if (want <= 0xff) {
+        return b == want;
+    }
+    if (want < MODRM_R0) {
+        return mem && reg == want - MODRM_M0;
+    }
+    if (want < MODRM_M) {
+        return !mem && reg == want - MODRM_R0;
+    }
+    return mem == (want == MODRM_M);
+}
+
+/* The row for the opcode at the cursor, which is left behind the opcode; ROW_NONE if there is none. */
+static unsigned find_row(struct cursor *c, struct insn *in)
+{
+    unsigned map = MAP_M1;
+    uint8_t op = (uint8_t)take(c, 1);
+    if (op == 0x0f) {
+        map = MAP_M0F;
+        op = (uint8_t)take(c, 1);
+    }
+    in->opcode = op;
+    if (c->status != DECODE_OK) {
+        return ROW_NONE;
+    }
+    for (unsigned row = last_row[map * 256 + op]; row != ROW_NONE; row--) {
+        const struct insn_info *info = &insn_info[row];
+        if (info->map != map || op < info->opcode || op >= info->opcode + info->opcodes) {
+            break;
+        }
+        if ((info->attr & (c->mode == DECODE_64 ? A_I64 : A_O64)) || !prefix_fits(c, in, info->pfx)) {
+            continue;
+        }
+        if (info->modrm != MODRM_X) {
+            if (!need(c, 1)) {
+                return ROW_NONE;
+            }
+            if (!modrm_fits(c->bytes[c->pos], info->modrm)) {
+                continue;
+            }
+        }
+        return row;
+    }
+    c->status = DECODE_UD;
+    return ROW_NONE;
+}
+
+/* ---- ModRM ---- */
+
+/* [SDM2] table 2-1: 16-bit addressing. */
+static void modrm16(struct cursor *c, struct insn *in, unsigned mod, unsigned rm)
+{
+    static const uint8_t base[8] = {R_BX, R_BX, R_BP, R_BP, R_SI, R_DI, R_BP, R_BX};
+    in->base = GPR_OFF(base[rm]);
+    in->index = rm >= 4 ? GPR_OFF_ZERO : GPR_OFF(rm & 1 ? R_DI : R_SI);
+    in->seg = base[rm] == R_BP ? S_SS : S_DS;
+    if (mod == 0 && rm == 6) {
+        in->base = GPR_OFF_ZERO;
+        in->seg = S_DS;
+        in->disp = (int32_t)take(c, 2);
+    } else if (mod != 0) {
+        in->disp = (int32_t)take(c, mod);
+    }
+}
+
+/* [SDM2] tables 2-2 and 2-3: 32- and 64-bit addressing. */
+static void modrm32(struct cursor *c, struct insn *in, unsigned mod, unsigned rm)
+{
+    unsigned base = rm;
+    bool sib = rm == 4;
+    in->index = GPR_OFF_ZERO;
+    in->seg = S_DS;
+    if (sib) {
+        uint8_t b = (uint8_t)take(c, 1);
+        unsigned index = ((b >> 3) & 7) | (c->rex & 2) << 2;
+        base = b & 7;
+        in->scale = b >> 6;
+        if (index != R_SP) {
+            in->index = GPR_OFF(index);
+        }
+    }
+    if (mod == 0 && base == 5) {
+        in->base = c->mode == DECODE_64 && !sib ? GPR_OFF_RIP : GPR_OFF_ZERO;
+        in->disp = (int32_t)take(c, 4);
+        return;
+    }
+    in->base = GPR_OFF(base | (c->rex & 1) << 3);
+    if (in->base == GPR_OFF(R_SP) || in->base == GPR_OFF(R_BP)) {
+        in->seg = S_SS;
+    }
+    if (mod != 0) {
+        in->disp = (int32_t)take(c, mod == 1 ? 1 : 4);
+    }
+}
+
+/* @registers: the operands are registers whatever mod says (MOV to and from CRn, DRn). */
+static void modrm(struct cursor *c, struct insn *in, bool registers)
+{
+    uint8_t b = (uint8_t)take(c, 1);
+    unsigned mod = b >> 6, rm = b & 7;
+    in->reg = ((b >> 3) & 7) | (c->rex & 4) << 1;
+    in->rm = rm | (c->rex & 1) << 3;
+    if (mod == 3 || registers) {
+        return;
+    }
+    in->mem = true;
+    if (in->adsize == 2) {
+        modrm16(c, in, mod, rm);
+    } else {
+        modrm32(c, in, mod, rm);
+    }
+}
+
+/* ---- operands ---- */
+
+static unsigned byte_register(const struct cursor *c, unsigned n)
+{
+    return !c->rex && n >= 4 ? GPR_OFF_H(n - 4) : GPR_OFF(n);
+}
+
+/* Operand size in bytes of a row: the first operand that has a size decides ([SDM2] 2.2.1.2, 2.2.1.7). */
+static unsigned operand_size(const struct cursor *c, const struct insn *in, const struct insn_info *info)
+{
+    bool is64 = c->mode == DECODE_64;
+    unsigned v = (c->mode == DECODE_16) != (in->osz16 != 0) ? 2 : 4;
+    if (is64 && (c->rex & 8)) {
+        v = 8;
+    } else if (is64 && (info->attr & A_D64) && !in->osz16) {
+        v = 8;
+    }
+    if (is64 && (info->attr & A_F64)) {
+        v = 8;
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        switch (info->operand[i]) {
+        case OPD_Eb: case OPD_Gb: case OPD_Zb: case OPD_AL: case OPD_Ob: case OPD_Xb: case OPD_Yb:
+            return 1;
+        case OPD_Ew: case OPD_Gw: case OPD_Mw: case OPD_AX:
+            return 2;
+        case OPD_Ed: case OPD_Md:
+            return 4;
+        case OPD_Mq:
+            return 8;
+        case OPD_Ry: case OPD_Cy: case OPD_Dy:
+            return is64 ? 8 : 4;
+        case OPD_Xz: case OPD_Yz: case OPD_zAX:
+            return v == 8 ? 4 : v;
+        case OPD_Ev: case OPD_Gv: case OPD_Zv: case OPD_Iv: case OPD_Iz: case OPD_Jz: case OPD_rAX:
+        case OPD_Xv: case OPD_Yv: case OPD_Ov:
+            return v;
+        default:
+            break;
+        }
+    }
+    return v;
+}
+
+/* The accumulator is the E operand when it comes first, else the G operand. */
+static void accumulator(struct insn *in, unsigned number)
+{
+    if (number == 0) {
+        in->m = GPR_OFF(R_AX);
+    } else {
+        in->r = GPR_OFF(R_AX);
+    }
+}
+
+/* An immediate; the first goes to imm, a second to imm2. */
+static void immediate(struct insn *in, int64_t v, unsigned *count)
+{
+    if ((*count)++ == 0) {
+        in->imm = (uint64_t)v;
+    } else {
+        in->imm2 = (uint16_t)v;
+    }
+}
+
+/* Operand @number of the row: its registers and its bytes. */
+static void operand(struct cursor *c, struct insn *in, const struct insn_info *info, unsigned number,
+                    unsigned *imms)
+{
+    unsigned low = (in->opcode & 7) | (c->rex & 1) << 3;
+    switch (info->operand[number]) {
+    case OPD_Eb: in->m = byte_register(c, in->rm); break;
+    case OPD_Ew: case OPD_Ed: case OPD_Ev: case OPD_Ry: in->m = GPR_OFF(in->rm); break;
+    case OPD_Gb: in->r = byte_register(c, in->reg); break;
+    case OPD_Gw: case OPD_Gv: in->r = GPR_OFF(in->reg); break;
+    case OPD_Zb: in->r = in->m = byte_register(c, low); break;
+    case OPD_Zv: in->r = in->m = GPR_OFF(low); break;
+    case OPD_AL: case OPD_AX: case OPD_rAX: case OPD_zAX: accumulator(in, number); break;
+    case OPD_1: immediate(in, 1, imms); break;
+    case OPD_Ib: immediate(in, (uint8_t)take(c, 1), imms); break;
+    case OPD_Iw: immediate(in, (uint16_t)take(c, 2), imms); break;
+    case OPD_sIb: case OPD_Jb: immediate(in, take(c, 1), imms); break;
+    case OPD_Iz: case OPD_Jz: immediate(in, take(c, in->opsize == 2 ? 2 : 4), imms); break;
+    case OPD_Iv: immediate(in, take(c, in->opsize), imms); break;
+    case OPD_Ap:
+        immediate(in, take(c, in->opsize), imms);
+        in->imm &= size_mask(in->opsize);
+        immediate(in, take(c, 2), imms);
+        break;
+    case OPD_Ob: case OPD_Ov:
+        in->mem = true;
+        immediate(in, take(c, in->adsize), imms);
+        in->imm &= size_mask(in->adsize);
+        break;
+    case OPD_ES: case OPD_CS: case OPD_SS: case OPD_DS: case OPD_FS: case OPD_GS:
+        in->reg = info->operand[number] - OPD_ES + S_ES;
+        break;
+    case OPD_Sw:
+        in->reg &= 7;
+        if (in->reg > S_GS || (number == 0 && in->reg == S_CS)) {
+            c->status = DECODE_UD;
+        }
+        break;
+    case OPD_Cy:
+        if (in->reg != 0 && (in->reg < 2 || in->reg > 4) && in->reg != 8) {
+            c->status = DECODE_UD;
+        }
+        break;
+    case OPD_Dy:
+        if (in->reg > 7) {
+            c->status = DECODE_UD;
+        }
+        break;
+    default: break;
+    }
+}
+
+enum decode_status decode(const uint8_t *bytes, unsigned n, enum decode_mode mode, struct insn *in)
+{
+    struct cursor c = {.bytes = bytes, .n = n, .mode = mode, .status = DECODE_OK, .seg = -1};
+    unsigned imms = 0;
+    *in = (struct insn){.base = GPR_OFF_ZERO, .index = GPR_OFF_ZERO, .seg = S_DS};
+    if (!prefixes(&c, in)) {
+        return c.status;
+    }
+    in->row = (uint16_t)find_row(&c, in);
+    in->len = (uint8_t)c.pos;
+    if (c.status != DECODE_OK) {
+        return c.status;
+    }
+    const struct insn_info *info = &insn_info[in->row];
+    in->rex = c.rex != 0;
+    in->adsize = mode == DECODE_64 ? (c.p67 ? 4 : 8) : (mode == DECODE_16) != c.p67 ? 2 : 4;
+    in->ea_shift = 64 - 8 * in->adsize;
+    in->opsize = (uint8_t)operand_size(&c, in, info);
+    if (info->has_modrm) {
+        modrm(&c, in, info->operand[0] == OPD_Ry || info->operand[1] == OPD_Ry);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        operand(&c, in, info, i, &imms);
+    }
+    /* In 64-bit mode only FS and GS have bases; other overrides do nothing ([SDM1] 3.3.7.1). */
+    if (c.seg >= 0 && (mode != DECODE_64 || c.seg >= S_FS)) {
+        in->seg = (uint8_t)c.seg;
+    }
+    if (in->lock && (!in->mem || !(info->attr & A_LOCK)) && c.status == DECODE_OK) {
+        c.status = DECODE_UD; /* [SDM2] "LOCK" */
+    }
+    in->len = (uint8_t)c.pos;
+    return c.status;
+}
