@@ -1,0 +1,317 @@
+/*
+ * vCPU threads and the shared run loop (core/accel/vcpu.c), on an accelerator that only counts.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "core/accel/vcpu.h"
+#include "core/base/bits.h"
+#include "core/cpu/cpuid.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* What the counting processor does each time it is let run. */
+struct fake {
+    struct x86_state s;
+    uint64_t icount;
+    unsigned runs;
+    bool halts;                  /* every run ends in HLT at once */
+    bool shuts_down;             /* every run ends in a triple fault */
+    unsigned seen_intr;          /* interrupts acknowledged */
+    uint64_t insns_at_intr;
+};
+
+static bool fake_vcpu_init(struct vcpu *cpu, struct error **err)
+{
+    cpu->accel_data = calloc(1, sizeof(struct fake));
+    return true;
+}
+
+static void fake_vcpu_fini(struct vcpu *cpu)
+{
+    free(cpu->accel_data);
+}
+
+static void fake_run(struct vcpu *cpu, struct vcpu_exit *exit)
+{
+    struct fake *f = cpu->accel_data;
+    f->runs++;
+    for (int64_t left = vcpu_slice(cpu); left > 0; left--) {
+        uint32_t pending = atomic_load(&cpu->pending);
+        if (pending & PEND_KICK) {
+            exit->reason = EXIT_KICKED;
+            return;
+        }
+        if (pending & PEND_INTR) {
+            f->seen_intr++;
+            f->insns_at_intr = f->icount;
+            vcpu_acknowledge(cpu);
+        }
+        if (f->shuts_down) {
+            exit->reason = EXIT_SHUTDOWN;
+            return;
+        }
+        f->icount++;
+        if (f->halts) {
+            exit->reason = EXIT_HALT;
+            return;
+        }
+    }
+    exit->reason = EXIT_SLICE;
+}
+
+static void fake_kick(struct vcpu *cpu)
+{
+}
+
+static uint64_t fake_icount(struct vcpu *cpu)
+{
+    return ((struct fake *)cpu->accel_data)->icount;
+}
+
+static void fake_get(struct vcpu *cpu, struct x86_state *out)
+{
+    *out = ((struct fake *)cpu->accel_data)->s;
+}
+
+static void fake_set(struct vcpu *cpu, const struct x86_state *in)
+{
+    ((struct fake *)cpu->accel_data)->s = *in;
+}
+
+static const struct accel fake_accel = {
+    .name = "fake", .counts_insns = true, .vcpu_init = fake_vcpu_init, .vcpu_fini = fake_vcpu_fini,
+    .run = fake_run, .kick = fake_kick, .icount = fake_icount, .get_state = fake_get, .set_state = fake_set,
+};
+
+struct rig {
+    struct machine m;
+    struct vcpu *cpu;
+    struct fake *fake;
+    struct timer timer;
+    unsigned fired;
+};
+
+static void rig_init(struct rig *r, enum clock_driver driver)
+{
+    memset(r, 0, sizeof(*r));
+    assert_true(machine_init(&r->m, driver, 0, NULL));
+    assert_true(machine_ram_init(&r->m, MiB, MACHINE_LOW_MAX, NULL));
+    r->m.accel = &fake_accel;
+    r->m.cpu_model = x86_model_default();
+    r->cpu = vcpu_new(&r->m, NULL);
+    assert_non_null(r->cpu);
+    r->fake = r->cpu->accel_data;
+    lock_take(&r->m.lock);
+    machine_reset(&r->m);
+    lock_drop(&r->m.lock);
+}
+
+static void rig_fini(struct rig *r)
+{
+    machine_fini(&r->m);
+}
+
+static void stop_machine(void *opaque)
+{
+    struct rig *r = opaque;
+    r->fired++;
+    machine_request_stop(&r->m, CAUSE_EXPECT, 0);
+}
+
+static void let_run(struct rig *r)
+{
+    lock_take(&r->m.lock);
+    resume_all_vcpus(&r->m);
+    lock_drop(&r->m.lock);
+    loop_run(&r->m.loop);
+}
+
+static void no_instruction_runs_before_resume_all_vcpus(void **state)
+{
+    struct rig r;
+    rig_init(&r, CLOCK_VIRTUAL);
+    nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+    assert_int_equal(r.fake->runs, 0);
+    assert_true(vcpus_untouched(&r.m));
+    timer_init(&r.timer, &r.m.clock, "stop", stop_machine, &r);
+    timer_at(&r.timer, 3000);
+    let_run(&r);
+    assert_false(vcpus_untouched(&r.m));
+    rig_fini(&r);
+}
+
+static void a_timer_fires_at_the_first_instruction_where_it_is_due(void **state)
+{
+    struct rig r;
+    rig_init(&r, CLOCK_VIRTUAL);
+    vcpu_set_rates(&r.m, &(struct vcpu_rates){.insn_ns = 30, .io_ns = 1000});
+    timer_init(&r.timer, &r.m.clock, "stop", stop_machine, &r);
+    timer_at(&r.timer, 30 * 777777 - 29); /* due within instruction 777777 */
+    let_run(&r);
+    assert_int_equal(r.fired, 1);
+    assert_int_equal(r.fake->icount, 777777);
+    assert_int_equal(clock_now(&r.m.clock), 30 * 777777);
+    assert_int_equal(r.m.stop_request, CAUSE_EXPECT);
+    rig_fini(&r);
+}
+
+static void a_halted_machine_jumps_to_the_next_timer(void **state)
+{
+    struct rig r;
+    rig_init(&r, CLOCK_VIRTUAL);
+    r.fake->halts = true;
+    r.fake->s.rflags |= FL_IF;
+    timer_init(&r.timer, &r.m.clock, "stop", stop_machine, &r);
+    timer_at(&r.timer, 3600 * NS_PER_SEC);
+    int64_t before = host_now_ns();
+    let_run(&r);
+    assert_true(host_now_ns() - before < 60 * NS_PER_SEC);
+    assert_int_equal(r.fake->icount, 1);
+    assert_int_equal(clock_now(&r.m.clock), 3600 * NS_PER_SEC);
+    rig_fini(&r);
+}
+
+static void raise_intr(void *opaque)
+{
+    struct rig *r = opaque;
+    irq_set(vcpu_intr(&r->m, 0), true);
+}
+
+static int drop_intr(void *opaque)
+{
+    irq_set(vcpu_intr(&((struct rig *)opaque)->m, 0), false);
+    return 8;
+}
+
+static void an_interrupt_ends_a_halt(void **state)
+{
+    struct rig r;
+    struct timer intr;
+    rig_init(&r, CLOCK_VIRTUAL);
+    r.fake->halts = true;
+    r.fake->s.rflags |= FL_IF;
+    vcpu_set_inta(&r.m, 0, drop_intr, &r);
+    timer_init(&intr, &r.m.clock, "intr", raise_intr, &r);
+    timer_at(&intr, 5000);
+    timer_init(&r.timer, &r.m.clock, "stop", stop_machine, &r);
+    timer_at(&r.timer, 9000);
+    let_run(&r);
+    assert_int_equal(r.fake->seen_intr, 1);
+    assert_int_equal(r.fake->insns_at_intr, 1); /* the HLT; then one more run, which halts again */
+    assert_int_equal(r.fake->icount, 2);
+    timer_cancel(&intr);
+    rig_fini(&r);
+}
+
+static void a_halt_with_interrupts_off_can_stop_the_machine(void **state)
+{
+    struct rig r;
+    rig_init(&r, CLOCK_VIRTUAL);
+    r.fake->halts = true;
+    r.m.stop_on_dead_halt = true;
+    let_run(&r);
+    assert_int_equal(r.m.stop_request, CAUSE_DEAD_HALT);
+    rig_fini(&r);
+}
+
+static void a_triple_fault_resets_the_machine(void **state)
+{
+    struct rig r;
+    rig_init(&r, CLOCK_VIRTUAL);
+    r.fake->shuts_down = true;
+    r.fake->s.rip = 0x1234;
+    r.m.no_reboot = true;
+    let_run(&r);
+    assert_int_equal(r.m.stop_request, CAUSE_TRIPLE_FAULT);
+    assert_int_equal(r.fake->s.rip, 0x1234); /* -no-reboot: left as it died */
+    rig_fini(&r);
+}
+
+static void reset_request(void *opaque)
+{
+    struct rig *r = opaque;
+    r->fake->s.rip = 0x1234;
+    machine_request_reset(&r->m, CAUSE_GUEST_RESET);
+}
+
+static void a_reset_puts_the_vcpu_at_the_reset_vector_and_goes_on(void **state)
+{
+    struct rig r;
+    struct timer reset;
+    rig_init(&r, CLOCK_VIRTUAL);
+    timer_init(&reset, &r.m.clock, "reset", reset_request, &r);
+    timer_at(&reset, 30000);
+    timer_init(&r.timer, &r.m.clock, "stop", stop_machine, &r);
+    timer_at(&r.timer, 60000);
+    let_run(&r);
+    assert_int_equal(r.fake->s.rip, 0xfff0);
+    assert_int_equal(r.fake->s.seg[S_CS].base, 0xffff0000);
+    assert_int_equal(r.fake->icount, 2000); /* not one instruction was lost or added */
+    rig_fini(&r);
+}
+
+static void pause_and_resume(void *opaque)
+{
+    struct rig *r = opaque;
+    pause_all_vcpus(&r->m);
+    uint64_t count = r->fake->icount;
+    int64_t now = clock_now(&r->m.clock);
+    lock_drop(&r->m.lock);
+    nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    lock_take(&r->m.lock);
+    assert_int_equal(r->fake->icount, count);
+    assert_int_equal(clock_now(&r->m.clock), now);
+    resume_all_vcpus(&r->m);
+    if (++r->fired < 50) {
+        loop_defer(&r->m.loop, pause_and_resume, r);
+    } else {
+        machine_request_stop(&r->m, CAUSE_HOST_QUIT, 0);
+    }
+}
+
+static void pausing_holds_count_and_clock_on_both_drivers(void **state)
+{
+    for (int driver = 0; driver < 2; driver++) {
+        struct rig r;
+        rig_init(&r, driver ? CLOCK_VIRTUAL : CLOCK_HOST_DRIVEN);
+        loop_defer(&r.m.loop, pause_and_resume, &r);
+        let_run(&r);
+        assert_int_equal(r.fired, 50);
+        rig_fini(&r);
+    }
+}
+
+static void device_accesses_cost_virtual_time(void **state)
+{
+    struct rig r;
+    rig_init(&r, CLOCK_VIRTUAL);
+    vcpu_set_rates(&r.m, &(struct vcpu_rates){.insn_ns = 30, .io_ns = 1000});
+    lock_take(&r.m.lock);
+    assert_int_equal(vcpu_read(r.cpu, &r.m.ports, 0x80, 1), 0xff);
+    vcpu_write(r.cpu, &r.m.ports, 0x80, 1, 4);
+    assert_int_equal(clock_now(&r.m.clock), 2000);
+    lock_drop(&r.m.lock);
+    rig_fini(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_instruction_runs_before_resume_all_vcpus),
+        cmocka_unit_test(a_timer_fires_at_the_first_instruction_where_it_is_due),
+        cmocka_unit_test(a_halted_machine_jumps_to_the_next_timer),
+        cmocka_unit_test(an_interrupt_ends_a_halt),
+        cmocka_unit_test(a_halt_with_interrupts_off_can_stop_the_machine),
+        cmocka_unit_test(a_triple_fault_resets_the_machine),
+        cmocka_unit_test(a_reset_puts_the_vcpu_at_the_reset_vector_and_goes_on),
+        cmocka_unit_test(pausing_holds_count_and_clock_on_both_drivers),
+        cmocka_unit_test(device_accesses_cost_virtual_time),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
