@@ -13,6 +13,8 @@
 #define I8254_HZ       1193182 /* CLK of a PC: 14.31818 MHz / 12 */
 #define I8254_COUNTERS 3
 
+struct i8254;
+
 struct i8254_counter {
     uint8_t control;       /* D5..D0 of the last control word: RW, mode, BCD as written */
     bool gate;             /* the input pin */
@@ -36,6 +38,10 @@ struct i8254_counter {
     uint8_t status;        /* meaningful while status_latched */
     bool out;              /* level last sent on the OUT pin */
     int64_t sent_clk;      /* CLK up to which OUT was sent; only for a connected pin */
+    /* not state */
+    struct i8254 *pit;
+    struct irq *pin;       /* OUT; borrowed, NULL: not connected, then no timer runs */
+    struct timer timer;    /* the next change of a connected OUT */
 };
 
 struct i8254 {
@@ -43,9 +49,6 @@ struct i8254 {
     struct region ports;
     struct i8254_counter counter[I8254_COUNTERS];
     int64_t epoch_ns;      /* CLK 0; all CLK numbers count from here */
-    /* pins, derived */
-    struct irq *out[I8254_COUNTERS]; /* borrowed; NULL: not connected */
-    struct timer timer[I8254_COUNTERS];
 };
 
 /* Four ports at @base. @out0 and @out2 may be NULL (OUT1 goes nowhere on a PC). */
