@@ -179,7 +179,7 @@ static void requested(struct machine *m)
 
 void machine_request_reset(struct machine *m, enum machine_cause cause)
 {
-    if (m->no_reboot) {
+    if (m->no_reboot || (m->stop_on_triple_fault && cause == CAUSE_TRIPLE_FAULT)) {
         machine_request_stop(m, cause, 0);
     } else if (m->reset_request == CAUSE_NONE) {
         m->reset_request = cause;

@@ -83,6 +83,7 @@ struct machine {
     int stop_status;                     /* process exit status that goes with stop_request */
     bool no_reboot;                      /* a reset request becomes a stop */
     bool no_shutdown;                    /* a guest's stop request pauses instead */
+    bool stop_on_triple_fault;           /* as if no_reboot were set, for this cause */
     bool stop_on_dead_halt;              /* CAUSE_DEAD_HALT is requested; else it halts for ever */
     void (*requested)(struct machine *m);/* set by vcpu.c: gets vCPUs out of run */
     struct machine_hook *hooks;          /* what machine_fini undoes, last added first */

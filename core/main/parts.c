@@ -1,0 +1,213 @@
+#include "core/main/parts.h"
+
+#include "core/base/alloc.h"
+#include "core/base/bits.h"
+#include "core/cpu/cpuid.h"
+#include "core/main/builtin_image.h"
+#include "core/main/image_kind.h"
+#include "core/main/registry.h"
+#include "hw/chips/floppy_media.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- media ----------------------------------------------------------------------------------- */
+
+static bool open_image(struct parts *p, unsigned n, const char *path, const struct drive_config *d,
+                       bool snapshot, struct error **err)
+{
+    unsigned flags = (d->read_only ? BLOCK_READ_ONLY : 0) | (d->snapshot || snapshot ? BLOCK_SNAPSHOT : 0);
+    struct floppy_media media;
+    struct block *b = block_open(path, d->format, flags, err);
+    if (b == NULL) {
+        return false;
+    }
+    p->images[n] = b;
+    return floppy_media_probe(&media, b, err);
+}
+
+/* A plain argument goes where it belongs. */
+static bool open_plain(struct parts *p, const struct config *c, struct error **err)
+{
+    static const struct drive_config as_given;
+    enum image_kind kind;
+    if (!image_kind(c->image, &kind, err)) {
+        return false;
+    }
+    if (kind == IMAGE_CD) {
+        return error_set(err, "%s: is a CD image; CD drives are not supported yet", c->image);
+    }
+    if (kind == IMAGE_DISK) {
+        return error_set(err, "%s: is a hard disk image by its size and first sector; hard disks are not "
+                              "supported yet (-fda takes a file as a floppy)",
+                         c->image);
+    }
+    if (c->floppy[0].path != NULL) {
+        return error_set(err, "%s: is a floppy image, and drive A: already holds %s", c->image,
+                         c->floppy[0].path);
+    }
+    return open_image(p, 0, c->image, &as_given, c->snapshot, err);
+}
+
+static bool open_media(struct parts *p, const struct config *c, struct error **err)
+{
+    for (unsigned i = 0; i < CONFIG_FLOPPIES; i++) {
+        const struct drive_config *d = &c->floppy[i];
+        if (d->path != NULL && !open_image(p, i, d->path, d, c->snapshot, err)) {
+            return error_prefix(err, "-fd%c", 'a' + i);
+        }
+    }
+    if (c->image != NULL && !open_plain(p, c, err)) {
+        return false;
+    }
+    if (p->images[0] == NULL && p->images[1] == NULL && c->defaults) {
+        p->images[0] = builtin_image_open();
+    }
+    for (unsigned i = 0; i < CONFIG_FLOPPIES; i++) {
+        p->pc.floppies[i] = p->images[i];
+        p->pc.floppy_drive[i] = p->images[i] != NULL || (i == 0 && c->defaults);
+    }
+    return true;
+}
+
+/* ---- firmware -------------------------------------------------------------------------------- */
+
+/* The -L folder to look in for @name: the first that has it. */
+static const char *bios_dir(const struct config *c, const char *name)
+{
+    for (unsigned i = 0; i < c->n_bios_dirs; i++) {
+        char *path = xasprintf("%s/%s", c->bios_dirs[i], name);
+        bool there = access(path, F_OK) == 0;
+        free(path);
+        if (there) {
+            return c->bios_dirs[i];
+        }
+    }
+    return c->n_bios_dirs != 0 ? c->bios_dirs[0] : NULL;
+}
+
+static bool load_firmware(struct parts *p, const struct config *c, struct error **err)
+{
+    const char *bios = c->bios != NULL ? c->bios : FIRMWARE_BIOS;
+    if (!firmware_load_bios(&p->pc.bios, bios_dir(c, bios), c->bios, err)) {
+        return error_prefix(err, "-bios");
+    }
+    p->pc.vga = c->vga ? PC_VGA_STD : PC_VGA_NONE;
+    return !c->vga || firmware_load(&p->pc.vga_bios, bios_dir(c, FIRMWARE_VGABIOS), FIRMWARE_VGABIOS, err) ||
+           error_prefix(err, "-vga std");
+}
+
+/* ---- character devices ----------------------------------------------------------------------- */
+
+bool parts_chardev(struct parts *p, const struct config *c, const char *spec, struct chardev **out,
+                   struct error **err)
+{
+    const char *back_end = config_chardev(c, spec, err);
+    if (back_end == NULL) {
+        return false;
+    }
+    for (unsigned i = 0; i < p->n_chardevs; i++) {
+        if (p->chardevs[i].name != NULL && strcmp(p->chardevs[i].name, spec) == 0) {
+            return error_set(err, "%s: is in use", spec);
+        }
+    }
+    if (p->n_chardevs == CONFIG_LISTS) {
+        return error_set(err, "more than %d character devices", CONFIG_LISTS);
+    }
+    struct chardev *dev = chardev_new(back_end, p->loop, err);
+    if (dev == NULL) {
+        return false;
+    }
+    p->chardevs[p->n_chardevs].name = back_end != spec ? xstrdup(spec) : NULL;
+    p->chardevs[p->n_chardevs++].chardev = dev;
+    *out = dev;
+    return true;
+}
+
+static bool open_chardevs(struct parts *p, const struct config *c, struct error **err)
+{
+    const char *serial = c->serial != NULL ? c->serial : c->defaults ? "null" : "none";
+    p->pc.com_present[0] = strcmp(serial, "none") != 0;
+    if (p->pc.com_present[0] && !parts_chardev(p, c, serial, &p->pc.com[0], err)) {
+        return error_prefix(err, "-serial");
+    }
+    if (c->debugcon != NULL) {
+        struct pc_debugcon *d = &p->pc.debugcons[p->pc.n_debugcons++];
+        *d = (struct pc_debugcon){.port = c->debugcon_port, .read_value = 0xe9};
+        if (!parts_chardev(p, c, c->debugcon, &d->chardev, err)) {
+            return error_prefix(err, "-debugcon");
+        }
+    }
+    return true;
+}
+
+/* ---- the rest -------------------------------------------------------------------------------- */
+
+static bool add_devices(struct parts *p, const struct config *c, struct error **err)
+{
+    for (unsigned i = 0; i < c->n_devices; i++) {
+        struct opts o = c->devices[i].opts;
+        const struct device_row *row = registry_device(opts_get(&o, "driver"), err);
+        opts_get(&o, "id");
+        if (row == NULL || !row->add(p, c, &o, err) || !opts_all_used(&o, err)) {
+            return error_prefix(err, "-device %s", c->devices[i].text);
+        }
+    }
+    return true;
+}
+
+static bool fill_config(struct parts *p, const struct config *c, struct error **err)
+{
+    struct pc_config *pc = &p->pc;
+    const struct x86_model *cpu = c->cpu != NULL ? x86_model_find(c->cpu) : x86_model_default();
+    pc->ram_bytes = c->ram_bytes;
+    pc->low_max = c->low_max;
+    pc->amd_cpu = strcmp(cpu->vendor, "AuthenticAMD") == 0;
+    pc->acpi = c->acpi;
+    pc->smm = c->smm;
+    pc->no_graphics = !c->graphics;
+    pc->fd_bootchk = c->floppy_check;
+    pc->boot_order = c->boot_once != NULL ? c->boot_once : c->boot_order != NULL ? c->boot_order : pc->boot_order;
+    pc->boot_menu = c->boot_menu;
+    pc->boot_strict = c->boot_strict;
+    pc->has_splash_time = c->boot_splash_ms >= 0;
+    pc->splash_time_ms = pc->has_splash_time ? (uint16_t)c->boot_splash_ms : 0;
+    pc->reboot_timeout_ms = (int32_t)c->boot_retry_ms;
+    memcpy(pc->uuid, c->uuid, sizeof(pc->uuid));
+    if (c->n_fw_cfg > PC_MAX_FW_ITEMS) {
+        return error_set(err, "-fw_cfg: more than %d items", PC_MAX_FW_ITEMS);
+    }
+    for (unsigned i = 0; i < c->n_fw_cfg; i++) {
+        pc->fw_items[pc->n_fw_items++] = (struct pc_fw_item){
+            .name = c->fw_cfg[i].name, .data = c->fw_cfg[i].data, .bytes = c->fw_cfg[i].bytes,
+        };
+    }
+    return true;
+}
+
+bool parts_open(struct parts *p, const struct config *c, struct loop *loop, struct error **err)
+{
+    *p = (struct parts){.loop = loop};
+    pc_config_init(&p->pc);
+    if (fill_config(p, c, err) && open_media(p, c, err) && load_firmware(p, c, err) &&
+        open_chardevs(p, c, err) && add_devices(p, c, err)) {
+        return true;
+    }
+    parts_close(p);
+    return false;
+}
+
+void parts_close(struct parts *p)
+{
+    for (unsigned i = 0; i < PC_FLOPPIES; i++) {
+        block_close(p->images[i]);
+    }
+    for (unsigned i = 0; i < p->n_chardevs; i++) {
+        chardev_free(p->chardevs[i].chardev);
+        free(p->chardevs[i].name);
+    }
+    firmware_free(&p->pc.bios);
+    firmware_free(&p->pc.vga_bios);
+    *p = (struct parts){0};
+}

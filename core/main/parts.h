@@ -1,0 +1,30 @@
+/*
+ * What the command line names, opened: images, firmware, character devices. From them the board's
+ * config is filled. parts_close comes after machine_fini, since the board borrows all of it.
+ */
+#ifndef CORE_MAIN_PARTS_H
+#define CORE_MAIN_PARTS_H
+
+#include "core/main/options.h"
+#include "hw/pc/pc.h"
+
+struct parts {
+    struct pc_config pc;
+    struct block *images[PC_FLOPPIES];
+    struct {
+        char *name;                   /* "chardev:ID", or NULL: of one user alone */
+        struct chardev *chardev;
+    } chardevs[CONFIG_LISTS];
+    unsigned n_chardevs;
+    struct loop *loop;                /* borrowed */
+};
+
+/* Opens everything; on false nothing stays open. @loop serves the character devices. */
+bool parts_open(struct parts *p, const struct config *c, struct loop *loop, struct error **err);
+void parts_close(struct parts *p);
+
+/* The back end for @spec. A -chardev serves one user. */
+bool parts_chardev(struct parts *p, const struct config *c, const char *spec, struct chardev **out,
+                   struct error **err);
+
+#endif

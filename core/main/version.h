@@ -1,0 +1,6 @@
+#ifndef CORE_MAIN_VERSION_H
+#define CORE_MAIN_VERSION_H
+
+#define COLDBOOT_VERSION "0.1"
+
+#endif
