@@ -68,6 +68,9 @@ void loop_fini(struct loop *l)
         l->work = w->next;
         free(w);
     }
+    while (l->host.n_timers != 0) {
+        timer_cancel(l->host.heap[1]);
+    }
     free(l->polled);
     free(l->polled_fd);
     clock_fini(&l->host);

@@ -32,6 +32,9 @@ struct loop {
 };
 
 bool loop_init(struct loop *l, struct lock *lock, struct error **err);
+
+/* Forgets watches and queued work and disarms the timers on l->host: those they belong to may outlive
+ * the loop, and may still take their watches and timers away from the zeroed struct. */
 void loop_fini(struct loop *l);
 
 /* Also runs the timers of a host-driven clock. The clock stays the caller's. [locked] */

@@ -1,0 +1,285 @@
+/*
+ * Character devices on file descriptors.
+ *
+ * Output collects in a buffer for a few milliseconds, since guests write byte by byte and a system
+ * call a byte would cost more than the byte's emulation. A reader that is too slow makes the buffer
+ * grow full, and what comes then is dropped: the guest never waits for the host's reader.
+ */
+#include "core/device/chardev_fd.h"
+
+#include "core/base/alloc.h"
+#include "core/base/bits.h"
+#include "core/base/log.h"
+#include "core/base/tty.h"
+#include "core/event/loop.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BUFFER_BYTES (256 * KiB)
+#define ENOUGH_BYTES (8 * KiB)         /* so much is written without waiting for more */
+#define COLLECT_NS   (5 * NS_PER_MS)
+#define LINGER_MS    500               /* how long the end waits for a reader to take the rest */
+#define CAREFUL_BYTES 512u             /* _POSIX_PIPE_BUF: does not block after a POLLOUT */
+
+struct chardev_fd {
+    struct chardev c;
+    struct loop *loop;                 /* borrowed, may be NULL */
+    int in_fd, out_fd;                 /* -1: none; in_fd is standard input, out_fd is ours */
+    bool may_block;                    /* out_fd could not be made non-blocking */
+    bool failed;                       /* writing failed for good; said once */
+    bool watching_out;
+    bool raw_tty;
+    struct timer collect;
+    uint64_t dropped;
+    size_t start, len;                 /* what of the buffer is used; no wrap-around */
+    uint8_t buf[BUFFER_BYTES];
+};
+
+static struct chardev_fd *of(struct chardev *c)
+{
+    return container_of(c, struct chardev_fd, c);
+}
+
+uint64_t chardev_fd_dropped(const struct chardev *c)
+{
+    return container_of(c, const struct chardev_fd, c)->dropped;
+}
+
+/* --- output ----------------------------------------------------------------------------------- */
+
+/* write(), but -1 and EAGAIN where that might block. */
+static ssize_t write_some(struct chardev_fd *f)
+{
+    size_t len = f->len;
+    if (f->may_block) {
+        struct pollfd p = {.fd = f->out_fd, .events = POLLOUT};
+        if (poll(&p, 1, 0) <= 0) {
+            errno = EAGAIN;
+            return -1;
+        }
+        len = min_u64(len, CAREFUL_BYTES);
+    }
+    return write(f->out_fd, f->buf + f->start, len);
+}
+
+/* Writes what the descriptor takes now. False: some is left. */
+static bool push(struct chardev_fd *f)
+{
+    while (f->len != 0 && !f->failed) {
+        ssize_t n = write_some(f);
+        if (n >= 0) {
+            f->start += (size_t)n;
+            f->len -= (size_t)n;
+        } else if (errno == EAGAIN) {
+            return false;
+        } else if (errno != EINTR) {
+            log_warn("%s: output is lost from here on: %s", f->c.label, strerror(errno));
+            f->failed = true;
+        }
+    }
+    f->start = f->len = 0;
+    return true;
+}
+
+static void out_ready(void *opaque, unsigned events);
+
+/* Writes, and has the loop go on with what is left. */
+static void push_on(struct chardev_fd *f)
+{
+    bool left = !push(f);
+    if (f->loop != NULL) {
+        timer_cancel(&f->collect);
+        if (left != f->watching_out) {
+            f->watching_out = left;
+            loop_watch(f->loop, f->out_fd, left ? LOOP_OUT : 0, out_ready, f);
+        }
+    }
+}
+
+static void out_ready(void *opaque, unsigned events)
+{
+    push_on(opaque);
+}
+
+static void collected(void *opaque)
+{
+    push_on(opaque);
+}
+
+static void append(struct chardev_fd *f, const uint8_t *buf, size_t len)
+{
+    if (f->start + f->len + len > BUFFER_BYTES) {
+        memmove(f->buf, f->buf + f->start, f->len);
+        f->start = 0;
+    }
+    size_t n = min_u64(len, BUFFER_BYTES - f->len);
+    memcpy(f->buf + f->start + f->len, buf, n);
+    f->len += n;
+    f->dropped += len - n;
+}
+
+static void fd_write(struct chardev *c, const uint8_t *buf, size_t len)
+{
+    struct chardev_fd *f = of(c);
+    if (f->failed) {
+        f->dropped += len;
+        return;
+    }
+    append(f, buf, len);
+    if (f->watching_out) {
+        return;                        /* the reader is behind; its descriptor will tell */
+    }
+    if (f->loop == NULL || f->len >= ENOUGH_BYTES) {
+        push_on(f);
+    } else if (!timer_armed(&f->collect)) {
+        timer_at(&f->collect, clock_now(&f->loop->host) + COLLECT_NS);
+    }
+}
+
+static void fd_flush(struct chardev *c)
+{
+    push_on(of(c));
+}
+
+/* --- input ------------------------------------------------------------------------------------ */
+
+static void in_ready(void *opaque, unsigned events);
+
+static void watch_input(struct chardev_fd *f, bool on)
+{
+    if (f->in_fd >= 0 && f->loop != NULL) {
+        loop_watch(f->loop, f->in_fd, on ? LOOP_IN : 0, in_ready, f);
+    }
+}
+
+/* Reads no more than the front end can take, so that nothing has to be kept here. */
+static void in_ready(void *opaque, unsigned events)
+{
+    struct chardev_fd *f = opaque;
+    uint8_t buf[512];
+    size_t room = sizeof(buf);
+    if (f->c.receive != NULL && f->c.can_receive != NULL) {
+        room = min_u64(room, f->c.can_receive(f->c.opaque));
+    }
+    if (room == 0) {
+        watch_input(f, false);         /* until fd_wants_input */
+        return;
+    }
+    ssize_t n = read(f->in_fd, buf, room);
+    if (n > 0) {
+        chardev_input(&f->c, buf, (size_t)n);
+    } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+        watch_input(f, false);         /* the end of the input; output goes on */
+        f->in_fd = -1;
+    }
+}
+
+static void fd_wants_input(struct chardev *c)
+{
+    watch_input(of(c), true);
+}
+
+/* --- making and ending ------------------------------------------------------------------------ */
+
+/* The guest's last words shall arrive, but a reader that sleeps shall not keep us from ending. */
+static void push_rest(struct chardev_fd *f)
+{
+    int64_t give_up = host_now_ns() + LINGER_MS * NS_PER_MS;
+    while (!push(f) && host_now_ns() < give_up) {
+        struct pollfd p = {.fd = f->out_fd, .events = POLLOUT};
+        poll(&p, 1, 10);
+    }
+}
+
+static void fd_fini(struct chardev *c)
+{
+    struct chardev_fd *f = of(c);
+    watch_input(f, false);
+    if (f->watching_out) {
+        loop_watch(f->loop, f->out_fd, 0, NULL, NULL);
+    }
+    timer_cancel(&f->collect);
+    push_rest(f);
+    if (f->dropped != 0) {
+        log_warn("%s: %llu bytes of output were dropped", c->label, (unsigned long long)f->dropped);
+    }
+    if (f->raw_tty) {
+        tty_restore();
+    }
+    close(f->out_fd);
+    free(f);
+}
+
+static const struct chardev_ops fd_ops = {
+    .write = fd_write, .flush = fd_flush, .fini = fd_fini, .wants_input = fd_wants_input,
+};
+
+static struct chardev_fd *fd_new(const char *label, struct loop *loop, int in_fd, int out_fd)
+{
+    struct chardev_fd *f = NEW(struct chardev_fd);
+    f->c.ops = &fd_ops;
+    f->c.label = label;
+    f->loop = loop;
+    f->in_fd = in_fd;
+    f->out_fd = out_fd;
+    if (loop != NULL) {
+        timer_init(&f->collect, &loop->host, "chardev-collect", collected, f);
+        watch_input(f, true);
+    }
+    return f;
+}
+
+/*
+ * A descriptor for standard output that does not block. O_NONBLOCK belongs to the open file, which we
+ * share with the shell and others, so a pipe or terminal is opened anew; a regular file never says
+ * EAGAIN, and must keep its shared position.
+ */
+static int open_stdout(bool *may_block, struct error **err)
+{
+    struct stat st;
+    int fd = -1;
+    if (fstat(STDOUT_FILENO, &st) == 0 && !S_ISREG(st.st_mode)) {
+        fd = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        *may_block = fd < 0;
+    }
+    if (fd < 0) {
+        fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+    }
+    if (fd < 0) {
+        error_errno(err, errno, "standard output");
+    }
+    return fd;
+}
+
+struct chardev *chardev_stdio_new(struct loop *loop, struct error **err)
+{
+    bool may_block = false;
+    int out = open_stdout(&may_block, err);
+    if (out < 0) {
+        return NULL;
+    }
+    if (!tty_raw(STDIN_FILENO, err)) {
+        close(out);
+        return NULL;
+    }
+    struct chardev_fd *f = fd_new("stdio", loop, STDIN_FILENO, out);
+    f->may_block = may_block;
+    f->raw_tty = true;
+    return &f->c;
+}
+
+struct chardev *chardev_file_new(const char *path, struct loop *loop, struct error **err)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0666);
+    if (fd < 0) {
+        error_errno(err, errno, "open '%s'", path);
+        return NULL;
+    }
+    return &fd_new("file", loop, -1, fd)->c;
+}
