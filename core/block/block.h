@@ -2,7 +2,8 @@
  * Disk images. A driver is one file with a vtable; a device sees a flat array of bytes.
  *
  * The image file is locked against a second writer (open file description lock), so opening fails
- * with the holder's process named. A write is in the file at once, on stable storage after a flush or close.
+ * with the holder's process named. A write is in the file at once, and on stable storage after a
+ * flush or close.
  */
 #ifndef CORE_BLOCK_BLOCK_H
 #define CORE_BLOCK_BLOCK_H

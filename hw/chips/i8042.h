@@ -27,6 +27,8 @@ struct i8042 {
     uint8_t pending;                      /* command that waits for a byte at 60h, or 0 */
     bool xlat_break;                      /* F0h seen: the next code is a break code */
     bool from_keyboard;                   /* what is in `out` came from the keyboard */
+    bool held;                            /* a keyboard byte gave way to an answer of ours: */
+    uint8_t held_byte;                    /* it comes again afterwards */
     struct timer shift;                   /* the keyboard's next byte has been clocked in */
 };
 
