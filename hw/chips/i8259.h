@@ -3,8 +3,8 @@
  *
  * Devices drive i8259_input(p, 0..15). The pair drives INTR; the CPU answers with
  * i8259_acknowledge, which stands for the two INTA cycles.
- * An input must stay high until it is acknowledged: a request that is dropped before is gone and
- * gives the spurious vector of input 7 (15). A pulse without duration therefore never interrupts.
+ * An input must stay high until it is acknowledged: a request that is dropped before is answered
+ * with the spurious vector of input 7 (15), so irq_pulse() is not for devices that interrupt.
  */
 #ifndef HW_CHIPS_I8259_H
 #define HW_CHIPS_I8259_H
@@ -35,6 +35,7 @@ struct i8259 {
     bool rotate_aeoi;      /* OCW2 "rotate in automatic EOI mode" */
     bool read_isr;         /* OCW3 RIS: port A0=0 reads ISR, else IRR */
     bool poll;             /* the next read is a poll */
+    bool int_out;          /* the INT pin; stays up when a request is dropped */
 };
 
 struct i8259_pair {
@@ -48,7 +49,7 @@ struct i8259_pair {
 /* Ports 20h-21h, A0h-A1h and 4D0h-4D1h. */
 void i8259_pair_init(struct i8259_pair *p, struct machine *m, struct irq *intr);
 
-/* The wire to input @irq, 0..15; 2 is the cascade and not for use. */
+/* The wire to input @irq, 0..15. Input 2 is the cascade: its wire leads nowhere. */
 struct irq *i8259_input(struct i8259_pair *p, unsigned irq);
 
 /* The INTA cycles of a `struct i8259_pair`: the vector, 0..255. Always answers. [locked] */
