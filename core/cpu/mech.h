@@ -1,0 +1,201 @@
+/*
+ * What the mechanisms of the software CPU (paging, segmentation, delivery, tasks, system registers,
+ * SMM) share among themselves. Engines need x86_cpu.h only.
+ */
+#ifndef CORE_CPU_MECH_H
+#define CORE_CPU_MECH_H
+
+#include "core/cpu/flags.h"
+#include "core/cpu/x86_cpu.h"
+
+/* ---- addresses ---- */
+
+/* A20M# masks address bit 20 of everything that leaves the processor. */
+static inline uint64_t x86_a20(const struct x86_cpu *cpu, uint64_t phys)
+{
+    return cpu->s.a20 ? phys : phys & ~BIT64(20);
+}
+
+/* Linear addresses of system structures wrap at 4 GiB outside long mode. */
+static inline uint64_t x86_linear(const struct x86_cpu *cpu, uint64_t lin)
+{
+    return cpu->lma ? lin : (uint32_t)lin;
+}
+
+uint64_t x86_phys_read(struct x86_cpu *cpu, uint64_t phys, unsigned size);
+void x86_phys_write(struct x86_cpu *cpu, uint64_t phys, uint64_t val, unsigned size);
+
+static inline uint64_t sys_read(struct x86_cpu *cpu, uint64_t lin, unsigned size)
+{
+    return x86_lin_read(cpu, x86_linear(cpu, lin), size, false);
+}
+
+static inline void sys_write(struct x86_cpu *cpu, uint64_t lin, uint64_t val, unsigned size)
+{
+    x86_lin_write(cpu, x86_linear(cpu, lin), val, size, false);
+}
+
+/* ---- descriptors (descriptor.c) ---- */
+
+enum {
+    SYS_TSS16 = 1, SYS_LDT = 2, SYS_TSS16_BUSY = 3, SYS_CALL16 = 4, SYS_TASK = 5, SYS_INT16 = 6,
+    SYS_TRAP16 = 7, SYS_TSS32 = 9, SYS_TSS32_BUSY = 11, SYS_CALL32 = 12, SYS_INT32 = 14, SYS_TRAP32 = 15,
+};
+enum { TSS_BUSY = 2 };           /* bit of a TSS descriptor's type */
+
+struct x86_desc {
+    uint64_t raw;
+    uint64_t lin;                /* where it is */
+    uint32_t attr;               /* AR_* */
+    uint16_t sel;
+};
+
+#define SEL_ERR(sel) ((uint32_t)(sel) & 0xfffc)
+
+static inline bool sel_null(uint16_t sel)
+{
+    return (sel & 0xfffc) == 0;
+}
+
+static inline unsigned sel_rpl(uint16_t sel)
+{
+    return sel & 3;
+}
+
+static inline unsigned attr_dpl(uint32_t attr)
+{
+    return (attr & AR_DPL) >> AR_DPL_SHIFT;
+}
+
+static inline bool attr_code(uint32_t attr)
+{
+    return (attr & (AR_S | AR_CODE)) == (AR_S | AR_CODE);
+}
+
+static inline bool attr_conforming(uint32_t attr)
+{
+    return attr_code(attr) && (attr & AR_CONFORMING);
+}
+
+static inline bool attr_writable_data(uint32_t attr)
+{
+    return (attr & (AR_S | AR_CODE | AR_WRITABLE)) == (AR_S | AR_WRITABLE);
+}
+
+/* The type of a system descriptor; 0 (reserved) for code and data. */
+static inline unsigned attr_system(uint32_t attr)
+{
+    return attr & AR_S ? 0 : attr & AR_TYPE;
+}
+
+static inline uint32_t gate_offset(const struct x86_desc *d)
+{
+    return (uint32_t)(d->raw & 0xffff) | ((d->attr & 8) ? (uint32_t)(d->raw >> 32) & 0xffff0000 : 0);
+}
+
+static inline uint16_t gate_sel(const struct x86_desc *d)
+{
+    return (uint16_t)(d->raw >> 16);
+}
+
+static inline unsigned gate_params(const struct x86_desc *d)
+{
+    return d->raw >> 32 & 31;
+}
+
+/* Reads the descriptor that @sel names. False if it lies outside its table (or there is no LDT). */
+bool x86_desc_read(struct x86_cpu *cpu, uint16_t sel, struct x86_desc *d);
+/* The same; outside its table is @vector(sel). */
+void x86_desc_need(struct x86_cpu *cpu, uint16_t sel, struct x86_desc *d, unsigned vector);
+/* Sets the accessed bit in memory and in *d. */
+void x86_desc_accessed(struct x86_cpu *cpu, struct x86_desc *d);
+/* Changes the busy bit of a TSS descriptor in memory. */
+void x86_desc_busy(struct x86_cpu *cpu, uint16_t sel, bool busy);
+struct x86_seg x86_desc_seg(const struct x86_desc *d);
+
+/* ---- segment registers (segment.c) ---- */
+
+/* CS as a transfer to privilege @cpl loads it, of a descriptor whose type and privilege were found
+ * right: #NP if it is absent. Its accessed bit in memory is the caller's to set, last. */
+struct x86_seg x86_code_seg(struct x86_cpu *cpu, const struct x86_desc *d, unsigned cpl);
+/* Stack segment for privilege @cpl: null and bad ones are @vector, an absent one #SS. */
+void x86_stack_desc(struct x86_cpu *cpu, uint16_t sel, unsigned cpl, unsigned vector, struct x86_desc *d);
+/* Loads a register's cache and derives what depends on it. */
+void x86_put_seg(struct x86_cpu *cpu, unsigned seg, const struct x86_seg *val);
+/* The register as real-address and virtual-8086 mode load it. */
+struct x86_seg x86_v86_seg(uint16_t sel);
+/* seg_top_* of one register. */
+void x86_derive_seg(struct x86_cpu *cpu, unsigned seg);
+/* After a return to an outer level: data registers that the new level may not use become null. */
+void x86_drop_segs(struct x86_cpu *cpu, unsigned cpl);
+
+static inline struct x86_seg x86_null_seg(uint16_t sel)
+{
+    return (struct x86_seg){.sel = sel, .attr = AR_UNUSABLE};
+}
+
+/* ---- stacks (segment.c) ---- */
+
+/* A stack that is not (yet) in SS:SP. Pushes go to it; nothing is written before all of it is known
+ * to be writable. */
+struct x86_stack {
+    struct x86_seg seg;
+    uint64_t mask;
+    uint64_t sp;
+    bool user;
+    uint32_t error;              /* error code of #SS for lack of room */
+    unsigned n;
+    uint64_t item[40];           /* in the order of the pushes */
+};
+
+void x86_stack_current(struct x86_cpu *cpu, struct x86_stack *st);
+void x86_stack_new(struct x86_stack *st, const struct x86_seg *seg, uint64_t sp, unsigned cpl);
+static inline void x86_stack_add(struct x86_stack *st, uint64_t val)
+{
+    st->item[st->n++] = val;
+}
+/* Faults if the items, @size bytes each, have no room or cannot be written. */
+void x86_stack_check(struct x86_cpu *cpu, const struct x86_stack *st, unsigned size);
+/* Writes the checked items; sp moves. */
+void x86_stack_write(struct x86_cpu *cpu, struct x86_stack *st, unsigned size);
+/* @size bytes at SP + @at of the current stack, for returns. */
+uint64_t x86_stack_peek(struct x86_cpu *cpu, unsigned at, unsigned size);
+/* Moves the current SP by @bytes upwards. */
+void x86_stack_drop(struct x86_cpu *cpu, unsigned bytes);
+void x86_set_sp(struct x86_cpu *cpu, uint64_t sp);
+
+/* SS:SP of privilege @cpl from the TSS. */
+void x86_tss_stack(struct x86_cpu *cpu, unsigned cpl, uint16_t *ss, uint64_t *sp);
+
+/* ---- debug registers ---- */
+
+enum { DR7_GD = 0x2000 };
+
+/* ---- flags, instruction counts ---- */
+
+/* Exact outside blocks. */
+static inline uint64_t x86_icount(const struct x86_cpu *cpu)
+{
+    return cpu->icount_end - (uint64_t)cpu->budget;
+}
+
+/* #GP(0) if @rip is outside @cs. */
+void x86_check_rip(struct x86_cpu *cpu, const struct x86_seg *cs, uint64_t rip);
+/* Commits a far transfer: CS, RIP and, unless @st is NULL, SS and SP. Derives the rest. */
+void x86_put_cs(struct x86_cpu *cpu, const struct x86_seg *cs, uint64_t rip, const struct x86_stack *st);
+
+/* ---- control registers (system.c) ---- */
+
+/* Bits of CR4 that the model has. */
+uint64_t x86_cr4_known(const struct x86_model *m);
+/* Reads the PDPTE registers if paging uses them. False if one has a reserved bit set. */
+bool x86_reload_pdptes(struct x86_cpu *cpu);
+
+/* ---- what else the TSS says (io.c) ---- */
+
+/* I/O permission of the current TSS ([SDM1] "I/O Permission Bit Map"). */
+bool x86_tss_allows_io(struct x86_cpu *cpu, unsigned port, unsigned size);
+/* True if INT n in virtual-8086 mode goes to the 8086 program's own table. */
+bool x86_tss_redirects(struct x86_cpu *cpu, unsigned vector);
+
+#endif

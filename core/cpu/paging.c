@@ -1,0 +1,475 @@
+/*
+ * Linear addresses: page walks, the TLB and the slow ways of memory access.
+ *
+ * Source: [SDM3] "Paging" (32-bit, PAE and 4-level), "Page-Fault Exceptions", "Accessed and Dirty
+ *         Flags", "Invalidation of TLBs".
+ * Model:  a TLB entry is one 4 KiB page, pieces of larger pages included. A permission that an entry
+ *         lacks is always looked up again before it faults, as processors do. A and D are set only
+ *         when the access is allowed. Without paging the TLB maps linear to physical one to one.
+ * Unsure: A of the upper levels after a walk that faults; here it stays.
+ */
+#include "core/cpu/cpuid.h"
+#include "core/cpu/mech.h"
+
+enum {
+    PTE_P = 0x1, PTE_W = 0x2, PTE_U = 0x4, PTE_A = 0x20, PTE_D = 0x40, PTE_PS = 0x80, PTE_G = 0x100,
+};
+#define PTE_NX BIT64(63)
+
+enum { PF_P = 1, PF_W = 2, PF_U = 4, PF_RSVD = 8, PF_I = 16 };
+
+/* ---- physical memory ---- */
+
+/* The host address of physical [phys, phys+len) if it is memory for reads, else NULL. */
+static uint8_t *phys_host(struct x86_cpu *cpu, uint64_t phys, unsigned len, bool write)
+{
+    const struct view_range *r = cpu->walk_range;
+    if (!r || phys < r->start || phys >= r->end) {
+        r = cpu->walk_range = view_find(cpu->space->view, phys);
+    }
+    if (!r || r->end - phys < len) {
+        return NULL;
+    }
+    const struct view_target *t = write ? &r->wr : &r->rd;
+    if (!t->region || (t->region->kind != REGION_RAM && (write || t->region->kind != REGION_ROM))) {
+        return NULL;
+    }
+    return ram_host(t->region->ram) + t->off + (phys - r->start);
+}
+
+static void device_done(struct x86_cpu *cpu)
+{
+    if (cpu->after_device) {
+        cpu->after_device(cpu);
+    }
+}
+
+uint64_t x86_phys_read(struct x86_cpu *cpu, uint64_t phys, unsigned size)
+{
+    phys = x86_a20(cpu, phys);
+    const uint8_t *p = phys_host(cpu, phys, size, false);
+    if (likely(p)) {
+        return ld_le(p, size);
+    }
+    uint64_t val = cpu->host_ops->read(cpu->host, cpu->space, phys, size);
+    device_done(cpu);
+    return val & size_mask(size);
+}
+
+static void host_store(struct x86_cpu *cpu, uint8_t *p, const void *from, unsigned size)
+{
+    uint64_t ram = (uint64_t)(p - cpu->arena->base);
+    memcpy(p, from, size);
+    if (unlikely(ram_marked(cpu->arena, ram, size))) {
+        ram_touched(cpu->arena, ram, size);
+    }
+}
+
+void x86_phys_write(struct x86_cpu *cpu, uint64_t phys, uint64_t val, unsigned size)
+{
+    phys = x86_a20(cpu, phys);
+    uint8_t *p = phys_host(cpu, phys, size, true);
+    if (likely(p)) {
+        host_store(cpu, p, &val, size);
+        return;
+    }
+    cpu->host_ops->write(cpu->host, cpu->space, phys, val, size);
+    device_done(cpu);
+}
+
+/* ---- the walk ---- */
+
+/* What a walk found. */
+struct walk {
+    uint64_t phys;           /* of the 4 KiB page, before A20 */
+    bool present, reserved;
+    bool u, w, nx, global, dirty, large;
+    unsigned n;              /* entries used, the leaf last */
+    struct {
+        uint64_t addr, val;
+        uint8_t bytes;
+    } used[4];
+};
+
+static void walk_note(struct walk *w, uint64_t addr, uint64_t val, unsigned bytes)
+{
+    w->used[w->n].addr = addr;
+    w->used[w->n].val = val;
+    w->used[w->n].bytes = (uint8_t)bytes;
+    w->n++;
+    w->u = w->u && (val & PTE_U);
+    w->w = w->w && (val & PTE_W);
+    w->nx = w->nx || (bytes == 8 && (val & PTE_NX));
+}
+
+static void walk_leaf(struct x86_cpu *cpu, struct walk *w, uint64_t val, uint64_t frame)
+{
+    w->present = true;
+    w->phys = frame;
+    w->dirty = val & PTE_D;
+    w->global = (val & PTE_G) && (cpu->s.cr4 & CR4_PGE);
+}
+
+/* [SDM3] "32-Bit Paging". Reserved bits count with CR4.PSE only. */
+static void walk_32(struct x86_cpu *cpu, uint64_t lin, struct walk *w)
+{
+    uint64_t addr = (cpu->s.cr3 & 0xfffff000) | (lin >> 20 & 0xffc);
+    uint64_t e = x86_phys_read(cpu, addr, 4);
+    bool pse = cpu->s.cr4 & CR4_PSE, pat = x86_has(cpu->model, X86_F_PAT);
+    if (!(e & PTE_P)) {
+        return;
+    }
+    walk_note(w, addr, e, 4);
+    if (pse && (e & PTE_PS)) {
+        unsigned high = cpu->model->phys_bits > 40 ? 8 : cpu->model->phys_bits - 32;
+        uint64_t pse36 = x86_has(cpu->model, X86_F_PSE36) ? size_mask(1) >> (8 - high) : 0;
+        uint64_t frame = (e & 0xffc00000) | (e >> 13 & pse36) << 32;
+        w->reserved = e & ((0x3fe000 & ~(pse36 << 13)) | (pat ? 0 : 0x1000));
+        w->large = true;
+        walk_leaf(cpu, w, e, frame | (lin & 0x3ff000));
+        return;
+    }
+    addr = (e & 0xfffff000) | (lin >> 10 & 0xffc);
+    e = x86_phys_read(cpu, addr, 4);
+    if (!(e & PTE_P)) {
+        return;
+    }
+    walk_note(w, addr, e, 4);
+    w->reserved = pse && !pat && (e & PTE_PS);
+    walk_leaf(cpu, w, e, e & 0xfffff000);
+}
+
+/* Bits of a PAE or 4-level entry that must be zero whatever its level. */
+static uint64_t reserved_64(const struct x86_cpu *cpu)
+{
+    uint64_t frame = size_mask(8) >> (64 - cpu->model->phys_bits);
+    uint64_t high = cpu->lma ? 0x000fffffffffffffull : 0x7fffffffffffffffull;
+    return (high & ~frame) | (cpu->s.efer & EFER_NXE ? 0 : PTE_NX);
+}
+
+/* [SDM3] "PAE Paging" (levels = 2 below the PDPTE registers) and "4-Level Paging" (levels = 4). */
+static void walk_64(struct x86_cpu *cpu, uint64_t lin, struct walk *w)
+{
+    unsigned level = cpu->lma ? 4 : 2;
+    uint64_t rsvd = reserved_64(cpu), e, frame = 0x000ffffffffff000ull;
+    uint64_t table = cpu->s.cr3 & frame;
+    if (!cpu->lma) {
+        table = cpu->s.pdpte[lin >> 30 & 3];
+        if (!(table & PTE_P)) {
+            return;
+        }
+        table &= frame;
+    }
+    for (;; level--) {
+        unsigned shift = 12 + 9 * (level - 1);
+        uint64_t addr = table | (lin >> shift & 0x1ff) << 3;
+        e = x86_phys_read(cpu, addr, 8);
+        if (!(e & PTE_P)) {
+            return;
+        }
+        walk_note(w, addr, e, 8);
+        bool leaf = level == 1 || (level < 4 && (e & PTE_PS));
+        bool bad_ps = (e & PTE_PS) && (level == 4 || (level == 3 && !x86_has(cpu->model, X86_F_PDPE1GB)));
+        uint64_t inside = leaf && level > 1 ? (BIT64(shift) - 1) & ~0x1fffull : 0;
+        w->reserved = w->reserved || (e & (rsvd | inside)) || bad_ps;
+        if (w->reserved) {
+            w->present = true;
+            return;
+        }
+        if (leaf) {
+            w->large = level > 1;
+            uint64_t piece = (BIT64(shift) - 1) & ~PAGE_OFFSET;
+            walk_leaf(cpu, w, e, (e & frame & ~(BIT64(shift) - 1)) | (lin & piece));
+            return;
+        }
+        table = e & frame;
+    }
+}
+
+static void walk(struct x86_cpu *cpu, uint64_t lin, struct walk *w)
+{
+    *w = (struct walk){.u = true, .w = true};
+    if (!cpu->pg) {
+        *w = (struct walk){.phys = lin & ~PAGE_OFFSET, .present = true, .u = true, .w = true,
+                           .dirty = true};
+    } else if (cpu->s.cr4 & CR4_PAE) {
+        walk_64(cpu, lin, w);
+    } else {
+        walk_32(cpu, lin, w);
+    }
+}
+
+/* [SDM3] "Determination of Access Rights". */
+static unsigned walk_perms(const struct x86_cpu *cpu, const struct walk *w, bool user)
+{
+    unsigned perms = PERM_R | PERM_W | PERM_X;
+    if (user && !w->u) {
+        return 0;
+    }
+    if (!w->w && (user || (cpu->s.cr0 & CR0_WP))) {
+        perms &= ~PERM_W;
+    }
+    if (w->nx || (!user && w->u && cpu->pg && (cpu->s.cr4 & CR4_SMEP))) {
+        perms &= ~PERM_X;
+    }
+    return perms;
+}
+
+static const uint8_t perm_of[] = {
+    [ACC_READ] = PERM_R, [ACC_WRITE] = PERM_W, [ACC_FETCH] = PERM_X,
+};
+
+_Noreturn static void page_fault(struct x86_cpu *cpu, uint64_t lin, const struct walk *w,
+                                 enum x86_access acc, bool user)
+{
+    bool fetch_shown = ((cpu->s.cr4 & CR4_PAE) && (cpu->s.efer & EFER_NXE)) ||
+                       (cpu->s.cr4 & CR4_SMEP);
+    cpu->s.cr2 = lin;
+    x86_fault(cpu, X86_PF,
+              (w->present || w->reserved ? PF_P : 0) | (acc == ACC_WRITE ? PF_W : 0) |
+                  (user ? PF_U : 0) | (w->reserved ? PF_RSVD : 0) |
+                  (acc == ACC_FETCH && fetch_shown ? PF_I : 0));
+}
+
+/* Sets A in every entry used and D in the leaf of a write. */
+static void walk_set_flags(struct x86_cpu *cpu, struct walk *w, bool write)
+{
+    for (unsigned i = 0; i < w->n; i++) {
+        uint64_t want = PTE_A | (write && i == w->n - 1 ? PTE_D : 0);
+        if ((w->used[i].val & want) != want) {
+            /* The flags are in the low byte; the rest must not be written back. */
+            x86_phys_write(cpu, w->used[i].addr, (w->used[i].val | want) & 0xff, 1);
+        }
+    }
+    w->dirty = w->dirty || write;
+}
+
+/* ---- the TLB ---- */
+
+static void tlb_fill(struct x86_cpu *cpu, struct tlb_entry *e, uint64_t lin, const struct walk *w,
+                     unsigned perms)
+{
+    uint64_t phys = x86_a20(cpu, w->phys);
+    *e = (struct tlb_entry){
+        .rtag = TLB_NONE, .wtag = TLB_NONE, .xtag = TLB_NONE, .ptag = lin, .phys = phys,
+        .perms = w->dirty ? perms : perms & ~(unsigned)PERM_W, .global = w->global,
+    };
+    cpu->tlb_large = cpu->tlb_large || w->large;
+    uint8_t *rd = phys_host(cpu, phys, PAGE_BYTES, false);
+    uint8_t *wr = phys_host(cpu, phys, PAGE_BYTES, true);
+    if (rd) {
+        e->addend = (uintptr_t)rd - (uintptr_t)lin;
+        e->rtag = e->perms & PERM_R ? lin : TLB_NONE;
+        e->xtag = e->perms & PERM_X ? lin : TLB_NONE;
+        e->wtag = (e->perms & PERM_W) && wr == rd ? lin : TLB_NONE;
+    }
+}
+
+struct tlb_entry *x86_translate(struct x86_cpu *cpu, uint64_t lin, enum x86_access acc, bool user)
+{
+    uint64_t page = lin & ~PAGE_OFFSET;
+    struct tlb_entry *e = &cpu->tlbs[user][(lin >> PAGE_BITS) & (TLB_SIZE - 1)];
+    if (likely(e->ptag == page && (e->perms & perm_of[acc]))) {
+        return e;
+    }
+    struct walk w;
+    walk(cpu, page, &w);
+    unsigned perms = w.present && !w.reserved ? walk_perms(cpu, &w, user) : 0;
+    if (!(perms & perm_of[acc])) {
+        page_fault(cpu, lin, &w, acc, user);
+    }
+    walk_set_flags(cpu, &w, acc == ACC_WRITE);
+    tlb_fill(cpu, e, page, &w, perms);
+    return e;
+}
+
+bool x86_translate_debug(struct x86_cpu *cpu, uint64_t lin, uint64_t *phys)
+{
+    struct walk w;
+    walk(cpu, lin & ~PAGE_OFFSET, &w);
+    *phys = x86_a20(cpu, w.phys) | (lin & PAGE_OFFSET);
+    return w.present && !w.reserved;
+}
+
+static void tlb_drop(struct tlb_entry *e)
+{
+    e->rtag = e->wtag = e->xtag = e->ptag = TLB_NONE;
+}
+
+static void code_stale(struct x86_cpu *cpu)
+{
+    if (cpu->flush_code) {
+        cpu->flush_code(cpu);
+    }
+}
+
+void x86_tlb_flush(struct x86_cpu *cpu)
+{
+    for (unsigned i = 0; i < TLB_SIZE; i++) {
+        tlb_drop(&cpu->tlbs[0][i]);
+        tlb_drop(&cpu->tlbs[1][i]);
+    }
+    cpu->tlb_large = false;
+    cpu->walk_range = NULL;
+    code_stale(cpu);
+}
+
+void x86_tlb_flush_nonglobal(struct x86_cpu *cpu)
+{
+    for (unsigned u = 0; u < 2; u++) {
+        for (unsigned i = 0; i < TLB_SIZE; i++) {
+            if (!cpu->tlbs[u][i].global) {
+                tlb_drop(&cpu->tlbs[u][i]);
+            }
+        }
+    }
+    code_stale(cpu);
+}
+
+/* [SDM3] "Operations that Invalidate TLBs": INVLPG drops the page's translation, global or not; of a
+ * large page that means all its pieces, and we do not know its size any more. */
+void x86_tlb_flush_page(struct x86_cpu *cpu, uint64_t lin)
+{
+    uint64_t page = lin & ~PAGE_OFFSET;
+    if (cpu->tlb_large) {
+        x86_tlb_flush(cpu);
+        return;
+    }
+    for (unsigned u = 0; u < 2; u++) {
+        struct tlb_entry *e = &cpu->tlbs[u][(lin >> PAGE_BITS) & (TLB_SIZE - 1)];
+        if (e->ptag == page) {
+            tlb_drop(e);
+        }
+    }
+    code_stale(cpu);
+}
+
+/* ---- access ---- */
+
+/* A piece of an access inside one page. It stays good when a device access empties the TLB. */
+struct piece {
+    uint8_t *host;           /* NULL: go through the space */
+    uint64_t phys;
+    unsigned len;
+};
+
+static struct piece piece_of(struct x86_cpu *cpu, uint64_t lin, unsigned len, enum x86_access acc,
+                             bool user)
+{
+    const struct tlb_entry *e = x86_translate(cpu, lin, acc, user);
+    uint64_t tag = acc == ACC_WRITE ? e->wtag : acc == ACC_READ ? e->rtag : e->xtag;
+    return (struct piece){
+        .host = tag == (lin & ~PAGE_OFFSET) ? (uint8_t *)(uintptr_t)(lin + e->addend) : NULL,
+        .phys = e->phys | (lin & PAGE_OFFSET), .len = len,
+    };
+}
+
+/* Splits at a page border and translates both parts before either is touched. Returns how many. */
+static unsigned pieces_of(struct x86_cpu *cpu, uint64_t lin, unsigned len, enum x86_access acc,
+                          bool user, struct piece p[2])
+{
+    unsigned room = PAGE_BYTES - (unsigned)(lin & PAGE_OFFSET);
+    if (len <= room) {
+        p[0] = piece_of(cpu, lin, len, acc, user);
+        return 1;
+    }
+    uint64_t next = x86_linear(cpu, lin + room);
+    p[0] = piece_of(cpu, lin, room, acc, user);
+    p[1] = piece_of(cpu, next, len - room, acc, user);
+    return 2;
+}
+
+/* The widest access that is aligned and not longer than @len. */
+static unsigned device_width(uint64_t phys, unsigned len)
+{
+    unsigned n = 4;
+    while (n > len || (phys & (n - 1))) {
+        n /= 2;
+    }
+    return n;
+}
+
+static void piece_read(struct x86_cpu *cpu, const struct piece *p, uint8_t *to)
+{
+    if (p->host) {
+        memcpy(to, p->host, p->len);
+        return;
+    }
+    for (unsigned i = 0, n; i < p->len; i += n) {
+        n = device_width(p->phys + i, p->len - i);
+        st_le(to + i, cpu->host_ops->read(cpu->host, cpu->space, p->phys + i, n), n);
+    }
+    device_done(cpu);
+}
+
+static void piece_write(struct x86_cpu *cpu, const struct piece *p, const uint8_t *from)
+{
+    if (p->host) {
+        host_store(cpu, p->host, from, p->len);
+        return;
+    }
+    for (unsigned i = 0, n; i < p->len; i += n) {
+        n = device_width(p->phys + i, p->len - i);
+        cpu->host_ops->write(cpu->host, cpu->space, p->phys + i, ld_le(from + i, n), n);
+    }
+    device_done(cpu);
+}
+
+uint64_t x86_lin_read(struct x86_cpu *cpu, uint64_t lin, unsigned size, bool user)
+{
+    struct piece p[2];
+    if (likely(pieces_of(cpu, lin, size, ACC_READ, user, p) == 1)) {
+        if (likely(p[0].host)) {
+            return ld_le(p[0].host, size);
+        }
+        uint64_t val = cpu->host_ops->read(cpu->host, cpu->space, p[0].phys, size);
+        device_done(cpu);
+        return val & size_mask(size);
+    }
+    uint8_t buf[8] = {0};
+    piece_read(cpu, &p[0], buf);
+    piece_read(cpu, &p[1], buf + p[0].len);
+    return ld64le(buf);
+}
+
+void x86_lin_write(struct x86_cpu *cpu, uint64_t lin, uint64_t val, unsigned size, bool user)
+{
+    struct piece p[2];
+    if (likely(pieces_of(cpu, lin, size, ACC_WRITE, user, p) == 1)) {
+        if (likely(p[0].host)) {
+            host_store(cpu, p[0].host, &val, size);
+        } else {
+            cpu->host_ops->write(cpu->host, cpu->space, p[0].phys, val & size_mask(size), size);
+            device_done(cpu);
+        }
+        return;
+    }
+    uint8_t buf[8];
+    st64le(buf, val);
+    piece_write(cpu, &p[0], buf);
+    piece_write(cpu, &p[1], buf + p[0].len);
+}
+
+void x86_lin_probe_write(struct x86_cpu *cpu, uint64_t lin, unsigned size, bool user)
+{
+    struct piece p[2];
+    pieces_of(cpu, lin, size, ACC_WRITE, user, p);
+}
+
+void x86_lin_read_bytes(struct x86_cpu *cpu, uint64_t lin, void *buf, unsigned len, bool user)
+{
+    struct piece p[2];
+    unsigned n = pieces_of(cpu, lin, len, ACC_READ, user, p);
+    for (unsigned i = 0, done = 0; i < n; done += p[i++].len) {
+        piece_read(cpu, &p[i], (uint8_t *)buf + done);
+    }
+}
+
+void x86_lin_write_bytes(struct x86_cpu *cpu, uint64_t lin, const void *buf, unsigned len, bool user)
+{
+    struct piece p[2];
+    unsigned n = pieces_of(cpu, lin, len, ACC_WRITE, user, p);
+    for (unsigned i = 0, done = 0; i < n; done += p[i++].len) {
+        piece_write(cpu, &p[i], (const uint8_t *)buf + done);
+    }
+}

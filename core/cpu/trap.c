@@ -1,0 +1,318 @@
+/*
+ * Faults and the delivery of interrupts and exceptions.
+ *
+ * Source: [SDM3] "Interrupt and Exception Handling" (classes, double fault conditions, error codes),
+ *         "Masking Exceptions and Interrupts When Switching Stacks", "Debug Exceptions"; [SDM2]
+ *         "INT n/INTO/INT3/INT1" (its Operation section gives the order of the checks); [SDM3]
+ *         "Virtual-8086 Mode" and "Software Interrupt Handling Methods".
+ */
+#include "core/cpu/mech.h"
+#include "trace/core_cpu.h"
+
+/* ---- raising ---- */
+
+enum fault_class { BENIGN, CONTRIBUTORY, PAGE };
+
+static enum fault_class class_of(unsigned vector)
+{
+    switch (vector) {
+    case X86_DE: case X86_TS: case X86_NP: case X86_SS: case X86_GP: return CONTRIBUTORY;
+    case X86_PF: return PAGE;
+    default: return BENIGN;
+    }
+}
+
+static bool external(unsigned kind)
+{
+    return kind != INT_SOFTWARE && kind != INT_SOFT_EXC;
+}
+
+/* [SDM3] "Interrupt 8 - Double Fault Exception (#DF)": a second fault while the first is delivered. */
+static bool makes_double_fault(const struct x86_cpu *cpu, unsigned vector)
+{
+    if (cpu->exc.kind != INT_EXCEPTION) {
+        return false;
+    }
+    enum fault_class first = class_of(cpu->exc.vector), second = class_of(vector);
+    return (first == CONTRIBUTORY && second == CONTRIBUTORY) || (first == PAGE && second != BENIGN);
+}
+
+_Noreturn static void raise(struct x86_cpu *cpu, unsigned vector, bool has_error, uint32_t error)
+{
+    cpu->s.rip = x86_insn_rip(cpu);
+    if (cpu->exc.active) {
+        if (cpu->exc.kind == INT_EXCEPTION && cpu->exc.vector == X86_DF) {
+            trace_trap_shutdown(vector, error, cpu->s.seg[S_CS].sel, cpu->s.rip);
+            cpu->s.activity = ACT_SHUTDOWN;
+            cpu->exc.active = false;
+            longjmp(cpu->unwind, 1);
+        }
+        if (makes_double_fault(cpu, vector)) {
+            vector = X86_DF;
+            has_error = true;
+            error = 0;
+        } else if (class_of(vector) == CONTRIBUTORY && has_error && external(cpu->exc.kind)) {
+            error |= 1; /* EXT: not the program's doing */
+        }
+    }
+    cpu->exc.active = true;
+    cpu->exc.kind = INT_EXCEPTION;
+    cpu->exc.vector = (uint8_t)vector;
+    cpu->exc.has_error = has_error;
+    cpu->exc.error = error;
+    longjmp(cpu->unwind, 1);
+}
+
+void x86_fault(struct x86_cpu *cpu, unsigned vector, uint32_t error)
+{
+    raise(cpu, vector, true, error);
+}
+
+void x86_fault_noerr(struct x86_cpu *cpu, unsigned vector)
+{
+    raise(cpu, vector, false, 0);
+}
+
+/* ---- delivery ---- */
+
+/* What is delivered. */
+struct event {
+    unsigned vector;
+    unsigned kind;
+    bool has_error;
+    uint32_t error;
+    uint64_t flags;          /* EFLAGS image to push */
+};
+
+/* Real-address mode: [SDM2] "INT n", REAL-ADDRESS-MODE. No error codes. */
+static void deliver_real(struct x86_cpu *cpu, const struct event *e)
+{
+    struct x86_stack st;
+    if (e->vector * 4 + 3 > cpu->s.idtr.limit) {
+        x86_fault(cpu, X86_GP, e->vector * 8 + 2);
+    }
+    x86_stack_current(cpu, &st);
+    x86_stack_add(&st, e->flags & 0xffff);
+    x86_stack_add(&st, cpu->s.seg[S_CS].sel);
+    x86_stack_add(&st, cpu->s.rip);
+    x86_stack_check(cpu, &st, 2);
+    uint32_t to = (uint32_t)sys_read(cpu, cpu->s.idtr.base + e->vector * 4, 4);
+    struct x86_seg cs = cpu->s.seg[S_CS];
+    cs.sel = (uint16_t)(to >> 16);
+    cs.base = (uint32_t)cs.sel << 4;
+    x86_check_rip(cpu, &cs, to & 0xffff);
+    x86_stack_write(cpu, &st, 2);
+    x86_set_sp(cpu, st.sp);
+    x86_set_rflags(cpu, 0, FL_IF | FL_TF | FL_AC | FL_RF);
+    x86_put_cs(cpu, &cs, to & 0xffff, NULL);
+}
+
+/* INT n in virtual-8086 mode that CR4.VME lets the 8086 program handle itself: [SDM3] "Method 5" (IOPL
+ * 3) and "Method 6" (IOPL < 3: VIF stands for IF). */
+static void deliver_redirected(struct x86_cpu *cpu, const struct event *e)
+{
+    bool iopl3 = (cpu->s.rflags & FL_IOPL) == FL_IOPL;
+    uint64_t flags = e->flags;
+    struct x86_stack st;
+    if (!iopl3) {
+        flags = (flags & ~(uint64_t)FL_IF) | FL_IOPL | (flags & FL_VIF ? FL_IF : 0);
+    }
+    uint32_t to = (uint32_t)x86_lin_read(cpu, e->vector * 4, 4, true);
+    struct x86_seg cs = x86_v86_seg((uint16_t)(to >> 16));
+    x86_stack_current(cpu, &st);
+    x86_stack_add(&st, flags & 0xffff);
+    x86_stack_add(&st, cpu->s.seg[S_CS].sel);
+    x86_stack_add(&st, cpu->s.rip);
+    x86_stack_check(cpu, &st, 2);
+    x86_stack_write(cpu, &st, 2);
+    x86_set_sp(cpu, st.sp);
+    x86_set_rflags(cpu, 0, FL_TF | FL_RF | (iopl3 ? FL_IF : FL_VIF));
+    x86_put_cs(cpu, &cs, to & 0xffff, NULL);
+}
+
+/* CS, EIP and flags of the interrupted program, and the error code. */
+static void add_frame(struct x86_cpu *cpu, const struct event *e, struct x86_stack *st)
+{
+    x86_stack_add(st, e->flags);
+    x86_stack_add(st, cpu->s.seg[S_CS].sel);
+    x86_stack_add(st, cpu->s.rip);
+    if (e->has_error) {
+        x86_stack_add(st, e->error);
+    }
+}
+
+/* TF, NT, RF and VM go off in every handler, IF in that of an interrupt gate. */
+static void enter_flags(struct x86_cpu *cpu, unsigned gate_type)
+{
+    bool masks = (gate_type & 7) == (SYS_INT16 & 7);
+    x86_set_rflags(cpu, 0, FL_TF | FL_NT | FL_RF | FL_VM | (masks ? FL_IF : 0));
+}
+
+/* INTER-PRIVILEGE-LEVEL-INTERRUPT and INTERRUPT-FROM-VIRTUAL-8086-MODE. */
+static void deliver_inner(struct x86_cpu *cpu, const struct event *e, const struct x86_desc *gate,
+                          struct x86_desc *code)
+{
+    static const uint8_t data[] = {S_GS, S_FS, S_DS, S_ES};
+    unsigned size = gate->attr & 8 ? 4 : 2, cpl = attr_dpl(code->attr);
+    bool vm = cpu->vm;
+    struct x86_seg cs = x86_code_seg(cpu, code, cpl);
+    struct x86_desc ssd;
+    struct x86_stack st;
+    uint16_t ss;
+    uint64_t sp;
+    x86_tss_stack(cpu, cpl, &ss, &sp);
+    x86_stack_desc(cpu, ss, cpl, X86_TS, &ssd);
+    struct x86_seg seg = x86_desc_seg(&ssd);
+    seg.attr |= AR_ACCESSED;
+    x86_stack_new(&st, &seg, sp, cpl);
+    for (unsigned i = 0; vm && i < ARRAY_SIZE(data); i++) {
+        x86_stack_add(&st, cpu->s.seg[data[i]].sel);
+    }
+    x86_stack_add(&st, cpu->s.seg[S_SS].sel);
+    x86_stack_add(&st, cpu->s.gpr[R_SP]);
+    add_frame(cpu, e, &st);
+    x86_stack_check(cpu, &st, size);
+    x86_check_rip(cpu, &cs, gate_offset(gate));
+    x86_stack_write(cpu, &st, size);
+    x86_desc_accessed(cpu, &ssd);
+    x86_desc_accessed(cpu, code);
+    for (unsigned i = 0; vm && i < ARRAY_SIZE(data); i++) {
+        cpu->s.seg[data[i]] = x86_null_seg(0);
+    }
+    enter_flags(cpu, attr_system(gate->attr));
+    x86_put_cs(cpu, &cs, gate_offset(gate), &st);
+}
+
+/* INTRA-PRIVILEGE-LEVEL-INTERRUPT. */
+static void deliver_same(struct x86_cpu *cpu, const struct event *e, const struct x86_desc *gate,
+                         struct x86_desc *code)
+{
+    struct x86_seg cs = x86_code_seg(cpu, code, cpu->cpl);
+    struct x86_stack st;
+    unsigned size = gate->attr & 8 ? 4 : 2;
+    x86_stack_current(cpu, &st);
+    add_frame(cpu, e, &st);
+    x86_stack_check(cpu, &st, size);
+    x86_check_rip(cpu, &cs, gate_offset(gate));
+    x86_stack_write(cpu, &st, size);
+    x86_desc_accessed(cpu, code);
+    enter_flags(cpu, attr_system(gate->attr));
+    x86_put_cs(cpu, &cs, gate_offset(gate), &st);
+}
+
+/* The gate of a vector, checked up to its presence. */
+static void need_gate(struct x86_cpu *cpu, const struct event *e, struct x86_desc *gate)
+{
+    static const uint16_t types = BIT(SYS_TASK) | BIT(SYS_INT16) | BIT(SYS_TRAP16) | BIT(SYS_INT32) |
+                                  BIT(SYS_TRAP32);
+    uint32_t error = e->vector * 8 + 2; /* IDT */
+    if (e->vector * 8 + 7 > cpu->s.idtr.limit) {
+        x86_fault(cpu, X86_GP, error);
+    }
+    uint64_t raw = sys_read(cpu, cpu->s.idtr.base + e->vector * 8, 8);
+    *gate = (struct x86_desc){.raw = raw, .attr = (uint32_t)(raw >> 40) & 0xf0ff};
+    if (!(types >> attr_system(gate->attr) & 1)) {
+        x86_fault(cpu, X86_GP, error);
+    }
+    if (!external(e->kind) && attr_dpl(gate->attr) < cpu->cpl) {
+        x86_fault(cpu, X86_GP, error);
+    }
+    if (!(gate->attr & AR_P)) {
+        x86_fault(cpu, X86_NP, error);
+    }
+}
+
+static void deliver_protected(struct x86_cpu *cpu, const struct event *e)
+{
+    struct x86_desc gate, code;
+    need_gate(cpu, e, &gate);
+    uint16_t sel = gate_sel(&gate);
+    if (attr_system(gate.attr) == SYS_TASK) {
+        x86_task_switch(cpu, sel, TASK_GATE, cpu->s.rip, e->has_error, e->error);
+        return;
+    }
+    if (sel_null(sel)) {
+        x86_fault(cpu, X86_GP, 0);
+    }
+    x86_desc_need(cpu, sel, &code, X86_GP);
+    unsigned dpl = attr_dpl(code.attr);
+    if (!attr_code(code.attr) || dpl > cpu->cpl) {
+        x86_fault(cpu, X86_GP, SEL_ERR(sel));
+    }
+    if (!(code.attr & AR_P)) {
+        x86_fault(cpu, X86_NP, SEL_ERR(sel));
+    }
+    bool inner = !attr_conforming(code.attr) && dpl < cpu->cpl;
+    if (cpu->vm && (!inner || dpl != 0)) {
+        x86_fault(cpu, X86_GP, SEL_ERR(sel));
+    }
+    if (inner) {
+        deliver_inner(cpu, e, &gate, &code);
+    } else {
+        deliver_same(cpu, e, &gate, &code);
+    }
+}
+
+static void deliver(struct x86_cpu *cpu, const struct event *e)
+{
+    trace_trap_deliver(e->vector, e->kind, e->error, cpu->s.seg[S_CS].sel, cpu->s.rip);
+    cpu->s.activity = ACT_RUNNING;
+    if (!cpu->pe) {
+        deliver_real(cpu, e);
+    } else if (cpu->vm && e->kind == INT_SOFTWARE) {
+        if ((cpu->s.cr4 & CR4_VME) && x86_tss_redirects(cpu, e->vector)) {
+            deliver_redirected(cpu, e);
+        } else if ((cpu->s.rflags & FL_IOPL) != FL_IOPL) {
+            x86_fault(cpu, X86_GP, 0);
+        } else {
+            deliver_protected(cpu, e);
+        }
+    } else {
+        deliver_protected(cpu, e);
+    }
+    if (e->vector == X86_DB && e->kind == INT_EXCEPTION) {
+        cpu->s.dr[7] &= ~(uint64_t)DR7_GD;
+    }
+    if (e->kind == INT_NMI) {
+        cpu->s.nmi_blocked = true;
+    }
+    cpu->s.shadow = 0;
+    cpu->exc.active = false;
+}
+
+void x86_interrupt(struct x86_cpu *cpu, unsigned vector, enum x86_int_kind kind, bool has_error,
+                   uint32_t error)
+{
+    cpu->exc.active = true;
+    cpu->exc.kind = kind;
+    cpu->exc.vector = (uint8_t)vector;
+    cpu->exc.has_error = has_error;
+    cpu->exc.error = error;
+    struct event e = {
+        .vector = vector & 0xff, .kind = kind, .has_error = has_error, .error = error,
+        .flags = x86_get_rflags(cpu),
+    };
+    deliver(cpu, &e);
+}
+
+/* [SDM3] "Instruction-Breakpoint Exception Condition": faults push RF set, so that the instruction is
+ * not stopped twice by a breakpoint. */
+void x86_deliver_fault(struct x86_cpu *cpu)
+{
+    cpu->cur = NULL;
+    if (!cpu->exc.active) {
+        return; /* shut down */
+    }
+    x86_set_rflags(cpu, FL_RF, FL_RF);
+    struct event e = {
+        .vector = cpu->exc.vector, .kind = INT_EXCEPTION, .has_error = cpu->exc.has_error,
+        .error = cpu->exc.error, .flags = x86_get_rflags(cpu),
+    };
+    deliver(cpu, &e);
+}
+
+void x86_debug_trap(struct x86_cpu *cpu, uint32_t dr6)
+{
+    cpu->s.dr[6] |= dr6;
+    x86_interrupt(cpu, X86_DB, INT_EXCEPTION, false, 0);
+}
