@@ -25,6 +25,7 @@ enum {
     PEND_INIT = 16,
     PEND_SIPI = 32,
     PEND_A20 = 64,     /* the A20 pin's level changed; see vcpu->a20 */
+    PEND_CODE = 128,   /* the engine's own: another thread wrote to code that it holds decoded */
 };
 
 struct vcpu {
@@ -44,6 +45,7 @@ struct vcpu {
     int (*inta)(void *opaque);    /* interrupt acknowledge: the vector, 0..255 [locked] */
     void *inta_opaque;
     struct irq pin_intr, pin_nmi, pin_smi, pin_init, pin_a20;
+    struct irq *ferr;             /* where the FERR# pin leads; borrowed, NULL: nowhere */
     /* virtual clock bookkeeping */
     uint64_t clock_icount;        /* icount that is already in the clock */
     /* why it stopped for good or for a while */

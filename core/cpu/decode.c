@@ -41,7 +41,7 @@ enum {
     {                                                                                              \
         .name = #name_, .undefined = und, .attr = attr_, .flags_read = FLAGS_##rd,                 \
         .flags_written = FLAGS_##wr, .operand = {OPD_##o1, OPD_##o2, OPD_##o3},                    \
-        .feature = FEAT_##feat, .test = TEST_##test_, .map = MAP_##map_, .opcode = op_,            \
+        .feature = X86_F_##feat, .test = TEST_##test_, .map = MAP_##map_, .opcode = op_,            \
         .opcodes = n, .modrm = modrm_, .pfx = PFX_##pfx_,                                          \
         .has_modrm = (unsigned)modrm_ != MODRM_X || NEEDS_MODRM(o1) || NEEDS_MODRM(o2) ||          \
                      NEEDS_MODRM(o3),                                                              \

@@ -7,6 +7,7 @@
 #ifndef CORE_CPU_DECODE_H
 #define CORE_CPU_DECODE_H
 
+#include "core/cpu/cpuid.h"
 #include "core/cpu/insn.h"
 
 enum decode_mode { DECODE_16, DECODE_32, DECODE_64 };
@@ -36,12 +37,6 @@ enum insn_attr {
     A_FPU_NOWAIT = 1 << 15,
 };
 
-/* CPUID features that rows need; the CPU model says which it has. */
-enum insn_feature {
-    FEAT_BASE, FEAT_FPU, FEAT_CPUID, FEAT_TSC, FEAT_MSR, FEAT_CX8, FEAT_SEP, FEAT_CMOV, FEAT_PMC,
-    FEAT_NOPL, FEAT_LM, FEAT_COUNT
-};
-
 enum insn_test { TEST_N, TEST_T, TEST_J, TEST_F, TEST_S };
 
 /* Operand letters of the opcode map ([SDM2] A.2); see insn.def. */
@@ -60,7 +55,7 @@ struct insn_info {
     uint32_t attr;               /* A_* */
     uint16_t flags_read, flags_written; /* EFLAGS images */
     uint8_t operand[3];          /* enum insn_operand */
-    uint8_t feature;             /* enum insn_feature */
+    uint16_t feature;            /* enum x86_feature */
     uint8_t test;                /* enum insn_test */
     uint8_t map, opcode;         /* enum insn_map; the first of `opcodes` */
     uint8_t opcodes;             /* 1 or 8 */

@@ -1,7 +1,7 @@
 /*
  * The run column of insn.def for the interpreter: every family of run functions, how its members are
  * named, and which one a decoded instruction gets. Included as a header it declares them all; the
- * table itself (ROW_RUN) is used once, by block.c.
+ * table itself (RUN_*) is used once, by block.c.
  *
  * A row has up to eight functions, chosen by form (register or memory; for strings, without and with
  * REP) and operand size (1, 2, 4, 8). Hot operations have one each, so that nothing is decided when
@@ -21,7 +21,7 @@ struct row_run {
 #define FORM_SIZE(f)   {{f##8, f##16, f##32, f##64}, {f##8, f##16, f##32, f##64}}
 #define FORM_WIDE(f)   {{0, f##16, f##32, f##64}, {0, f##16, f##32, f##64}}
 #define FORM_EITHER(f) {{f##_r8, f##_r16, f##_r32, f##_r64}, {f##_m8, f##_m16, f##_m32, f##_m64}}
-#define FORM_REP(f)    {{f##8, f##16, f##32, f##64}, {f##_rep8, f##_rep16, f##_rep32, f##_rep64}}
+#define FORM_REP(f)    {{f##_8, f##_16, f##_32, f##_64}, {f##_rep8, f##_rep16, f##_rep32, f##_rep64}}
 
 #define RUN_OP(n)    {FORM_ONE(run_##n), false}
 #define RUN_ENDS(n)  {FORM_ONE(end_##n), true}
@@ -38,9 +38,7 @@ struct row_run {
 #define RUN_MOVX(n)  {FORM_EITHER(n##_ge), false}    /* wider G from a narrow E */
 #define RUN_CMOV(cc) {FORM_EITHER(cmov_##cc), false}
 #define RUN_SETCC(cc) {FORM_EITHER(set_##cc), false}
-#define RUN_STR(n)   {FORM_REP(str_##n##_), false}   /* with REP it ends the block */
-
-#define ROW_RUN(run) RUN_##run
+#define RUN_STR(n)   {FORM_REP(str_##n), false}   /* with REP it ends the block */
 
 /* Declarations */
 #define FORM_DECL(f)        void f(struct x86_cpu *cpu, const struct insn *in);

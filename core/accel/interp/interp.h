@@ -60,7 +60,7 @@
 
 /* Ends the run function of a block's last instruction: s.rip says where to go on. interp_resume looks
  * at everything anew; interp_chain (engine.h) is enough after a near branch. */
-void interp_resume(struct x86_cpu *cpu, const struct insn *in);
+void interp_resume(struct x86_cpu *cpu);
 
 /* noinline: an inlined body whose locals have their address taken would forbid the tail call. */
 #define OP(name)                                                                                   \
@@ -78,7 +78,7 @@ void interp_resume(struct x86_cpu *cpu, const struct insn *in);
     {                                                                                              \
         cpu->s.rip = x86_next_rip(cpu);                                                            \
         op_##name(cpu, in);                                                                        \
-        return interp_resume(cpu, in);                                                             \
+        return interp_resume(cpu);                                                             \
     }                                                                                              \
     static void op_##name(struct x86_cpu *cpu, const struct insn *in)
 

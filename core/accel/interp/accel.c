@@ -1,0 +1,206 @@
+/*
+ * The interpreter as an accelerator: joins the engine to a machine's vCPU.
+ */
+#include "core/accel/interp/engine.h"
+#include "core/accel/vcpu.h"
+
+#define TSC_HZ 100000000u /* of the time-stamp counter: a 100 MHz Pentium's */
+
+/* ---- what the engine asks ---- */
+
+static int64_t host_slice(void *host)
+{
+    return vcpu_slice(host);
+}
+
+static bool host_a20(void *host)
+{
+    const struct vcpu *vcpu = host;
+    return vcpu->a20;
+}
+
+static uint64_t host_read(void *host, struct space *s, uint64_t addr, unsigned size)
+{
+    return vcpu_read(host, s, addr, size);
+}
+
+static void host_write(void *host, struct space *s, uint64_t addr, uint64_t val, unsigned size)
+{
+    vcpu_write(host, s, addr, val, size);
+}
+
+static unsigned host_read_block(void *host, struct space *s, uint64_t addr, void *buf, unsigned size,
+                                unsigned n)
+{
+    return vcpu_read_block(host, s, addr, buf, size, n);
+}
+
+static unsigned host_write_block(void *host, struct space *s, uint64_t addr, const void *buf,
+                                 unsigned size, unsigned n)
+{
+    return vcpu_write_block(host, s, addr, buf, size, n);
+}
+
+static int host_acknowledge(void *host)
+{
+    return vcpu_acknowledge(host);
+}
+
+static bool on_host_clock(const struct vcpu *vcpu)
+{
+    return vcpu->machine->clock.driver != CLOCK_VIRTUAL;
+}
+
+static void host_lock(struct vcpu *vcpu)
+{
+    if (on_host_clock(vcpu)) {
+        lock_take(&vcpu->machine->lock);
+    }
+}
+
+static void host_unlock(struct vcpu *vcpu)
+{
+    if (on_host_clock(vcpu)) {
+        lock_drop(&vcpu->machine->lock);
+    }
+}
+
+static uint64_t host_tsc(void *host)
+{
+    struct vcpu *vcpu = host;
+    host_lock(vcpu);
+    int64_t now = clock_now(&vcpu->machine->clock);
+    host_unlock(vcpu);
+    return muldiv64((uint64_t)now, TSC_HZ, 1000000000);
+}
+
+static void host_ferr(void *host, bool level)
+{
+    struct vcpu *vcpu = host;
+    host_lock(vcpu);
+    irq_set(vcpu->ferr, level);
+    host_unlock(vcpu);
+}
+
+static const struct x86_host_ops host_ops = {
+    .read = host_read, .write = host_write, .read_block = host_read_block,
+    .write_block = host_write_block, .acknowledge = host_acknowledge, .tsc = host_tsc,
+    .ferr = host_ferr,
+};
+
+/* ---- the table ---- */
+
+static struct interp *engine_of(const struct vcpu *vcpu)
+{
+    return vcpu->accel_data;
+}
+
+static bool interp_probe(struct error **err)
+{
+    return true;
+}
+
+static bool interp_vm_init(struct machine *m, struct error **err)
+{
+    return true;
+}
+
+static bool interp_vcpu_init(struct vcpu *vcpu, struct error **err)
+{
+    struct machine *m = vcpu->machine;
+    const struct interp_host host = {.slice = host_slice, .a20 = host_a20, .alone = vcpu->index == 0};
+    struct interp *e = interp_new(&m->arena, &host);
+    if (e == NULL) {
+        return error_set(err, "interp: no memory for the block cache");
+    }
+    if (vcpu->index > 0) {
+        engine_of(m->vcpus[0])->host.alone = false;
+    }
+    struct x86_cpu *cpu = &e->cpu;
+    cpu->pending = &vcpu->pending;
+    cpu->mem = cpu->space = &m->mem;
+    cpu->smm = &m->smm;
+    cpu->ports = &m->ports;
+    cpu->model = m->cpu_model;
+    cpu->host_ops = &host_ops;
+    cpu->host = vcpu;
+    vcpu->accel_data = e;
+    x86_state_reset(&cpu->s, cpu->model->signature, false);
+    x86_state_loaded(cpu);
+    return true;
+}
+
+static void interp_vcpu_fini(struct vcpu *vcpu)
+{
+    interp_free(engine_of(vcpu));
+    vcpu->accel_data = NULL;
+}
+
+static void interp_run(struct vcpu *vcpu, struct vcpu_exit *exit)
+{
+    interp_execute(engine_of(vcpu), exit);
+}
+
+/* The PEND_KICK bit is all that a running engine needs: it looks once a block. */
+static void interp_kick(struct vcpu *vcpu)
+{
+}
+
+static void interp_slice_changed(struct vcpu *vcpu)
+{
+    interp_after_device(&engine_of(vcpu)->cpu);
+}
+
+static uint64_t interp_vcpu_icount(struct vcpu *vcpu)
+{
+    return interp_icount(&engine_of(vcpu)->cpu);
+}
+
+static void interp_get_state(struct vcpu *vcpu, struct x86_state *out)
+{
+    struct x86_cpu *cpu = &engine_of(vcpu)->cpu;
+    *out = cpu->s;
+    out->rflags = x86_get_rflags(cpu);
+    out->gpr[GPR_OFF_RIP / 8] = 0;
+}
+
+static void interp_set_state(struct vcpu *vcpu, const struct x86_state *in)
+{
+    struct interp *e = engine_of(vcpu);
+    block_drain(e);
+    e->step_trap = false;
+    e->cpu.s = *in;
+    x86_state_loaded(&e->cpu);
+}
+
+static void interp_view_changed(struct machine *m, struct space *s, const struct view *old,
+                                const struct view *now)
+{
+    if (s == &m->ports) {
+        return;
+    }
+    for (unsigned i = 0; i < m->n_vcpus; i++) {
+        x86_tlb_flush(&engine_of(m->vcpus[i])->cpu);
+    }
+}
+
+static void interp_fini(struct machine *m)
+{
+}
+
+const struct accel interp_accel = {
+    .name = "interp",
+    .counts_insns = true,
+    .probe = interp_probe,
+    .vm_init = interp_vm_init,
+    .view_changed = interp_view_changed,
+    .vcpu_init = interp_vcpu_init,
+    .vcpu_fini = interp_vcpu_fini,
+    .run = interp_run,
+    .kick = interp_kick,
+    .slice_changed = interp_slice_changed,
+    .icount = interp_vcpu_icount,
+    .get_state = interp_get_state,
+    .set_state = interp_set_state,
+    .fini = interp_fini,
+};

@@ -1,0 +1,413 @@
+/*
+ * The interpreter's block cache.
+ *
+ * Model:  every line that a block covers is marked in the arena, so that each store to it is told to
+ *         us. Only blocks whose very bytes are hit go; when no block covers a line any more its mark
+ *         goes too, and later stores cost nothing. Blocks come from one bump allocator; when it is
+ *         full everything is forgotten.
+ */
+#include "core/accel/interp/engine.h"
+#include "core/accel/vcpu.h"
+
+#include <sys/mman.h>
+
+#define INSN(map, op, modrm, pfx, name, o1, o2, o3, attr, rd, wr, und, feat, run, emit, test) RUN_##run,
+#define INSN8 INSN
+static const struct row_run row_run[ROW_COUNT] = {
+    {FORM_ONE(run_ud), true},
+#include "core/cpu/insn.def"
+};
+#undef INSN
+#undef INSN8
+
+static const struct row_run *choose_row(const struct interp *e, const struct insn *in)
+{
+    const struct insn_info *info = &insn_info[in->row];
+    bool protected = (e->cpu.mode & (MODE_PE | MODE_VM)) == MODE_PE;
+    if (((info->attr & A_PROT) && !protected) || !x86_has(e->cpu.model, info->feature)) {
+        return &row_run[ROW_NONE];
+    }
+    return &row_run[in->row];
+}
+
+/* Chooses the run function. True if the instruction ends its block. */
+static bool choose(const struct interp *e, struct insn *in)
+{
+    const struct row_run *row = choose_row(e, in);
+    bool rep = row != row_run && (insn_info[in->row].attr & A_STRING);
+    bool second = rep ? in->rep != REP_NONE : in->mem;
+    in->run = row->fn[second][__builtin_ctz(in->opsize | 8)];
+    return row->ends || (rep && in->rep != REP_NONE);
+}
+
+static void bad_insn(struct insn *in, insn_run run)
+{
+    in->row = ROW_NONE;
+    in->run = run;
+}
+
+/* ---- lines ---- */
+
+static struct block_line **line_bucket(struct interp *e, uint64_t line)
+{
+    return &e->lines[(line ^ line >> 13) & (LINE_HASH - 1)];
+}
+
+static bool covers(const struct block *b, uint64_t addr, uint64_t len)
+{
+    uint64_t second = b->bytes - b->bytes1;
+    return (addr < b->ram + b->bytes1 && b->ram < addr + len) ||
+           (second && addr < b->ram2 + second && b->ram2 < addr + len);
+}
+
+static void unlink_line(struct interp *e, const struct block *b, uint64_t line)
+{
+    struct block_line **p = line_bucket(e, line);
+    while (*p) {
+        if ((*p)->block == b && (*p)->line == line) {
+            *p = (*p)->next;
+        } else {
+            p = &(*p)->next;
+        }
+    }
+}
+
+static uint64_t line_of(uint64_t ram)
+{
+    return ram >> RAM_LINE_SHIFT;
+}
+
+static void unlink_block(struct interp *e, struct block *b)
+{
+    for (struct block **p = &e->hash[(b->ram ^ b->ram >> 13) & (BLOCK_HASH - 1)]; *p; p = &(*p)->hash_next) {
+        if (*p == b) {
+            *p = b->hash_next;
+            break;
+        }
+    }
+    for (uint64_t l = line_of(b->ram); l <= line_of(b->ram + b->bytes1 - 1); l++) {
+        unlink_line(e, b, l);
+    }
+    if (b->bytes > b->bytes1) {
+        unlink_line(e, b, line_of(b->ram2));
+    }
+    b->insns[0].run = run_stop;
+    if (e->block == b && e->cpu.cur) {
+        interp_stop_after_insn(&e->cpu);
+    }
+}
+
+/* Drops the line's blocks that a store to [addr, addr+len) hits. */
+static void invalidate_line(struct interp *e, uint64_t line, uint64_t addr, uint64_t len)
+{
+    bool kept = false;
+    struct block_line *next;
+    for (struct block_line *n = *line_bucket(e, line); n; n = next) {
+        next = n->next;
+        if (n->line != line) {
+            continue;
+        }
+        if (covers(n->block, addr, len)) {
+            /* The list may lose other nodes of this block too: they are of other lines. */
+            while (next && next->block == n->block) {
+                next = next->next;
+            }
+            unlink_block(e, n->block);
+        } else {
+            kept = true;
+        }
+    }
+    if (!kept && e->host.alone) {
+        e->cpu.arena->marks[line] &= (uint8_t)~RAM_MARK_CODE;
+    }
+}
+
+void block_invalidate(struct interp *e, uint64_t addr, uint64_t len)
+{
+    if (len == 0) {
+        return;
+    }
+    uint64_t last = line_of(addr + len - 1);
+    for (uint64_t line = line_of(addr); line <= last; line++) {
+        if (e->cpu.arena->marks[line] & RAM_MARK_CODE) {
+            invalidate_line(e, line, addr, len);
+        }
+    }
+}
+
+void block_touched(void *opaque, uint64_t addr, uint64_t len)
+{
+    struct interp *e = opaque;
+    if (pthread_equal(e->thread, pthread_self())) {
+        block_invalidate(e, addr, len);
+        return;
+    }
+    lock_take(&e->queue_lock);
+    if (e->queued < INVALID_QUEUE) {
+        e->queue[e->queued].addr = addr;
+        e->queue[e->queued].len = len;
+    }
+    if (e->queued <= INVALID_QUEUE) {
+        e->queued++;
+    }
+    lock_drop(&e->queue_lock);
+    atomic_fetch_or(e->cpu.pending, PEND_CODE);
+}
+
+void block_drain(struct interp *e)
+{
+    lock_take(&e->queue_lock);
+    atomic_fetch_and(e->cpu.pending, ~(uint32_t)PEND_CODE);
+    if (e->queued > INVALID_QUEUE) {
+        block_flush(e);
+    } else {
+        for (unsigned i = 0; i < e->queued; i++) {
+            block_invalidate(e, e->queue[i].addr, e->queue[i].len);
+        }
+    }
+    e->queued = 0;
+    lock_drop(&e->queue_lock);
+}
+
+/* ---- building ---- */
+
+void block_flush(struct interp *e)
+{
+    memset(e->hash, 0, sizeof(e->hash));
+    memset(e->lines, 0, sizeof(e->lines));
+    e->blocks_used = 0;
+    e->patched = NULL;
+    block_new_generation(e);
+}
+
+void block_new_generation(struct interp *e)
+{
+    if (++e->generation == UINT32_MAX) { /* KEY_NEVER's */
+        memset(e->jump, 0, sizeof(e->jump));
+        e->generation = 1;
+    }
+    if (e->key != KEY_NEVER) {
+        e->key = (uint64_t)e->generation << 32;
+    }
+}
+
+/* Space for a block of @n instructions and their lines. Freed only by block_flush. */
+static void *take_space(struct interp *e, size_t bytes)
+{
+    void *p = e->blocks + e->blocks_used;
+    e->blocks_used += align_up(bytes, 16);
+    return p;
+}
+
+#define BLOCK_MOST (sizeof(struct block) + (BLOCK_INSNS + 1) * sizeof(struct insn) +              \
+                    (BLOCK_INSNS * INSN_MAX_BYTES / RAM_LINE_BYTES + 4) * sizeof(struct block_line))
+
+static enum decode_mode decode_mode(const struct interp *e)
+{
+    return e->cpu.mode & MODE_CS64 ? DECODE_64 : e->cpu.mode & MODE_CS32 ? DECODE_32 : DECODE_16;
+}
+
+static void finish(struct block *b)
+{
+    struct insn *end = &b->insns[b->n];
+    *end = (struct insn){.run = run_end, .offset = b->bytes, .index_in_block = b->n};
+}
+
+/* Decodes one instruction of @n readable bytes. False if more bytes are needed. */
+static bool decode_one(struct interp *e, struct block *b, const uint8_t *bytes, unsigned n, bool *ends)
+{
+    struct insn *in = &b->insns[b->n];
+    enum decode_status status = decode(bytes, n, decode_mode(e), in);
+    if (status == DECODE_SHORT) {
+        return false;
+    }
+    *ends = true;
+    if (status == DECODE_OK) {
+        *ends = choose(e, in);
+    } else {
+        bad_insn(in, status == DECODE_UD ? run_ud : run_too_long);
+    }
+    in->offset = b->bytes;
+    in->index_in_block = b->n++;
+    if (in->base == GPR_OFF_RIP) {
+        in->disp += in->offset + in->len; /* gpr[17] is the block's address */
+    }
+    b->bytes += in->len;
+    return true;
+}
+
+static void link_line(struct interp *e, struct block *b, uint64_t line)
+{
+    struct block_line *n = take_space(e, sizeof(*n));
+    struct block_line **bucket = line_bucket(e, line);
+    *n = (struct block_line){.line = line, .block = b, .next = *bucket};
+    *bucket = n;
+}
+
+/* Makes the block just built known. */
+static void link_block(struct interp *e, struct block *b)
+{
+    struct block **head = &e->hash[(b->ram ^ b->ram >> 13) & (BLOCK_HASH - 1)];
+    finish(b);
+    take_space(e, sizeof(*b) + (b->n + 1u) * sizeof(struct insn));
+    for (uint64_t l = line_of(b->ram); l <= line_of(b->ram + b->bytes1 - 1); l++) {
+        link_line(e, b, l);
+    }
+    if (b->bytes > b->bytes1) {
+        link_line(e, b, line_of(b->ram2));
+    }
+    b->hash_next = *head;
+    *head = b;
+}
+
+static void mark(struct interp *e, uint64_t ram)
+{
+    e->cpu.arena->marks[line_of(ram)] |= RAM_MARK_CODE;
+}
+
+/* Fetch translation of @lin: the ram address, or false if no memory answers there. */
+static bool fetch_ram(struct interp *e, uint64_t lin, uint64_t *ram)
+{
+    struct x86_cpu *cpu = &e->cpu;
+    const struct tlb_entry *t = x86_tlb_slot(cpu, lin);
+    uint64_t page = lin & ~PAGE_OFFSET;
+    if (t->xtag != page) {
+        t = x86_translate(cpu, lin, ACC_FETCH, cpu->cpl == 3);
+        if (t->xtag != page) {
+            return false;
+        }
+    }
+    *ram = (uint64_t)(lin + t->addend - (uintptr_t)cpu->arena->base);
+    return true;
+}
+
+/* An instruction that is not cached: its bytes are fetched one by one, as many as it needs, each
+ * checked against the code segment. */
+static struct block *fetch_single(struct interp *e)
+{
+    struct x86_cpu *cpu = &e->cpu;
+    struct block *b = &e->scratch.block;
+    uint8_t bytes[INSN_MAX_BYTES + 1];
+    bool ends;
+    *b = (struct block){.mode = cpu->mode & MODE_DECODE};
+    for (unsigned n = 0; n <= INSN_MAX_BYTES; n++) {
+        uint64_t off = cpu->s.rip + n, ram;
+        if (n > 0 && decode_one(e, b, bytes, n, &ends)) {
+            break;
+        }
+        if (off > e->cs_last) {
+            x86_fault(cpu, X86_GP, 0);
+        }
+        uint64_t lin = (cpu->s.seg[S_CS].base + off) & cpu->lin_mask;
+        if (fetch_ram(e, lin, &ram)) {
+            bytes[n] = cpu->arena->base[ram];
+        } else {
+            uint64_t phys = x86_tlb_slot(cpu, lin)->phys | (lin & PAGE_OFFSET);
+            bytes[n] = (uint8_t)cpu->host_ops->read(cpu->host, cpu->space, phys, 1);
+            interp_after_device(cpu);
+        }
+    }
+    finish(b);
+    return b;
+}
+
+/* One instruction with a part in the next page. NULL if it cannot be cached. */
+static struct block *build_crossing(struct interp *e, struct block *b, uint64_t lin, unsigned room)
+{
+    uint8_t bytes[INSN_MAX_BYTES];
+    bool ends;
+    uint64_t next = (lin + room) & e->cpu.lin_mask;
+    if (e->cpu.s.rip + room > e->cs_last || !fetch_ram(e, next, &b->ram2)) {
+        return NULL;
+    }
+    mark(e, b->ram2);
+    memcpy(bytes, e->cpu.arena->base + b->ram, room);
+    memcpy(bytes + room, e->cpu.arena->base + b->ram2, sizeof(bytes) - room);
+    decode_one(e, b, bytes, sizeof(bytes), &ends);
+    b->bytes1 = (uint16_t)min_u64(room, b->bytes);
+    link_block(e, b);
+    return b;
+}
+
+static struct block *build(struct interp *e, uint64_t lin, uint64_t ram)
+{
+    if (e->blocks_used + BLOCK_MOST > BLOCK_ARENA) {
+        block_flush(e);
+    }
+    struct block *b = (struct block *)(e->blocks + e->blocks_used);
+    const uint8_t *host = e->cpu.arena->base + ram;
+    unsigned room = PAGE_BYTES - (unsigned)(lin & PAGE_OFFSET);
+    bool ends = false;
+    *b = (struct block){.ram = ram, .mode = e->cpu.mode & MODE_DECODE};
+    while (!ends && b->n < BLOCK_INSNS && b->bytes < room) {
+        unsigned left = room - b->bytes;
+        /* Marked before it is read: a store by another thread is then told to us. */
+        mark(e, ram + b->bytes);
+        mark(e, ram + b->bytes + (unsigned)min_u64(left, INSN_MAX_BYTES) - 1);
+        if (!decode_one(e, b, host + b->bytes, left, &ends)) {
+            if (b->n == 0) {
+                return build_crossing(e, b, lin, room);
+            }
+            break;
+        }
+    }
+    b->bytes1 = b->bytes;
+    link_block(e, b);
+    return b;
+}
+
+/* ---- finding ---- */
+
+static bool still_there(struct interp *e, const struct block *b, uint64_t lin)
+{
+    uint64_t ram2;
+    return b->bytes == b->bytes1 ||
+           (fetch_ram(e, (lin + b->bytes1) & e->cpu.lin_mask, &ram2) && ram2 == b->ram2);
+}
+
+struct block *block_find(struct interp *e)
+{
+    struct x86_cpu *cpu = &e->cpu;
+    uint64_t rip = cpu->s.rip;
+    uint64_t lin = (cpu->s.seg[S_CS].base + rip) & cpu->lin_mask, ram;
+    if (rip > e->cs_last) {
+        x86_fault(cpu, X86_GP, 0);
+    }
+    if (!fetch_ram(e, lin, &ram)) {
+        return fetch_single(e);
+    }
+    struct block *b = e->hash[(ram ^ ram >> 13) & (BLOCK_HASH - 1)];
+    while (b && !(b->ram == ram && b->mode == (cpu->mode & MODE_DECODE) && still_there(e, b, lin))) {
+        b = b->hash_next;
+    }
+    if (!b) {
+        b = build(e, lin, ram);
+    }
+    if (!b || rip + b->bytes - 1 > e->cs_last) {
+        return fetch_single(e);
+    }
+    if (e->key != KEY_NEVER) {
+        *jump_slot(e, lin) = (struct jump_entry){.lin = lin, .key = e->key | cpu->mode, .block = b};
+    }
+    return b;
+}
+
+bool block_cache_init(struct interp *e)
+{
+    void *p = mmap(NULL, BLOCK_ARENA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                   -1, 0);
+    if (p == MAP_FAILED) {
+        return false;
+    }
+    e->blocks = p;
+    e->generation = 1;
+    e->key = (uint64_t)e->generation << 32;
+    return true;
+}
+
+void block_cache_fini(struct interp *e)
+{
+    if (e->blocks) {
+        munmap(e->blocks, BLOCK_ARENA);
+    }
+}

@@ -1,0 +1,168 @@
+/*
+ * Inside the interpreter: the block cache and how blocks follow each other.
+ *
+ * A block is a run of decoded instructions that ends at a branch, at an instruction that changes the
+ * mode, or at a page border. Blocks are keyed by where their bytes lie in the arena and by what
+ * decoding depends on; a second table finds them by linear address. Nothing else links them, so a stale
+ * translation is forgotten by a new generation number, and an invalid block by a first instruction that
+ * stops.
+ *
+ * Counting: on entry a block takes all its instructions from the budget; whoever leaves early gives
+ * back those that did not run. So the count is exact whenever somebody asks.
+ */
+#ifndef CORE_ACCEL_INTERP_ENGINE_H
+#define CORE_ACCEL_INTERP_ENGINE_H
+
+#include "core/accel/accel.h"
+#include "core/accel/interp/interp.h"
+#include "core/event/thread.h"
+
+#define BLOCK_INSNS      64       /* most instructions in a block */
+#define BLOCK_ARENA      (8u * 1024 * 1024)
+#define BLOCK_HASH       8192u
+#define LINE_HASH        8192u
+#define JUMP_ENTRIES     4096u
+#define INVALID_QUEUE    64u
+#define REP_CHUNK        4096u    /* iterations that count as one instruction */
+
+/* What decoding depends on, of the mode word. */
+#define MODE_DECODE (MODE_CS32 | MODE_CS64 | MODE_PE | MODE_VM)
+
+struct block {
+    uint64_t ram;                /* ram address of the first byte */
+    uint64_t ram2;               /* of the part in the next page, if bytes > bytes1 */
+    uint32_t mode;               /* & MODE_DECODE */
+    uint16_t bytes, bytes1;      /* in all; in the first page */
+    uint8_t n;                   /* instructions */
+    struct block *hash_next;
+    struct insn insns[];         /* n, and one that goes on behind the block */
+};
+
+/* A line of memory that a block covers. */
+struct block_line {
+    uint64_t line;
+    struct block *block;
+    struct block_line *next;
+};
+
+struct jump_entry {
+    uint64_t lin;
+    uint64_t key;                /* generation << 32 | mode */
+    struct block *block;
+};
+
+/* No entry has it: makes every chain end. */
+#define KEY_NEVER (~0ull << 32)
+
+/* What the engine asks of whoever runs it. */
+struct interp_host {
+    int64_t (*slice)(void *host);  /* instructions that may run before time must be looked at */
+    bool (*a20)(void *host);       /* level of the A20 pin */
+    bool alone;                    /* no other processor caches this arena's code */
+};
+
+struct interp {
+    struct x86_cpu cpu;
+    struct interp_host host;
+    uint64_t key;                /* what jump entries must have besides the mode, or KEY_NEVER */
+    uint64_t cs_last;            /* last offset that code may be fetched from */
+    struct block *block;         /* running, or run last */
+    struct insn *patched;        /* its run is run_stop for now */
+    insn_run patched_run;
+    uint32_t generation;
+    bool single;                 /* one instruction at a time: TF or a code breakpoint */
+    bool due;                    /* a device access made something due: a REP must pause */
+    bool no_step_trap;           /* this instruction takes no single-step trap (INT n) */
+    bool step_trap;              /* #DB after the instruction that ran */
+    _Atomic uint32_t own_pending; /* used when nobody gave us a word */
+
+    pthread_t thread;            /* the one inside interp_execute last */
+    struct lock queue_lock;      /* stores by other threads to lines we decoded */
+    struct { uint64_t addr, len; } queue[INVALID_QUEUE];
+    unsigned queued;             /* more than INVALID_QUEUE: everything */
+
+    uint8_t *blocks;             /* bump allocator of BLOCK_ARENA bytes */
+    size_t blocks_used;
+    struct block *hash[BLOCK_HASH];
+    struct block_line *lines[LINE_HASH];
+    struct jump_entry jump[JUMP_ENTRIES];
+    union {                      /* an instruction that cannot be cached */
+        struct block block;
+        uint8_t room[sizeof(struct block) + 2 * sizeof(struct insn)];
+    } scratch;
+};
+
+static inline struct interp *interp_of(const struct x86_cpu *cpu)
+{
+    return cpu->engine;
+}
+
+/* ---- the cache (block.c) ---- */
+
+bool block_cache_init(struct interp *e);
+void block_cache_fini(struct interp *e);
+/* The block at CS:RIP; decodes it if needed. Faults as a fetch does. */
+struct block *block_find(struct interp *e);
+/* Forgets every block. Not while one runs. */
+void block_flush(struct interp *e);
+/* Forgets what linear addresses translate to. */
+void block_new_generation(struct interp *e);
+/* A store hit [addr, addr+len) of the arena. On the engine's thread, or while it is outside run. */
+void block_invalidate(struct interp *e, uint64_t addr, uint64_t len);
+/* The ram_listener: on any thread. */
+void block_touched(void *opaque, uint64_t addr, uint64_t len);
+/* Carries out what other threads queued. */
+void block_drain(struct interp *e);
+
+/* ---- running (interp.c) ---- */
+
+struct interp *interp_new(struct ram_arena *arena, const struct interp_host *host);
+void interp_free(struct interp *e);
+/* Runs until something must be looked at outside. cpu's fields are set up by the owner. */
+void interp_execute(struct interp *e, struct vcpu_exit *exit);
+/* Instructions retired so far, also right inside one. */
+uint64_t interp_icount(const struct x86_cpu *cpu);
+/* Time, deadlines or pending events changed: run only as far as is right now. */
+void interp_after_device(struct x86_cpu *cpu);
+void interp_stop_after_insn(struct x86_cpu *cpu);
+
+/* Pseudo instructions: leave before this one; go on behind the block. */
+void run_stop(struct x86_cpu *cpu, const struct insn *in);
+void run_end(struct x86_cpu *cpu, const struct insn *in);
+/* More than 15 bytes: #GP(0). */
+void run_too_long(struct x86_cpu *cpu, const struct insn *in);
+
+static inline struct jump_entry *jump_slot(struct interp *e, uint64_t lin)
+{
+    return &e->jump[(lin ^ lin >> 12) & (JUMP_ENTRIES - 1)];
+}
+
+/* Goes on at s.rip: in the block there if it is known and nothing is due, else out to the loop. The
+ * last thing that a run function does. */
+static inline void interp_chain(struct x86_cpu *cpu)
+{
+    struct interp *e = interp_of(cpu);
+    uint64_t rip = cpu->s.rip;
+    uint64_t lin = (cpu->s.seg[S_CS].base + rip) & cpu->lin_mask;
+    const struct jump_entry *j = jump_slot(e, lin);
+    if (likely(j->lin == lin && j->key == (e->key | cpu->mode))) {
+        struct block *b = j->block;
+        int64_t budget = cpu->budget - b->n;
+        if (likely(budget >= 0 && rip + b->bytes - 1 <= e->cs_last &&
+                   !(atomic_load_explicit(cpu->pending, memory_order_relaxed) & cpu->pend_mask))) {
+            cpu->budget = budget;
+            cpu->block_rip = rip;
+            cpu->s.gpr[GPR_OFF_RIP / 8] = rip;
+            e->block = b;
+            cpu->cur = b->insns;
+#if INTERP_LOOP
+            return;
+#else
+            return b->insns[0].run(cpu, b->insns);
+#endif
+        }
+    }
+    cpu->cur = NULL;
+}
+
+#endif

@@ -1,0 +1,353 @@
+/*
+ * The interpreter's loop: slices, events between instructions, faults.
+ *
+ * Source: [SDM3] "Priority Among Concurrent Events", "Masking Maskable Hardware Interrupts",
+ *         "Masking Exceptions and Interrupts When Switching Stacks", "Single-Step Exception Condition".
+ * Model:  blocks follow each other without coming back here (interp_chain) until the budget is used
+ *         up, something is pending that matters, or a block is not known. An interrupt or exception
+ *         that is delivered counts as one instruction, so a guest that only faults still ages.
+ * Left out: data breakpoints; SIPI.
+ */
+#include "core/accel/interp/engine.h"
+
+#include "core/accel/vcpu.h"
+#include "core/base/alloc.h"
+
+#include <stdlib.h>
+
+/* ---- counting, stopping ---- */
+
+/* Instructions of the running block from the current one on; they are out of the budget already. */
+static unsigned rest_of_block(const struct x86_cpu *cpu)
+{
+    return cpu->cur ? interp_of(cpu)->block->n - cpu->cur->index_in_block : 0;
+}
+
+uint64_t interp_icount(const struct x86_cpu *cpu)
+{
+    return cpu->icount_end - (uint64_t)cpu->budget - rest_of_block(cpu);
+}
+
+static void unpatch(struct interp *e)
+{
+    if (e->patched) {
+        e->patched->run = e->patched_run;
+        e->patched = NULL;
+    }
+}
+
+/* Makes the running block stop before its instruction @index. */
+static void patch(struct interp *e, struct block *b, unsigned index)
+{
+    unpatch(e);
+    e->patched = &b->insns[index];
+    e->patched_run = e->patched->run;
+    e->patched->run = run_stop;
+}
+
+void interp_stop_after_insn(struct x86_cpu *cpu)
+{
+    if (cpu->cur) {
+        patch(interp_of(cpu), interp_of(cpu)->block, cpu->cur->index_in_block + 1u);
+    }
+}
+
+/* Translations changed: nothing is found by linear address any more. */
+static void flush_code(struct x86_cpu *cpu)
+{
+    block_new_generation(interp_of(cpu));
+    interp_stop_after_insn(cpu);
+}
+
+void run_stop(struct x86_cpu *cpu, const struct insn *in)
+{
+    struct interp *e = interp_of(cpu);
+    cpu->budget += e->block->n - in->index_in_block;
+    cpu->s.rip = x86_insn_rip(cpu);
+    cpu->cur = NULL;
+    if (e->patched == in) {
+        unpatch(e);
+    }
+}
+
+void run_end(struct x86_cpu *cpu, const struct insn *in)
+{
+    cpu->s.rip = x86_insn_rip(cpu);
+    return interp_chain(cpu);
+}
+
+void interp_after_device(struct x86_cpu *cpu)
+{
+    struct interp *e = interp_of(cpu);
+    int64_t slice = e->host.slice(cpu->host);
+    uint64_t now = interp_icount(cpu);
+    e->due = slice == 0;
+    /* The running instruction is the first of the slice, and cannot be taken back. */
+    if (cpu->cur && slice == 0) {
+        slice = 1;
+    }
+    cpu->icount_end = now + (uint64_t)slice;
+    cpu->budget = slice - rest_of_block(cpu);
+    if (cpu->budget < 0) {
+        patch(e, e->block, cpu->cur->index_in_block + (unsigned)slice);
+    }
+    if (atomic_load(cpu->pending) & cpu->pend_mask) {
+        e->due = true;
+        interp_stop_after_insn(cpu);
+    }
+}
+
+/* ---- between instructions ---- */
+
+static bool code_breakpoints(const struct x86_cpu *cpu)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        if ((cpu->s.dr[7] >> (2 * i) & 3) && !(cpu->s.dr[7] >> (16 + 4 * i) & 3)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Which pending events could be taken now. */
+static uint32_t event_mask(const struct x86_state *s)
+{
+    uint32_t mask = PEND_KICK | PEND_A20 | PEND_CODE;
+    if (s->activity == ACT_SHUTDOWN) {
+        return mask;
+    }
+    if ((s->rflags & FL_IF) && !s->shadow) {
+        mask |= PEND_INTR;
+    }
+    if (!(s->shadow & X86_SHADOW_MOVSS)) {
+        mask |= (s->nmi_blocked ? 0 : PEND_NMI) | (s->smi_blocked || s->in_smm ? 0 : PEND_SMI) |
+                (s->in_smm ? 0 : PEND_INIT);
+    }
+    return mask;
+}
+
+/* Derives what the engine keeps about the state, after anything but a near branch. */
+static void resync(struct interp *e)
+{
+    struct x86_cpu *cpu = &e->cpu;
+    cpu->pend_mask = event_mask(&cpu->s);
+    e->cs_last = cpu->mode & MODE_CS64 ? ~0ull : cpu->s.seg[S_CS].limit;
+    e->single = (cpu->mode & MODE_TF) || (unlikely(cpu->s.dr[7] & 0xff) && code_breakpoints(cpu));
+    bool alone = e->single || cpu->s.shadow || cpu->s.activity != ACT_RUNNING;
+    e->key = alone ? KEY_NEVER : (uint64_t)e->generation << 32;
+}
+
+void interp_resume(struct x86_cpu *cpu)
+{
+    resync(interp_of(cpu));
+    return interp_chain(cpu);
+}
+
+static void take_init(struct interp *e)
+{
+    struct x86_cpu *cpu = &e->cpu;
+    x86_state_reset(&cpu->s, cpu->model->signature, true);
+    x86_state_loaded(cpu);
+}
+
+/* Takes the first of the pending events @now; true if there was one. */
+static bool take_event(struct interp *e, uint32_t now)
+{
+    struct x86_cpu *cpu = &e->cpu;
+    if (now & (PEND_INIT | PEND_SMI | PEND_NMI | PEND_INTR)) {
+        cpu->budget--;
+        cpu->s.activity = ACT_RUNNING;
+    }
+    if (now & PEND_SMI) {
+        atomic_fetch_and(cpu->pending, ~(uint32_t)PEND_SMI);
+        x86_smi(cpu);
+    } else if (now & PEND_INIT) {
+        atomic_fetch_and(cpu->pending, ~(uint32_t)PEND_INIT);
+        take_init(e);
+    } else if (now & PEND_NMI) {
+        atomic_fetch_and(cpu->pending, ~(uint32_t)PEND_NMI);
+        x86_interrupt(cpu, X86_NMI, INT_NMI, false, 0);
+    } else if (now & PEND_INTR) {
+        unsigned vector = (unsigned)cpu->host_ops->acknowledge(cpu->host) & 0xff;
+        x86_interrupt(cpu, vector, INT_EXTERNAL, false, 0);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static void take_a20(struct interp *e)
+{
+    struct x86_cpu *cpu = &e->cpu;
+    atomic_fetch_and(cpu->pending, ~(uint32_t)PEND_A20);
+    bool level = e->host.a20(cpu->host);
+    if (cpu->s.a20 != level) {
+        cpu->s.a20 = level;
+        x86_tlb_flush(cpu);
+    }
+}
+
+/* A code breakpoint at CS:RIP faults before the instruction ([SDM3] "Instruction-Breakpoint Exception
+ * Condition"). */
+static void check_breakpoints(struct interp *e)
+{
+    struct x86_cpu *cpu = &e->cpu;
+    uint64_t lin = (cpu->s.seg[S_CS].base + cpu->s.rip) & cpu->lin_mask;
+    uint32_t hit = 0;
+    if (interp_icount(cpu) == cpu->rf_icount && (cpu->s.rflags & FL_RF)) {
+        return;
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        bool enabled = cpu->s.dr[7] >> (2 * i) & 3, execute = !(cpu->s.dr[7] >> (16 + 4 * i) & 3);
+        if (enabled && execute && (cpu->s.dr[i] & cpu->lin_mask) == lin) {
+            hit |= 1u << i;
+        }
+    }
+    if (hit) {
+        cpu->s.dr[6] |= hit;
+        x86_fault_noerr(cpu, X86_DB);
+    }
+}
+
+/* What must be looked at between two instructions. False: leave, for *reason. */
+static bool boundary(struct interp *e, enum vcpu_exit_reason *reason)
+{
+    struct x86_cpu *cpu = &e->cpu;
+    for (;;) {
+        resync(e);
+        if (cpu->budget <= 0) {
+            uint64_t now = interp_icount(cpu);
+            cpu->budget = e->host.slice(cpu->host);
+            cpu->icount_end = now + (uint64_t)cpu->budget;
+            if (cpu->budget <= 0) {
+                *reason = EXIT_SLICE;
+                return false;
+            }
+        }
+        uint32_t now = atomic_load(cpu->pending) & cpu->pend_mask;
+        if (now & PEND_CODE) {
+            block_drain(e);
+        }
+        if (now & PEND_A20) {
+            take_a20(e);
+        }
+        if (now & PEND_KICK) {
+            *reason = EXIT_KICKED;
+            return false;
+        }
+        if (cpu->s.activity == ACT_SHUTDOWN) {
+            *reason = EXIT_SHUTDOWN;
+            return false;
+        }
+        if (e->step_trap && !(now & (PEND_SMI | PEND_INIT))) {
+            e->step_trap = false;
+            cpu->budget--;
+            cpu->s.activity = ACT_RUNNING;
+            x86_debug_trap(cpu, DR6_BS);
+            continue;
+        }
+        if (now && take_event(e, now)) {
+            continue;
+        }
+        if (cpu->s.activity != ACT_RUNNING) {
+            *reason = EXIT_HALT;
+            return false;
+        }
+        return true;
+    }
+}
+
+/* Runs from CS:RIP until something has to be looked at. */
+static void run_blocks(struct interp *e)
+{
+    struct x86_cpu *cpu = &e->cpu;
+    bool alone = e->single || cpu->s.shadow;
+    uint8_t shadow = cpu->s.shadow;
+    if (e->single) {
+        check_breakpoints(e);
+    }
+    struct block *b = block_find(e);
+    int64_t most = alone ? 1 : cpu->budget;
+    if (most <= 0) {
+        return; /* fetching from a device used up the slice */
+    }
+    bool traps = cpu->s.rflags & FL_TF;
+    cpu->s.shadow = 0;
+    e->no_step_trap = false;
+    cpu->budget -= b->n;
+    cpu->block_rip = cpu->s.rip;
+    cpu->s.gpr[GPR_OFF_RIP / 8] = cpu->s.rip;
+    e->block = b;
+    cpu->cur = b->insns;
+    if (most < b->n) {
+        patch(e, b, (unsigned)most);
+    }
+#if INTERP_LOOP
+    while (cpu->cur) {
+        cpu->cur->run(cpu, cpu->cur);
+    }
+#else
+    b->insns[0].run(cpu, b->insns);
+#endif
+    /* MOV SS holds the trap of its own step back; two in a row do not hold each other's. */
+    e->step_trap = traps && !e->no_step_trap && (!(cpu->s.shadow & X86_SHADOW_MOVSS) || shadow);
+}
+
+/* A fault left the instruction; it counts as one, with its delivery. */
+static void unwound(struct interp *e)
+{
+    struct x86_cpu *cpu = &e->cpu;
+    cpu->budget += rest_of_block(cpu) - 1;
+    unpatch(e);
+    e->step_trap = false;
+    if (cpu->exc.active) {
+        x86_deliver_fault(cpu);
+    }
+    cpu->cur = NULL;
+}
+
+void interp_execute(struct interp *e, struct vcpu_exit *exit)
+{
+    struct x86_cpu *cpu = &e->cpu;
+    e->thread = pthread_self();
+    uint64_t now = interp_icount(cpu);
+    cpu->budget = e->host.slice(cpu->host);
+    cpu->icount_end = now + (uint64_t)cpu->budget;
+    if (setjmp(cpu->unwind)) {
+        unwound(e);
+    }
+    while (boundary(e, &exit->reason)) {
+        run_blocks(e);
+    }
+}
+
+/* ---- life ---- */
+
+struct interp *interp_new(struct ram_arena *arena, const struct interp_host *host)
+{
+    struct interp *e = NEW(struct interp);
+    e->host = *host;
+    if (!block_cache_init(e)) {
+        free(e);
+        return NULL;
+    }
+    lock_init(&e->queue_lock);
+    e->cpu.arena = arena;
+    e->cpu.pending = &e->own_pending;
+    e->cpu.engine = e;
+    e->cpu.flush_code = flush_code;
+    e->cpu.stop_after_insn = interp_stop_after_insn;
+    e->cpu.after_device = interp_after_device;
+    e->thread = pthread_self();
+    ram_add_listener(arena, &(struct ram_listener){.touched = block_touched, .opaque = e});
+    return e;
+}
+
+void interp_free(struct interp *e)
+{
+    if (e) {
+        block_cache_fini(e);
+        lock_fini(&e->queue_lock);
+        free(e);
+    }
+}
