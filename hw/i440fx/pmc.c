@@ -178,8 +178,6 @@ static void memory_init(struct pmc *s)
 
     region_container(&s->pci_mem, "pci", BIT64(MACHINE_PHYS_BITS));
     region_map(root, &s->pci_mem, 0, PRIO_PCI);
-    machine_map_ram(m);
-
     region_alias(&s->vga_hole, "vga-hole", &s->pci_mem, VGA_START, VGA_BYTES);
     region_map(root, &s->vga_hole, VGA_START, PRIO_AREA);
     for (unsigned n = 0; n < PMC_PAM_SEGMENTS; n++) {

@@ -22,7 +22,7 @@ struct pmc {
     struct region bios_high, bios_low;       /* under 4 GiB, and its last 128 KiB under 1 MiB */
 };
 
-/* The bridge with @m's RAM (made by machine_ram_init) and the BIOS image, which has 64, 128 or
+/* The bridge around @m's RAM (after machine_map_ram) and the BIOS image, which has 64, 128 or
  * 256 KiB. */
 bool pmc_init(struct pmc *s, struct machine *m, const void *bios, size_t bios_bytes,
               struct error **err);

@@ -52,6 +52,7 @@ struct pc_config {
     uint64_t low_max;            /* most RAM below 4 GiB: MACHINE_LOW_MAX or less */
     unsigned cpus, max_cpus;
     bool amd_cpu;                /* CPUID says AuthenticAMD: e820 reserves the HyperTransport hole */
+    uint32_t cpu_signature, cpu_features; /* CPUID leaf 1 EAX and EDX for SMBIOS; 0: unknown */
     struct firmware bios;        /* 64, 128 or 256 KiB */
     enum pc_vga vga;
     struct firmware vga_bios;

@@ -1,0 +1,102 @@
+/*
+ * CMOS contents that SeaBIOS and guests read.
+ *
+ * Source: [CMOS] bytes 0Fh to 5Fh of the AT and their use by SeaBIOS; values compared with QEMU's.
+ */
+#include "hw/pc/cmos.h"
+
+#include "core/base/bits.h"
+
+#include <string.h>
+
+enum {
+    CMOS_SHUTDOWN = 0x0f,
+    CMOS_FLOPPIES = 0x10,
+    CMOS_DISKS = 0x12,
+    CMOS_EQUIPMENT = 0x14,
+    CMOS_BASE_KIB = 0x15,        /* 16 bits, as the next ones */
+    CMOS_EXTENDED_KIB = 0x17,
+    CMOS_EXTENDED_COPY = 0x30,
+    CMOS_ABOVE_16M = 0x34,       /* in 64 KiB */
+    CMOS_BOOT_THIRD = 0x38,
+    CMOS_BOOT_FIRST = 0x3d,
+    CMOS_ABOVE_4G = 0x5b,        /* in 64 KiB, 24 bits */
+    CMOS_CPUS = 0x5f,
+};
+
+enum {
+    EQUIPMENT_FLOPPY = 0x01,
+    EQUIPMENT_FPU = 0x02,
+    EQUIPMENT_MOUSE = 0x04,
+};
+
+#define BOOT_SKIP_FLOPPY_CHECK 0x01
+
+static void set16(struct mc146818 *rtc, unsigned index, uint64_t val)
+{
+    mc146818_cmos_set(rtc, index, (uint8_t)val);
+    mc146818_cmos_set(rtc, index + 1, (uint8_t)(val >> 8));
+}
+
+static void fill_memory(struct mc146818 *rtc, const struct machine *m)
+{
+    uint64_t low = m->ram_low.bytes;
+    uint64_t above_1m = low > MiB ? (low - MiB) / KiB : 0;
+    uint64_t above_16m = low > 16 * MiB ? (low - 16 * MiB) / (64 * KiB) : 0;
+    uint64_t above_4g = m->ram_high.bytes / (64 * KiB);
+
+    set16(rtc, CMOS_BASE_KIB, min_u64(low / KiB, 640));
+    set16(rtc, CMOS_EXTENDED_KIB, min_u64(above_1m, 65535));
+    set16(rtc, CMOS_EXTENDED_COPY, min_u64(above_1m, 65535));
+    set16(rtc, CMOS_ABOVE_16M, min_u64(above_16m, 65535));
+    set16(rtc, CMOS_ABOVE_4G, above_4g & 0xffff);
+    mc146818_cmos_set(rtc, CMOS_ABOVE_4G + 2, (uint8_t)(above_4g >> 16));
+}
+
+static void fill_floppies(struct mc146818 *rtc, const unsigned types[PC_FLOPPIES])
+{
+    unsigned count = (types[0] != 0) + (types[1] != 0);
+    uint8_t equipment = EQUIPMENT_FPU | EQUIPMENT_MOUSE;
+
+    if (count != 0) {
+        equipment |= (uint8_t)(EQUIPMENT_FLOPPY | (count - 1) << 6);
+    }
+    mc146818_cmos_set(rtc, CMOS_FLOPPIES, (uint8_t)((types[0] & 15) << 4 | (types[1] & 15)));
+    mc146818_cmos_set(rtc, CMOS_EQUIPMENT, equipment);
+}
+
+/* SeaBIOS' number of the device with @letter; 0: none. */
+static unsigned boot_code(char letter)
+{
+    switch (letter) {
+    case 'a': case 'b': return 1;
+    case 'c': return 2;
+    case 'd': return 3;
+    case 'n': return 4;
+    default: return 0;
+    }
+}
+
+static void fill_boot_order(struct mc146818 *rtc, const struct pc_config *cfg)
+{
+    const char *order = cfg->boot_order != NULL ? cfg->boot_order : "";
+    unsigned code[3] = {0};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(code) && order[i] != '\0'; i++) {
+        code[i] = boot_code(order[i]);
+    }
+    mc146818_cmos_set(rtc, CMOS_BOOT_FIRST, (uint8_t)(code[1] << 4 | code[0]));
+    mc146818_cmos_set(rtc, CMOS_BOOT_THIRD,
+                      (uint8_t)(code[2] << 4 | (cfg->fd_bootchk ? 0 : BOOT_SKIP_FLOPPY_CHECK)));
+}
+
+void cmos_fill(struct mc146818 *rtc, const struct machine *m, const struct pc_config *cfg,
+               const unsigned floppy_types[PC_FLOPPIES])
+{
+    mc146818_cmos_set(rtc, CMOS_SHUTDOWN, 0);
+    mc146818_cmos_set(rtc, CMOS_DISKS, 0);      /* no IDE controller on this board yet */
+    mc146818_cmos_set(rtc, CMOS_CPUS, (uint8_t)(cfg->cpus - 1));
+    fill_memory(rtc, m);
+    fill_floppies(rtc, floppy_types);
+    fill_boot_order(rtc, cfg);
+}
