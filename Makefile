@@ -38,14 +38,17 @@ CFLAGS   += -O2
 endif
 LDLIBS   += -pthread -lz -lm $(if $(OPTLIBS),$(shell pkg-config --libs $(OPTLIBS)))
 
-.PHONY: all lib clean unit
+.PHONY: all lib unit tests run test bench check-layers install clean
 all: $(BUILD)/coldboot
 lib: $(BUILD)/libcoldboot.a
 
 $(BUILD)/coldboot: $(BUILD)/obj/core/main/main.o $(BUILD)/libcoldboot.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-$(BUILD)/libcoldboot.a: $(filter-out $(BUILD)/obj/core/main/main.o,$(OBJS)) $(BUILD)/gen/trace_table.o
+# The built-in boot image goes where core/main goes.
+EMBED   := $(if $(filter core/main/%,$(SRCS)),$(BUILD)/obj/images/embed.o)
+
+$(BUILD)/libcoldboot.a: $(filter-out $(BUILD)/obj/core/main/main.o,$(OBJS)) $(BUILD)/gen/trace_table.o $(EMBED)
 	@rm -f $@
 	ar rcs $@ $^
 
@@ -66,14 +69,60 @@ $(BUILD)/gen/trace_table.c: $(TRACES) scripts/gen-trace
 $(BUILD)/gen/trace_table.o: $(BUILD)/gen/trace_table.c
 	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
-# Unit tests: one program a file, linked with the library.
-UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
+# The built-in boot image: a boot sector, and behind it the program that it loads.
+IMAGES  := $(BUILD)/images
+$(IMAGES)/machine.bin: images/machine.asm images/screen.inc
+	@mkdir -p $(@D)
+	$(NASM) -w+all -f bin -I images/ -o $@ $<
+$(IMAGES)/builtin.img: images/boot.asm $(IMAGES)/machine.bin
+	sectors=$$(( ($$(wc -c < $(IMAGES)/machine.bin) + 511) / 512 )) && \
+	$(NASM) -w+all -f bin -DPROGRAM_SECTORS=$$sectors -o $(IMAGES)/boot.bin $< && \
+	cat $(IMAGES)/boot.bin $(IMAGES)/machine.bin > $@ && truncate -s %512 $@
+$(BUILD)/obj/images/embed.o: images/embed.asm $(IMAGES)/builtin.img
+	@mkdir -p $(@D)
+	$(NASM) -w+all -f elf64 -I $(IMAGES)/ -o $@ $<
+
+# Tests: a cmocka program a file, linked with the library; guest programs are flat binaries.
+TEST_DIRS := unit insn guest fuzz
+TEST_SRCS := $(sort $(wildcard $(TEST_DIRS:%=tests/%/test_*.c)))
+TESTS   := $(TEST_SRCS:tests/%.c=$(BUILD)/tests/%)
+UNIT    := $(filter $(BUILD)/tests/unit/%,$(TESTS))
+GUESTS  := $(patsubst tests/guest/%.asm,$(BUILD)/tests/guest/%.bin,$(sort $(wildcard tests/guest/*.asm)))
 unit: $(UNIT)
-$(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/libcoldboot.a
+tests: $(TESTS) $(GUESTS)
+$(TESTS): $(BUILD)/tests/%: tests/%.c $(BUILD)/libcoldboot.a
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libcoldboot.a $(LDFLAGS) -lcmocka $(LDLIBS)
+$(BUILD)/tests/guest/%.bin: tests/guest/%.asm $(wildcard tests/guest/*.inc)
+	@mkdir -p $(@D)
+	$(NASM) -f bin -I tests/guest/ -o $@ $<
+
+# For users. `run` and `test` install missing Debian packages and say so; nothing else does.
+IMAGE   ?=
+JOBS    := -j$(shell nproc 2>/dev/null || echo 1)
+SUB     := $(MAKE) --no-print-directory BUILD=$(BUILD)
+run:
+	@scripts/install-deps build
+	@$(SUB) $(JOBS) all
+	@scripts/run-image $(BUILD)/coldboot "$(IMAGE)"
+
+test:
+	@scripts/install-deps build test
+	@$(SUB) $(JOBS) all tests
+	@COLDBOOT_TEST_SET=$(if $(filter 1,$(SAN)),reduced,full) scripts/run-tests $(BUILD)
+
+bench: all
+	@scripts/bench $(BUILD)/coldboot
+
+check-layers:
+	@scripts/check-layers
+
+PREFIX  ?= /usr/local
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(BUILD)/coldboot $(DESTDIR)$(PREFIX)/bin/coldboot
 
 clean:
 	rm -rf build
 
--include $(OBJS:.o=.d) $(UNIT:=.d)
+-include $(OBJS:.o=.d) $(TESTS:=.d)

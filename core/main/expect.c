@@ -38,6 +38,8 @@ struct expect {
     char *text;                       /* screen as UTF-8 */
     uint64_t input_picture;           /* picture_of the screen when the last input began */
     bool had_input;
+    uint64_t still_picture;           /* of the screen since still_since_ns */
+    int64_t still_since_ns;
 };
 
 /* ---- outcomes -------------------------------------------------------------------------------- */
@@ -133,6 +135,17 @@ static bool at_prompt(struct expect *e, const char *want)
     return n <= len && memcmp(line + len - n, want, n) == 0;
 }
 
+/* The screen shows something and has not changed for @ns. */
+static bool stands_still(struct expect *e, int64_t ns, int64_t now)
+{
+    uint64_t picture = picture_of(e);
+    if (picture != e->still_picture || e->text[strspn(e->text, "\n")] == '\0') {
+        e->still_picture = picture;
+        e->still_since_ns = now;
+    }
+    return now - e->still_since_ns >= ns;
+}
+
 static void serial_seen(void *opaque, const uint8_t *buf, size_t len)
 {
     struct expect *e = opaque;
@@ -212,6 +225,9 @@ static bool enter(struct expect *e, const struct step *s, int64_t now)
     case STEP_SLEEP:
         e->deadline_ns = now + s->ns;
         return true;
+    case STEP_WAIT_STILL:
+        e->still_since_ns = now;
+        return true;
     case STEP_TIMEOUT:
         e->limit_ns = s->ns;
         return true;
@@ -229,6 +245,7 @@ static bool is_over(struct expect *e, const struct step *s, int64_t now)
     switch (s->kind) {
     case STEP_WAIT: return strstr(e->text, s->text) != NULL;
     case STEP_WAIT_PROMPT: return at_prompt(e, s->text);
+    case STEP_WAIT_STILL: return stands_still(e, s->ns, now);
     case STEP_WAIT_SERIAL: return serial_has(e, s->text);
     case STEP_WAIT_OFF: return false; /* expect_finish sees it */
     case STEP_TYPE:
@@ -255,7 +272,7 @@ static void time_is_up(struct expect *e, const struct step *s)
 {
     static const char *const missing[STEP_KINDS] = {
         [STEP_WAIT] = "not on the screen", [STEP_WAIT_PROMPT] = "not left of the cursor",
-        [STEP_WAIT_SERIAL] = "not sent by COM1", [STEP_WAIT_OFF] = "the machine is still on",
+        [STEP_WAIT_STILL] = "the screen changes", [STEP_WAIT_SERIAL] = "not sent by COM1", [STEP_WAIT_OFF] = "the machine is still on",
         [STEP_TYPE] = "the guest does not read its keyboard", [STEP_KEY] = "the guest does not read its keyboard",
     };
     fail(e, STATUS_TIME_LIMIT, "%s after %g s of guest time",
@@ -325,8 +342,8 @@ static bool check_machine(const struct expect *e, struct chardev *com1, struct e
     for (unsigned i = 0; i < e->script->n; i++) {
         const struct step *s = &e->script->steps[i];
         bool keys = s->kind == STEP_TYPE || s->kind == STEP_KEY;
-        bool screen = s->kind == STEP_WAIT || s->kind == STEP_WAIT_PROMPT || s->kind == STEP_FAIL_IF ||
-                      s->kind == STEP_SCREENSHOT || s->kind == STEP_SCREENTEXT;
+        bool screen = s->kind == STEP_WAIT || s->kind == STEP_WAIT_PROMPT || s->kind == STEP_WAIT_STILL ||
+                      s->kind == STEP_FAIL_IF || s->kind == STEP_SCREENSHOT || s->kind == STEP_SCREENTEXT;
         const char *lacks = keys && e->m->keyboard == NULL           ? "keyboard"
                             : screen && e->m->display == NULL        ? "screen"
                             : s->kind == STEP_WAIT_SERIAL && com1 == NULL ? "serial port"

@@ -156,6 +156,8 @@ const struct option_row option_rows[] = {
     {"expect", NULL, "TEXT", opt_step, STEP_WAIT, NULL, "wait until TEXT is on the screen"},
     {"expect-prompt", NULL, "TEXT", opt_step, STEP_WAIT_PROMPT, NULL,
      "wait until TEXT stands left of the cursor, on a screen that the last input changed"},
+    {"expect-still", NULL, "TIME", opt_step, STEP_WAIT_STILL, NULL,
+     "wait until the screen has not changed for TIME"},
     {"expect-serial", NULL, "TEXT", opt_step, STEP_WAIT_SERIAL, NULL, "wait until COM1 has sent TEXT"},
     {"type", NULL, "TEXT", opt_step, STEP_TYPE, NULL, "type; \\n is Enter, <F1> and <C-A-Del> are keys"},
     {"key", NULL, "NAME[-NAME]", opt_step, STEP_KEY, NULL, "press keys together: ctrl-alt-delete"},

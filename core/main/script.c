@@ -23,6 +23,7 @@ static const struct {
 } kinds[STEP_KINDS] = {
     [STEP_WAIT] = {"wait", ARG_TEXT},
     [STEP_WAIT_PROMPT] = {"wait-prompt", ARG_TEXT},
+    [STEP_WAIT_STILL] = {"wait-still", ARG_DURATION},
     [STEP_WAIT_SERIAL] = {"wait-serial", ARG_TEXT},
     [STEP_WAIT_OFF] = {"wait-off", ARG_NONE},
     [STEP_TYPE] = {"type", ARG_TYPED},

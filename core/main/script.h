@@ -14,6 +14,7 @@
 enum step_kind {
     STEP_WAIT,           /* until the text is on the screen */
     STEP_WAIT_PROMPT,    /* until it stands left of the cursor, on a screen changed by the last input */
+    STEP_WAIT_STILL,     /* until the screen has shown something and not changed for that time */
     STEP_WAIT_SERIAL,    /* until COM1 has sent it, after what an earlier one found */
     STEP_WAIT_OFF,       /* until the guest powers off */
     STEP_TYPE,
@@ -29,7 +30,7 @@ enum step_kind {
 struct step {
     enum step_kind kind;
     char *text;          /* the argument, UTF-8; of `type` in the form that typist.h describes */
-    int64_t ns;          /* STEP_SLEEP, STEP_TIMEOUT */
+    int64_t ns;          /* STEP_SLEEP, STEP_WAIT_STILL, STEP_TIMEOUT */
     unsigned line;       /* where it came from; 0: the command line */
 };
 
