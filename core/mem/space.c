@@ -5,6 +5,8 @@
 #include "core/base/bits.h"
 #include "core/base/bytes.h"
 
+#include "trace/core_mem.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,6 +57,7 @@ void space_commit(struct space *s)
         return;
     }
     s->view = now;
+    trace_space_commit(s->name, now->n, now->generation);
     if (s->port_index != NULL) {
         index_ports(s);
     }
