@@ -53,7 +53,8 @@ bool error_errno(struct error **err, int errnum, const char *fmt, ...)
         char *what = format(fmt, ap);
         va_end(ap);
         char buf[128], *text = NULL;
-        if (what != NULL && asprintf(&text, "%s: %s", what, strerror_r(errnum, buf, sizeof(buf))) < 0) {
+        if (what != NULL &&
+            asprintf(&text, "%s: %s", what, strerror_r(errnum, buf, sizeof(buf))) < 0) {
             text = NULL;
         }
         free(what);

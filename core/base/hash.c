@@ -1,7 +1,7 @@
 /*
  * The digest hash: four 64-bit lanes, each a running multiply-mix over its eight bytes of a 32-byte
- * stripe, folded at the end. The constants are odd numbers with well spread bits (from the fractions
- * of square roots of small primes); any change of them changes every recorded digest.
+ * stripe, folded at the end. The constants are odd numbers with well spread bits (from the
+ * fractions of square roots of small primes); any change of them changes every recorded digest.
  */
 #include "core/base/hash.h"
 

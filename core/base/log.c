@@ -1,6 +1,6 @@
 /*
- * Messages to the user and about the guest. What goes to standard error goes through the sink, if one
- * is set; a log file gets guest messages and traces as plain lines.
+ * Messages to the user and about the guest. What goes to standard error goes through the sink, if
+ * one is set; a log file gets guest messages and traces as plain lines.
  */
 #include "core/base/log.h"
 
@@ -18,10 +18,10 @@
 static struct {
     pthread_mutex_t mutex;
     unsigned enabled;
-    FILE *file;                          /* NULL: standard error */
+    FILE *file; /* NULL: standard error */
     void (*sink)(void *opaque, const char *line);
     void *sink_opaque;
-    time_t second;                       /* the second that `shown` and `dropped` count */
+    time_t second; /* the second that `shown` and `dropped` count */
     unsigned shown, dropped;
 } msg = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 

@@ -12,7 +12,7 @@
 /* The process's, as the terminal is: a signal handler has no other way to it. */
 static struct {
     volatile sig_atomic_t changed;
-    bool hooked;                 /* exit and signals call us */
+    bool hooked; /* exit and signals call us */
     int fd;
     struct termios found;
 } tty;
@@ -36,15 +36,16 @@ static void on_fatal(int sig)
 
 static void hook_exits(void)
 {
-    static const int fatal[] = {SIGHUP, SIGINT,  SIGQUIT, SIGTERM, SIGSEGV,
-                                SIGBUS, SIGFPE,  SIGILL,  SIGABRT, SIGPIPE};
+    static const int fatal[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGSEGV,
+                                SIGBUS, SIGFPE, SIGILL,  SIGABRT, SIGPIPE};
     if (tty.hooked) {
         return;
     }
     tty.hooked = true;
     atexit(tty_restore);
     for (unsigned i = 0; i < ARRAY_SIZE(fatal); i++) {
-        struct sigaction old, sa = {.sa_handler = on_fatal, .sa_flags = (int)(SA_RESETHAND | SA_NODEFER)};
+        struct sigaction old, sa = {.sa_handler = on_fatal};
+        sa.sa_flags = (int)(SA_RESETHAND | SA_NODEFER);
         if (sigaction(fatal[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL) {
             sigaction(fatal[i], &sa, NULL);
         }

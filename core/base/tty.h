@@ -1,9 +1,9 @@
 /*
  * The terminal as a line to a guest: every key at once, nothing echoed.
  *
- * One terminal a process. It is put back as it was found by tty_restore, by exit, and by fatal signals
- * that had no handler when tty_raw was called. A display that draws on the terminal does more and has
- * its own code for that.
+ * One terminal a process. It is put back as it was found by tty_restore, by exit, and by fatal
+ * signals that had no handler when tty_raw was called. A display that draws on the terminal does
+ * more and has its own code for that.
  */
 #ifndef CORE_BASE_TTY_H
 #define CORE_BASE_TTY_H

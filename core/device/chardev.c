@@ -81,7 +81,7 @@ void chardev_accepts(struct chardev *c)
 size_t chardev_input(struct chardev *c, const uint8_t *buf, size_t len)
 {
     if (c->receive == NULL) {
-        return len;              /* nobody listens: dropped, so that the back end does not wait */
+        return len; /* nobody listens: dropped, so that the back end does not wait */
     }
     size_t room = c->can_receive != NULL ? c->can_receive(c->opaque) : len;
     size_t n = len < room ? len : room;

@@ -21,23 +21,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BUFFER_BYTES (256 * KiB)
-#define ENOUGH_BYTES (8 * KiB)         /* so much is written without waiting for more */
-#define COLLECT_NS   (5 * NS_PER_MS)
-#define LINGER_MS    500               /* how long the end waits for a reader to take the rest */
-#define CAREFUL_BYTES 512u             /* _POSIX_PIPE_BUF: does not block after a POLLOUT */
+#define BUFFER_BYTES  (256 * KiB)
+#define ENOUGH_BYTES  (8 * KiB) /* so much is written without waiting for more */
+#define COLLECT_NS    (5 * NS_PER_MS)
+#define LINGER_MS     500  /* how long the end waits for a reader to take the rest */
+#define CAREFUL_BYTES 512u /* _POSIX_PIPE_BUF: does not block after a POLLOUT */
 
 struct chardev_fd {
     struct chardev c;
-    struct loop *loop;                 /* borrowed, may be NULL */
-    int in_fd, out_fd;                 /* -1: none; in_fd is standard input, out_fd is ours */
-    bool may_block;                    /* out_fd could not be made non-blocking */
-    bool failed;                       /* writing failed for good; said once */
+    struct loop *loop; /* borrowed, may be NULL */
+    int in_fd, out_fd; /* -1: none; in_fd is standard input, out_fd is ours */
+    bool may_block;    /* out_fd could not be made non-blocking */
+    bool failed;       /* writing failed for good; said once */
     bool watching_out;
     bool raw_tty;
     struct timer collect;
     uint64_t dropped;
-    size_t start, len;                 /* what of the buffer is used; no wrap-around */
+    size_t start, len; /* what of the buffer is used; no wrap-around */
     uint8_t buf[BUFFER_BYTES];
 };
 
@@ -133,7 +133,7 @@ static void fd_write(struct chardev *c, const uint8_t *buf, size_t len)
     }
     append(f, buf, len);
     if (f->watching_out) {
-        return;                        /* the reader is behind; its descriptor will tell */
+        return; /* the reader is behind; its descriptor will tell */
     }
     if (f->loop == NULL || f->len >= ENOUGH_BYTES) {
         push_on(f);
@@ -168,14 +168,14 @@ static void in_ready(void *opaque, unsigned events)
         room = min_u64(room, f->c.can_receive(f->c.opaque));
     }
     if (room == 0) {
-        watch_input(f, false);         /* until fd_wants_input */
+        watch_input(f, false); /* until fd_wants_input */
         return;
     }
     ssize_t n = read(f->in_fd, buf, room);
     if (n > 0) {
         chardev_input(&f->c, buf, (size_t)n);
     } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
-        watch_input(f, false);         /* the end of the input; output goes on */
+        watch_input(f, false); /* the end of the input; output goes on */
         f->in_fd = -1;
     }
 }
@@ -217,7 +217,10 @@ static void fd_fini(struct chardev *c)
 }
 
 static const struct chardev_ops fd_ops = {
-    .write = fd_write, .flush = fd_flush, .fini = fd_fini, .wants_input = fd_wants_input,
+    .write = fd_write,
+    .flush = fd_flush,
+    .fini = fd_fini,
+    .wants_input = fd_wants_input,
 };
 
 static struct chardev_fd *fd_new(const char *label, struct loop *loop, int in_fd, int out_fd)
@@ -236,9 +239,9 @@ static struct chardev_fd *fd_new(const char *label, struct loop *loop, int in_fd
 }
 
 /*
- * A descriptor for standard output that does not block. O_NONBLOCK belongs to the open file, which we
- * share with the shell and others, so a pipe or terminal is opened anew; a regular file never says
- * EAGAIN, and must keep its shared position.
+ * A descriptor for standard output that does not block. O_NONBLOCK belongs to the open file, which
+ * we share with the shell and others, so a pipe or terminal is opened anew; a regular file never
+ * says EAGAIN, and must keep its shared position.
  */
 static int open_stdout(bool *may_block, struct error **err)
 {

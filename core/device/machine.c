@@ -1,4 +1,5 @@
-/* A machine's frame: lock, loop, clock, spaces, RAM, the list of devices, and what acts on them all. */
+/* A machine's frame: lock, loop, clock, spaces, RAM, the list of devices, and what acts on them
+ * all. */
 #include "core/device/machine.h"
 
 #include "core/base/alloc.h"
@@ -33,7 +34,8 @@ static void add_space(struct machine *m, struct space *s, const char *name, uint
     s->needs_commit_opaque = m;
 }
 
-bool machine_init(struct machine *m, enum clock_driver driver, int64_t wall_start_ns, struct error **err)
+bool machine_init(struct machine *m, enum clock_driver driver, int64_t wall_start_ns,
+                  struct error **err)
 {
     *m = (struct machine){0};
     m->devices_tail = &m->devices;
@@ -59,7 +61,7 @@ bool machine_init(struct machine *m, enum clock_driver driver, int64_t wall_star
 void machine_fini(struct machine *m)
 {
     if (m->devices_tail == NULL) {
-        return;                  /* never initialised */
+        return; /* never initialised */
     }
     if (m->cpu_ops != NULL) {
         m->cpu_ops->fini(m);

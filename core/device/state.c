@@ -116,7 +116,8 @@ static bool get_time(const struct state_field *f, const uint8_t *data, int64_t n
 {
     int64_t rel = (int64_t)ld64le(data);
     if (rel != TIME_NEVER && (rel > TIME_LIMIT || rel < -TIME_LIMIT)) {
-        return error_set(err, "%s: %lld ns from now is no time of a machine", f->name, (long long)rel);
+        return error_set(err, "%s: %lld ns from now is no time of a machine", f->name,
+                         (long long)rel);
     }
     *out = rel == TIME_NEVER ? rel : now + rel;
     return true;
@@ -157,8 +158,8 @@ static bool load_element(const struct state_field *f, uint8_t *p, struct clock *
     return true;
 }
 
-bool state_load(const struct state_field *table, void *obj, struct clock *clock, const uint8_t *data,
-                size_t len, size_t *used, struct error **err)
+bool state_load(const struct state_field *table, void *obj, struct clock *clock,
+                const uint8_t *data, size_t len, size_t *used, struct error **err)
 {
     size_t want = state_bytes(table);
     if (len < want) {
@@ -181,8 +182,8 @@ bool state_load(const struct state_field *table, void *obj, struct clock *clock,
 static bool differs(const struct state_field *table, const uint8_t *a, const uint8_t *b, bool kept,
                     char *name, size_t size);
 
-static bool element_differs(const struct state_field *f, size_t i, const uint8_t *a, const uint8_t *b,
-                            bool kept, char *name, size_t size)
+static bool element_differs(const struct state_field *f, size_t i, const uint8_t *a,
+                            const uint8_t *b, bool kept, char *name, size_t size)
 {
     size_t n = element_bytes(f);
     if (memcmp(a, b, n) == 0) {
@@ -214,7 +215,8 @@ static bool differs(const struct state_field *table, const uint8_t *a, const uin
     return false;
 }
 
-const char *state_differs(const struct state_field *table, const uint8_t *a, const uint8_t *b, bool kept)
+const char *state_differs(const struct state_field *table, const uint8_t *a, const uint8_t *b,
+                          bool kept)
 {
     static _Thread_local char name[160];
     return differs(table, a, b, kept, name, sizeof(name)) ? name : NULL;

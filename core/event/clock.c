@@ -1,7 +1,7 @@
 /*
  * The two clock drivers and the timer heap. This file alone asks the host for the time.
  *
- * The heap is an array from 1 to n_timers; a timer's heap_index is its place, so 0 says "not armed".
+ * The heap is an array from 1 to n_timers; a timer's heap_index is its place, 0 if not armed.
  */
 #include "core/event/clock.h"
 
@@ -151,7 +151,8 @@ static void heap_insert(struct clock *c, struct timer *t)
 
 /* --- timers ----------------------------------------------------------------------------------- */
 
-void timer_init(struct timer *t, struct clock *c, const char *name, void (*fire)(void *), void *opaque)
+void timer_init(struct timer *t, struct clock *c, const char *name, void (*fire)(void *),
+                void *opaque)
 {
     *t = (struct timer){.clock = c, .name = name, .fire = fire, .opaque = opaque};
 }

@@ -1,12 +1,13 @@
 /*
  * The loop: one poll a turn, then wake-ups, deferred work, ready descriptors and due timers.
  *
- * A watch that is removed is only marked while a turn is under way, since the turn's list of what was
- * polled may still name it; it is freed when the next list is made.
+ * A watch that is removed is only marked while a turn is under way, since the turn's list of what
+ * was polled may still name it; it is freed when the next list is made.
  */
 #include "core/event/loop.h"
 
 #include "core/base/alloc.h"
+#include "core/base/bits.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -19,7 +20,7 @@
 struct loop_fd {
     struct loop_fd *next;
     int fd;
-    unsigned events;             /* 0: removed */
+    unsigned events; /* 0: removed */
     void (*ready)(void *opaque, unsigned events);
     void *opaque;
 };
@@ -56,7 +57,7 @@ bool loop_init(struct loop *l, struct lock *lock, struct error **err)
 void loop_fini(struct loop *l)
 {
     if (l->work_tail == NULL) {
-        return;                  /* never initialised */
+        return; /* never initialised */
     }
     while (l->fds != NULL) {
         struct loop_fd *w = l->fds;
@@ -81,7 +82,7 @@ void loop_fini(struct loop *l)
 
 void loop_add_clock(struct loop *l, struct clock *c)
 {
-    assert(c->driver == CLOCK_HOST_DRIVEN && l->n_clocks < sizeof(l->clocks) / sizeof(l->clocks[0]));
+    assert(c->driver == CLOCK_HOST_DRIVEN && l->n_clocks < ARRAY_SIZE(l->clocks));
     c->earlier = earlier;
     c->earlier_opaque = l;
     l->clocks[l->n_clocks++] = c;
@@ -171,8 +172,8 @@ static unsigned list_polled(struct loop *l)
     l->polled_fd[0] = NULL;
     n = 1;
     for (struct loop_fd *w = l->fds; w != NULL; w = w->next, n++) {
-        short events = (short)((w->events & LOOP_IN ? POLLIN : 0) | (w->events & LOOP_OUT ? POLLOUT : 0));
-        l->polled[n] = (struct pollfd){.fd = w->fd, .events = events};
+        int events = (w->events & LOOP_IN ? POLLIN : 0) | (w->events & LOOP_OUT ? POLLOUT : 0);
+        l->polled[n] = (struct pollfd){.fd = w->fd, .events = (short)events};
         l->polled_fd[n] = w;
     }
     return n;

@@ -62,7 +62,8 @@ bool ram_block_at(struct ram_arena *a, struct ram_block *b, const char *name, ui
     uint64_t taken = align_up(bytes, PAGE_BYTES);
     if (bytes == 0 || taken < bytes || addr > a->bytes || taken > a->bytes - addr ||
         a->n_blocks == RAM_MAX_BLOCKS) {
-        return error_set(err, "%s: no room for %llu bytes of memory", name, (unsigned long long)bytes);
+        return error_set(err, "%s: no room for %llu bytes of memory", name,
+                         (unsigned long long)bytes);
     }
     for (unsigned i = 0; i < a->n_blocks; i++) {
         assert(addr + taken <= a->blocks[i].addr || addr >= a->blocks[i].addr + a->blocks[i].bytes);
@@ -103,7 +104,7 @@ static bool all_zero(const uint8_t *p)
 #define PAGEMAP_PRESENT BIT64(63)
 #define PAGEMAP_SWAPPED BIT64(62)
 
-/* Fills @entries for the @n pages from @host on; where the host does not tell, all are "present". */
+/* Fills @entries for the @n pages from @host on; all "present" where the host does not tell. */
 static void page_entries(int fd, const uint8_t *host, uint64_t *entries, size_t n)
 {
     size_t want = n * sizeof(*entries);
@@ -114,7 +115,8 @@ static void page_entries(int fd, const uint8_t *host, uint64_t *entries, size_t 
 }
 
 /* A page that was never touched is not read either, since reading makes the host map it. */
-static uint64_t hash_span(const struct ram_arena *a, const struct ram_span *s, int fd, uint64_t seed)
+static uint64_t hash_span(const struct ram_arena *a, const struct ram_span *s, int fd,
+                          uint64_t seed)
 {
     uint64_t entries[512];
     for (uint64_t at = 0; at < s->bytes;) {
@@ -135,7 +137,8 @@ static uint64_t hash_span(const struct ram_arena *a, const struct ram_span *s, i
 uint64_t ram_hash(const struct ram_arena *a, uint64_t seed)
 {
     /* Entries are a host page each: only with pages of our size do they fit. */
-    int fd = sysconf(_SC_PAGESIZE) == PAGE_BYTES ? open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC) : -1;
+    bool fits = sysconf(_SC_PAGESIZE) == PAGE_BYTES;
+    int fd = fits ? open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC) : -1;
     for (unsigned i = 0; i < a->n_blocks; i++) {
         seed = hash_span(a, &a->blocks[i], fd, seed);
     }

@@ -3,7 +3,7 @@
  *
  * A region is one of: I/O (handlers), RAM, ROM, an alias of part of another region, a container, or
  * a route (reads and writes to different regions, for PAM). A route hides what lies beneath it: where
- * its target has nothing, there is nothing. Regions live in their device's struct
+ * its target has nothing, there is nothing. An alias is as full of gaps as what it shows. Regions live in their device's struct
  * and never allocate by a guest's value. Inside one parent the higher priority wins; a gap shows what
  * lies beneath. Changes (map, unmap, enable, move, route) take effect at the next space_commit.
  *

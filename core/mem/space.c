@@ -32,7 +32,8 @@ void space_fini(struct space *s)
 
 static bool same_view(const struct view *a, const struct view *b)
 {
-    return a->n == b->n && (a->n == 0 || memcmp(a->ranges, b->ranges, a->n * sizeof(*a->ranges)) == 0);
+    return a->n == b->n &&
+           (a->n == 0 || memcmp(a->ranges, b->ranges, a->n * sizeof(*a->ranges)) == 0);
 }
 
 static void index_ports(struct space *s)
@@ -53,7 +54,7 @@ void space_commit(struct space *s)
     s->dirty = false;
     struct view *old = s->view, *now = view_new(&s->root, old->generation + 1);
     if (same_view(old, now)) {
-        view_free(now);          /* there and back again: nobody needs to flush anything */
+        view_free(now); /* there and back again: nobody needs to flush anything */
         return;
     }
     s->view = now;
@@ -176,7 +177,8 @@ static void target_write(const struct view_target *t, uint64_t off, uint64_t val
 /* --- one access ------------------------------------------------------------------------------- */
 
 /* How many of @size bytes at @addr lie in @r (NULL: a gap), at least one. */
-static unsigned bytes_in(const struct space *s, const struct view_range *r, uint64_t addr, unsigned size)
+static unsigned bytes_in(const struct space *s, const struct view_range *r, uint64_t addr,
+                         unsigned size)
 {
     return (unsigned)(r != NULL ? min_u64(size, r->end - addr) : gap_bytes(s->view, addr, size));
 }
@@ -285,8 +287,8 @@ uint64_t space_write_bytes(struct space *s, uint64_t addr, const void *buf, uint
 /* --- REP INS and OUTS ------------------------------------------------------------------------- */
 
 /* The I/O region that can take an access of @size at @addr whole, and its offset there. */
-static struct region *block_target(const struct view_range *r, const struct view_target *t, uint64_t addr,
-                                   unsigned size, uint64_t *off)
+static struct region *block_target(const struct view_range *r, const struct view_target *t,
+                                   uint64_t addr, unsigned size, uint64_t *off)
 {
     if (t->region == NULL || t->region->kind != REGION_IO || r->end - addr < size ||
         !passes_whole(t->region, size)) {
@@ -301,15 +303,18 @@ unsigned space_read_block(struct space *s, uint64_t addr, void *buf, unsigned si
     const struct view_range *r = find(s, addr);
     uint64_t off;
     struct region *to = r != NULL ? block_target(r, &r->rd, addr, size, &off) : NULL;
-    return to != NULL && to->ops->read_block != NULL ? to->ops->read_block(to->dev, off, buf, size, count)
-                                                     : 0;
+    return to != NULL && to->ops->read_block != NULL
+               ? to->ops->read_block(to->dev, off, buf, size, count)
+               : 0;
 }
 
-unsigned space_write_block(struct space *s, uint64_t addr, const void *buf, unsigned size, unsigned count)
+unsigned space_write_block(struct space *s, uint64_t addr, const void *buf, unsigned size,
+                           unsigned count)
 {
     const struct view_range *r = find(s, addr);
     uint64_t off;
     struct region *to = r != NULL ? block_target(r, &r->wr, addr, size, &off) : NULL;
-    return to != NULL && to->ops->write_block != NULL ? to->ops->write_block(to->dev, off, buf, size, count)
-                                                      : 0;
+    return to != NULL && to->ops->write_block != NULL
+               ? to->ops->write_block(to->dev, off, buf, size, count)
+               : 0;
 }

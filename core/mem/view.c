@@ -1,7 +1,7 @@
 /*
- * Flattening a region tree. Regions are painted highest priority first, each into the gaps that those
- * above it left, once for reads and, if a route makes writes differ, once more for writes; the two
- * pictures are then laid over each other.
+ * Flattening a region tree. Regions are painted highest priority first, each into the gaps that
+ * those above it left, once for reads and, if a route makes writes differ, once more for writes;
+ * the two pictures are then laid over each other.
  */
 #include "core/mem/view.h"
 
@@ -23,8 +23,8 @@ struct piece {
 struct picture {
     struct piece *list;
     unsigned n, cap;
-    bool writes;         /* which end of a route to follow */
-    bool split;          /* a route was met whose ends differ */
+    bool writes; /* which end of a route to follow */
+    bool split;  /* a route was met whose ends differ */
 };
 
 /* A part [lo, hi) of some region, in its own offsets, seen at address @out. */
@@ -138,14 +138,15 @@ static bool continues(const struct view_target *a, uint64_t bytes, const struct 
     return a->region == b->region && (a->region == NULL || a->off + bytes == b->off);
 }
 
-/* Appends a range; one that continues the last just makes that longer, one with nothing is a gap. */
+/* Appends a range; one that continues the last makes that longer, one with nothing is a gap. */
 static void append(struct view *v, struct view_range r)
 {
     if (r.rd.region == NULL && r.wr.region == NULL) {
         return;
     }
     struct view_range *last = v->n != 0 ? &v->ranges[v->n - 1] : NULL;
-    if (last != NULL && last->end == r.start && continues(&last->rd, r.start - last->start, &r.rd) &&
+    if (last != NULL && last->end == r.start &&
+        continues(&last->rd, r.start - last->start, &r.rd) &&
         continues(&last->wr, r.start - last->start, &r.wr)) {
         last->end = r.end;
     } else {

@@ -25,7 +25,8 @@ static void with_ram(uint64_t bytes)
 {
     struct error *err = NULL;
     log_text[0] = '\0';
-    if (!machine_init(&m, CLOCK_VIRTUAL, 0, &err) || !machine_ram_init(&m, bytes, MACHINE_LOW_MAX, &err)) {
+    if (!machine_init(&m, CLOCK_VIRTUAL, 0, &err) ||
+        !machine_ram_init(&m, bytes, MACHINE_LOW_MAX, &err)) {
         fail_msg("%s", error_text(err));
     }
     machine_map_ram(&m);
@@ -125,7 +126,10 @@ static void dev_reset(void *dev)
 
 static const struct state_field dev_state[] = {STATE(struct dev, reg), STATE_END()};
 static const struct device_type dev_type = {
-    .name = "dev", .version = 1, .reset = dev_reset, .state = dev_state,
+    .name = "dev",
+    .version = 1,
+    .reset = dev_reset,
+    .state = dev_state,
 };
 static const struct device_type plain_type = {.name = "plain", .version = 1};
 
@@ -144,7 +148,8 @@ static void cpu_fini(struct machine *machine)
     add_log("cpus-end");
 }
 
-static const struct machine_cpu_ops cpu_ops = {.reset = cpu_reset, .save = cpu_save, .fini = cpu_fini};
+static const struct machine_cpu_ops cpu_ops = {
+    .reset = cpu_reset, .save = cpu_save, .fini = cpu_fini};
 
 static void hook(void *opaque)
 {

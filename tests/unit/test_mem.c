@@ -93,7 +93,8 @@ static const char *view_text(void)
                               (unsigned long long)r->start, (unsigned long long)r->end,
                               r->rd.region != NULL ? r->rd.region->name : "none");
         if (r->rd.off != 0) {
-            n += (size_t)snprintf(text + n, sizeof(text) - n, "+%llx", (unsigned long long)r->rd.off);
+            n += (size_t)snprintf(text + n, sizeof(text) - n, "+%llx",
+                                  (unsigned long long)r->rd.off);
         }
         if (r->wr.region != r->rd.region || r->wr.off != r->rd.off) {
             n += (size_t)snprintf(text + n, sizeof(text) - n, "/%s+%llx",
@@ -116,7 +117,8 @@ static void the_higher_priority_wins_and_gaps_show_what_lies_beneath(void **stat
     region_map(&hole, &a.region, 0x2000, 0);
     region_map(&hole, &b.region, 0x2800, 1);
     region_map(&mem.root, &hole, 0xa0000, 1);
-    assert_string_equal(view_text(), "0-a2000:ram a2000-a2800:a a2800-a3800:b a3800-400000:ram+a3800");
+    assert_string_equal(view_text(),
+                        "0-a2000:ram a2000-a2800:a a2800-a3800:b a3800-400000:ram+a3800");
 }
 
 static void at_equal_priority_the_later_mapped_region_wins(void **state)
@@ -192,7 +194,8 @@ static void a_route_sends_reads_and_writes_to_different_regions(void **state)
 
     /* The four states of a PAM field */
     region_set_route(&pam, &pci, &ram_map);
-    assert_string_equal(view_text(), "0-f0000:ram f0000-100000:rom/ram+f0000 100000-400000:ram+100000");
+    assert_string_equal(view_text(),
+                        "0-f0000:ram f0000-100000:rom/ram+f0000 100000-400000:ram+100000");
     memset(ram_host(&rom), 0x5a, 0x10000);
     space_write(&mem, 0xf0000, 0x11223344, 4);
     assert_int_equal(space_read(&mem, 0xf0000, 4), 0x5a5a5a5a);
@@ -214,7 +217,8 @@ static void a_route_hides_what_lies_beneath_where_its_target_has_nothing(void **
     assert_string_equal(view_text(), "0-c0000:ram c4000-400000:ram+c4000");
     assert_int_equal(space_read(&mem, 0xc3fff, 4), 0x000000ff);
     region_set_route(&pam, NULL, &ram_map);
-    assert_string_equal(view_text(), "0-c0000:ram c0000-c4000:none/ram+c0000 c4000-400000:ram+c4000");
+    assert_string_equal(view_text(),
+                        "0-c0000:ram c0000-c4000:none/ram+c0000 c4000-400000:ram+c4000");
 }
 
 static void a_disabled_region_is_as_if_unmapped(void **state)
@@ -254,7 +258,8 @@ static void an_alias_of_itself_ends(void **state)
 
 static unsigned changes;
 
-static void on_changed(void *opaque, struct space *s, const struct view *old, const struct view *now)
+static void on_changed(void *opaque, struct space *s, const struct view *old,
+                       const struct view *now)
 {
     assert_int_equal(now->generation, old->generation + 1);
     assert_ptr_equal(s->view, now);
@@ -346,8 +351,8 @@ static void check_against_model(struct space *s)
 #define LEAVES 10
 #define ALL    24
 
-/* Regions 0 and 1 are boxes that nobody aliases; 2 and 3 are boxes of leaves; 4 to 9 are leaves; the
- * rest show something before them. So there are no cycles. */
+/* Regions 0 and 1 are boxes that nobody aliases; 2 and 3 are boxes of leaves; 4 to 9 are leaves;
+ * the rest show something before them. So there are no cycles. */
 static void random_region(struct region *r, unsigned i)
 {
     static const struct region_ops ops = {.width = 1};
@@ -374,8 +379,8 @@ static void random_change(struct space *s, struct region *r, unsigned i)
         region_enable(&r[i], rand() % 4 != 0);
     } else {
         bool in_root = i < 2 || rand() % 2;
-        region_map(in_root ? &s->root : &r[parent + (unsigned)rand() % 2], &r[i], (uint64_t)rand() % 200,
-                   rand() % 4);
+        region_map(in_root ? &s->root : &r[parent + (unsigned)rand() % 2], &r[i],
+                   (uint64_t)rand() % 200, rand() % 4);
     }
 }
 

@@ -126,10 +126,18 @@ static void sizes_have_units_and_fractions(void **state)
         const char *text;
         uint64_t unit, bytes;
     } good[] = {
-        {"128", MiB, 128 * MiB}, {"128", 1, 128},         {"64K", 1, 64 * KiB},
-        {"1G", MiB, GiB},        {"1.5G", 1, GiB * 3 / 2}, {"0.5", MiB, MiB / 2},
-        {"1g", 1, GiB},          {"512b", MiB, 512},      {"0x10M", 1, 16 * MiB},
-        {"2T", 1, 2048 * GiB},   {"0", 1, 0},             {"7.999999999999999999999E", 1, 8 * GiB * GiB - 1},
+        {"128", MiB, 128 * MiB},
+        {"128", 1, 128},
+        {"64K", 1, 64 * KiB},
+        {"1G", MiB, GiB},
+        {"1.5G", 1, GiB * 3 / 2},
+        {"0.5", MiB, MiB / 2},
+        {"1g", 1, GiB},
+        {"512b", MiB, 512},
+        {"0x10M", 1, 16 * MiB},
+        {"2T", 1, 2048 * GiB},
+        {"0", 1, 0},
+        {"7.999999999999999999999E", 1, 8 * GiB * GiB - 1},
         {"1.0", 1, 1},
     };
     for (unsigned i = 0; i < ARRAY_SIZE(good); i++) {
@@ -145,8 +153,8 @@ static void sizes_have_units_and_fractions(void **state)
 
 static void nonsense_and_overflow_are_no_sizes(void **state)
 {
-    static const char *const bad[] = {"",     "G",   "-1",  "1.5",  "1GB",  "1 G", "12Q",
-                                      "1..5G", "0x",  "1e3", ".5G", "+1",   " 1"};
+    static const char *const bad[] = {"",      "G",  "-1",  "1.5", "1GB", "1 G", "12Q",
+                                      "1..5G", "0x", "1e3", ".5G", "+1",  " 1"};
     for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
         uint64_t bytes = 99;
         struct error *err = NULL;
@@ -157,7 +165,8 @@ static void nonsense_and_overflow_are_no_sizes(void **state)
     uint64_t bytes;
     struct error *err = NULL;
     refused(parse_size("16E", 1, &bytes, &err), &err, "'16E' is too large");
-    refused(parse_size("99999999999999999", MiB, &bytes, &err), &err, "'99999999999999999' is too large");
+    refused(parse_size("99999999999999999", MiB, &bytes, &err), &err,
+            "'99999999999999999' is too large");
 }
 
 int main(void)

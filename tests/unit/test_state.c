@@ -62,8 +62,13 @@ static int set_up(void **state)
     memset(b, 0, sizeof(*b));
     clock_init(&b->clock, CLOCK_VIRTUAL, 0);
     clock_advance(&b->clock, 1000);
-    b->o = (struct outer){.reg = 0x1234, .not_saved = 9, .ram = "abcd", .on = true, .loaded_at = 400,
-                          .one = {1, {true, false, true}}, .many = {{2, {0}}, {3, {0}}}};
+    b->o = (struct outer){.reg = 0x1234,
+                          .not_saved = 9,
+                          .ram = "abcd",
+                          .on = true,
+                          .loaded_at = 400,
+                          .one = {1, {true, false, true}},
+                          .many = {{2, {0}}, {3, {0}}}};
     timer_init(&b->o.timer, &b->clock, "t", nothing, NULL);
     timer_at(&b->o.timer, 1600);
     state_save(&b->buf, outer_state, &b->o, &b->clock);
@@ -92,8 +97,16 @@ static void a_saved_image_has_the_fields_in_order_and_nothing_else(void **state)
     struct bench *b = *state;
     assert_int_equal(b->buf.len, OUTER_BYTES);
     assert_int_equal(state_bytes(outer_state), OUTER_BYTES);
-    assert_memory_equal(b->buf.data, "\x34\x12" "abcd\0" "\1", 8);
-    assert_memory_equal(b->buf.data + 24, "\1\1\0\1" "\2\0\0\0" "\3\0\0\0", 12);
+    assert_memory_equal(b->buf.data,
+                        "\x34\x12"
+                        "abcd\0"
+                        "\1",
+                        8);
+    assert_memory_equal(b->buf.data + 24,
+                        "\1\1\0\1"
+                        "\2\0\0\0"
+                        "\3\0\0\0",
+                        12);
 }
 
 static void times_are_saved_relative_to_now(void **state)
@@ -195,7 +208,8 @@ static void the_first_difference_is_named(void **state)
     static const struct {
         unsigned at;
         const char *name;
-    } cases[] = {{0, "reg"}, {2, "ram"}, {7, "on"}, {8, "loaded_at"}, {23, "timer"}, {24, "one.a"},
+    } cases[] = {{0, "reg"},        {2, "ram"},        {7, "on"},
+                 {8, "loaded_at"},  {23, "timer"},     {24, "one.a"},
                  {25, "one.flags"}, {28, "many[0].a"}, {35, "many[1].flags"}};
     memcpy(other, b->buf.data, OUTER_BYTES);
     assert_null(state_differs(outer_state, b->buf.data, other, true));
@@ -221,8 +235,8 @@ static void a_section_has_id_version_and_length(void **state)
     struct state_buf out = {0};
     state_save_section(&out, "pit", 3, inner_state, &b->o.one, &b->clock);
     state_save_section(&out, "x", 1, NULL, NULL, &b->clock);
-    static const uint8_t want[] = {3, 0, 0, 0, 'p', 'i', 't', 3, 0, 0, 0, 4, 0, 0, 0, 1, 1, 0, 1,
-                                   1, 0, 0, 0, 'x', 1, 0, 0, 0, 0, 0, 0, 0};
+    static const uint8_t want[] = {3, 0, 0, 0, 'p', 'i', 't', 3,   0, 0, 0, 4, 0, 0, 0, 1,
+                                   1, 0, 1, 1, 0,   0,   0,   'x', 1, 0, 0, 0, 0, 0, 0, 0};
     assert_int_equal(out.len, sizeof(want));
     assert_memory_equal(out.data, want, sizeof(want));
     state_buf_free(&out);
