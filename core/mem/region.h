@@ -3,9 +3,11 @@
  *
  * A region is one of: I/O (handlers), RAM, ROM, an alias of part of another region, a container, or
  * a route (reads and writes to different regions, for PAM). A route hides what lies beneath it: where
- * its target has nothing, there is nothing. An alias is as full of gaps as what it shows. Regions live in their device's struct
- * and never allocate by a guest's value. Inside one parent the higher priority wins; a gap shows what
- * lies beneath. Changes (map, unmap, enable, move, route) take effect at the next space_commit.
+ * its target has nothing, there is nothing. An alias is as full of gaps as what it shows.
+ *
+ * Regions live in their device's struct and never allocate by a guest's value. Inside one parent the
+ * higher priority wins; a gap shows what lies beneath. Changes (map, unmap, enable, move, route) take
+ * effect at the next space_commit.
  *
  * Handlers get an offset into the region, never an absolute address, and a size of 1, 2, 4 or 8 that
  * is at most ops->width: the core splits wider accesses into aligned parts of at most `width`, low
