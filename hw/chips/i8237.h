@@ -11,6 +11,8 @@
 
 #include "core/device/machine.h"
 
+struct i8237_pair;
+
 struct i8237_channel {
     uint16_t base_address, base_count;
     uint16_t address, count;    /* current; count is transfers left minus 1 */
@@ -32,10 +34,17 @@ struct i8237 {
     bool high_byte;             /* the flip-flop: the next byte is the high one */
 };
 
+/* A run of neighbouring page register ports. */
+struct i8237_pages {
+    struct i8237_pair *pair;
+    unsigned first;             /* offset from port 80h */
+    struct region ports;
+};
+
 struct i8237_pair {
     struct machine *m;
     struct i8237 chip[2];
-    struct region page_ports[4]; /* 81-83, 87, 89-8B, 8F */
+    struct i8237_pages pages[4]; /* 81-83, 87, 89-8B, 8F */
     uint8_t refresh_page;       /* 8F: a register without effect */
 };
 
