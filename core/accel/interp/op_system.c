@@ -1,0 +1,353 @@
+/*
+ * System instructions: descriptor tables, control and debug registers, MSRs, CPUID.
+ *
+ * Source: [SDM2], the entry of each instruction; [SDM3] "Debug Registers".
+ * Model:  SGDT and SIDT store all 32 bits of the base at every operand size, as processors since the
+ *         386 do. INVD and WBINVD have no caches to act on.
+ */
+#include "core/accel/interp/interp.h"
+#include "core/cpu/cpuid.h"
+#include "core/cpu/mech.h"
+
+static bool wide(const struct x86_cpu *cpu)
+{
+    return cpu->mode & MODE_CS64;
+}
+
+static void set_zf(struct x86_cpu *cpu, bool on)
+{
+    x86_set_rflags(cpu, on ? FL_ZF : 0, FL_ZF);
+}
+
+/* ---- descriptor tables ---- */
+
+static void store_dtr(struct x86_cpu *cpu, const struct insn *in, const struct x86_dtr *r)
+{
+    unsigned len = wide(cpu) ? 10 : 6;
+    uint8_t image[10];
+    st16le(image, r->limit);
+    st64le(image + 2, r->base);
+    uint64_t lin = x86_lin_w(cpu, in->seg, insn_ea(cpu, in), len);
+    x86_lin_write_bytes(cpu, lin, image, len, cpu->cpl == 3);
+}
+
+static void load_dtr(struct x86_cpu *cpu, const struct insn *in, struct x86_dtr *r)
+{
+    unsigned len = wide(cpu) ? 10 : 6;
+    uint8_t image[10] = {0};
+    require_cpl0(cpu);
+    uint64_t lin = x86_lin_r(cpu, in->seg, insn_ea(cpu, in), len);
+    x86_lin_read_bytes(cpu, lin, image, len, false);
+    r->limit = ld16le(image);
+    r->base = ld64le(image + 2);
+    if (!wide(cpu) && in->opsize == 2) {
+        r->base &= 0xffffff;
+    }
+}
+
+OP(sgdt)
+{
+    store_dtr(cpu, in, &cpu->s.gdtr);
+}
+
+OP(sidt)
+{
+    store_dtr(cpu, in, &cpu->s.idtr);
+}
+
+OP(lgdt)
+{
+    load_dtr(cpu, in, &cpu->s.gdtr);
+}
+
+OP(lidt)
+{
+    load_dtr(cpu, in, &cpu->s.idtr);
+}
+
+/* A selector or the machine status word: 16 bits in memory, the operand size in a register. */
+static void store_word(struct x86_cpu *cpu, const struct insn *in, uint64_t val)
+{
+    if (in->mem) {
+        x86_st16(cpu, in->seg, insn_ea(cpu, in), (uint16_t)val);
+    } else {
+        reg_w(cpu, in->m, val, in->opsize);
+    }
+}
+
+OP(sldt)
+{
+    store_word(cpu, in, cpu->s.ldtr.sel);
+}
+
+OP(str)
+{
+    store_word(cpu, in, cpu->s.tr.sel);
+}
+
+OP(lldt)
+{
+    require_cpl0(cpu);
+    x86_lldt(cpu, (uint16_t)e_read(cpu, in, 2));
+}
+
+OP(ltr)
+{
+    require_cpl0(cpu);
+    x86_ltr(cpu, (uint16_t)e_read(cpu, in, 2));
+}
+
+OP(verr)
+{
+    set_zf(cpu, x86_ver(cpu, (uint16_t)e_read(cpu, in, 2), false));
+}
+
+OP(verw)
+{
+    set_zf(cpu, x86_ver(cpu, (uint16_t)e_read(cpu, in, 2), true));
+}
+
+OP(lar)
+{
+    uint32_t val = 0;
+    bool seen = x86_lar(cpu, (uint16_t)e_read(cpu, in, 2), &val);
+    if (seen) {
+        g_write(cpu, in, val, in->opsize);
+    }
+    set_zf(cpu, seen);
+}
+
+OP(lsl)
+{
+    uint32_t val = 0;
+    bool seen = x86_lsl(cpu, (uint16_t)e_read(cpu, in, 2), &val);
+    if (seen) {
+        g_write(cpu, in, val, in->opsize);
+    }
+    set_zf(cpu, seen);
+}
+
+OP(arpl)
+{
+    uint64_t lin = 0;
+    uint16_t src = (uint16_t)g_read(cpu, in, 2);
+    uint16_t dst = in->mem ? x86_rmw16(cpu, in->seg, insn_ea(cpu, in), &lin) : reg_r16(cpu, in->m);
+    bool raise = sel_rpl(dst) < sel_rpl(src);
+    if (raise) {
+        dst = (uint16_t)((dst & ~3u) | sel_rpl(src));
+        if (in->mem) {
+            x86_stl16(cpu, lin, dst);
+        } else {
+            reg_w16(cpu, in->m, dst);
+        }
+    }
+    set_zf(cpu, raise);
+}
+
+/* ---- control and debug registers ---- */
+
+OP(smsw)
+{
+    store_word(cpu, in, cpu->s.cr0);
+}
+
+OP_ENDS(lmsw)
+{
+    require_cpl0(cpu);
+    uint64_t msw = e_read(cpu, in, 2) & (CR0_PE | CR0_MP | CR0_EM | CR0_TS);
+    uint64_t keep = cpu->s.cr0 & ~(uint64_t)(CR0_MP | CR0_EM | CR0_TS); /* PE is never cleared */
+    x86_set_cr0(cpu, keep | msw);
+}
+
+OP_ENDS(clts)
+{
+    require_cpl0(cpu);
+    cpu->s.cr0 &= ~(uint64_t)CR0_TS;
+}
+
+static void need_cr(struct x86_cpu *cpu, unsigned n)
+{
+    bool there = n == 0 || n == 2 || n == 3 || (n == 4 && x86_cr4_known(cpu->model)) ||
+                 (n == 8 && wide(cpu));
+    if (!there) {
+        x86_fault_noerr(cpu, X86_UD);
+    }
+    require_cpl0(cpu);
+}
+
+OP(mov_r_cr)
+{
+    const struct x86_state *s = &cpu->s;
+    need_cr(cpu, in->reg);
+    uint64_t val = in->reg == 0   ? s->cr0
+                   : in->reg == 2 ? s->cr2
+                   : in->reg == 3 ? s->cr3
+                   : in->reg == 4 ? s->cr4
+                                  : s->cr8;
+    reg_w(cpu, in->m, val, wide(cpu) ? 8 : 4);
+}
+
+OP_ENDS(mov_cr_r)
+{
+    need_cr(cpu, in->reg);
+    uint64_t val = reg_r(cpu, in->m, wide(cpu) ? 8 : 4);
+    switch (in->reg) {
+    case 0: x86_set_cr0(cpu, val); break;
+    case 2: cpu->s.cr2 = val; break;
+    case 3: x86_set_cr3(cpu, val); break;
+    case 4: x86_set_cr4(cpu, val); break;
+    default:
+        if (val > 15) {
+            x86_fault(cpu, X86_GP, 0);
+        }
+        cpu->s.cr8 = val;
+        break;
+    }
+}
+
+/* The debug register meant: 4 and 5 are 6 and 7 unless CR4.DE makes them invalid. */
+static unsigned need_dr(struct x86_cpu *cpu, unsigned n)
+{
+    if (n > 7 || ((n == 4 || n == 5) && (cpu->s.cr4 & CR4_DE))) {
+        x86_fault_noerr(cpu, X86_UD);
+    }
+    require_cpl0(cpu);
+    if (cpu->s.dr[7] & DR7_GD) {
+        cpu->s.dr[6] |= DR6_BD;
+        x86_fault_noerr(cpu, X86_DB);
+    }
+    return n == 4 || n == 5 ? n + 2 : n;
+}
+
+OP(mov_r_dr)
+{
+    unsigned n = need_dr(cpu, in->reg);
+    reg_w(cpu, in->m, cpu->s.dr[n], wide(cpu) ? 8 : 4);
+}
+
+OP_ENDS(mov_dr_r)
+{
+    unsigned n = need_dr(cpu, in->reg);
+    uint64_t val = reg_r(cpu, in->m, wide(cpu) ? 8 : 4);
+    if (n >= 6 && (val >> 32)) {
+        x86_fault(cpu, X86_GP, 0);
+    }
+    if (n == 6) {
+        val = (val & (DR6_B | DR6_BD | DR6_BS | DR6_BT)) | 0xffff0ff0;
+    } else if (n == 7) {
+        val = (val & 0xffff23ff) | 0x400;
+    }
+    cpu->s.dr[n] = val;
+}
+
+OP_ENDS(invlpg)
+{
+    require_cpl0(cpu);
+    if (cpu->pg) {
+        uint64_t lin = cpu->s.seg[in->seg].base + insn_ea(cpu, in); /* no limit or type is checked */
+        x86_tlb_flush_page(cpu, lin & cpu->lin_mask);
+    }
+}
+
+OP(invd)
+{
+    require_cpl0(cpu);
+}
+
+OP(wbinvd)
+{
+    require_cpl0(cpu);
+}
+
+/* ---- MSRs, counters, identification ---- */
+
+static void write_edx_eax(struct x86_cpu *cpu, uint64_t val)
+{
+    cpu->s.gpr[R_AX] = (uint32_t)val;
+    cpu->s.gpr[R_DX] = val >> 32;
+}
+
+OP(rdmsr)
+{
+    require_cpl0(cpu);
+    write_edx_eax(cpu, x86_rdmsr(cpu, (uint32_t)cpu->s.gpr[R_CX]));
+}
+
+OP_ENDS(wrmsr)
+{
+    require_cpl0(cpu);
+    x86_wrmsr(cpu, (uint32_t)cpu->s.gpr[R_CX],
+              (uint32_t)cpu->s.gpr[R_AX] | cpu->s.gpr[R_DX] << 32);
+}
+
+OP(rdtsc)
+{
+    if ((cpu->s.cr4 & CR4_TSD) && cpu->cpl != 0) {
+        x86_fault(cpu, X86_GP, 0);
+    }
+    write_edx_eax(cpu, cpu->host_ops->tsc(cpu->host) + cpu->s.tsc_offset);
+}
+
+/* The two counters of the P6 family are there and stand still. */
+OP(rdpmc)
+{
+    if ((!(cpu->s.cr4 & CR4_PCE) && cpu->cpl != 0) || (uint32_t)cpu->s.gpr[R_CX] > 1) {
+        x86_fault(cpu, X86_GP, 0);
+    }
+    write_edx_eax(cpu, 0);
+}
+
+OP(cpuid)
+{
+    struct x86_cpuid out;
+    x86_cpuid(cpu, (uint32_t)cpu->s.gpr[R_AX], (uint32_t)cpu->s.gpr[R_CX], &out);
+    cpu->s.gpr[R_AX] = out.eax;
+    cpu->s.gpr[R_BX] = out.ebx;
+    cpu->s.gpr[R_CX] = out.ecx;
+    cpu->s.gpr[R_DX] = out.edx;
+}
+
+OP(ud)
+{
+    x86_fault_noerr(cpu, X86_UD);
+}
+
+OP_ENDS(rsm)
+{
+    x86_rsm(cpu);
+}
+
+/* ---- fast system calls ---- */
+
+/* Flat 4 GiB segments of privilege @cpl, not read from any table. */
+static void flat_transfer(struct x86_cpu *cpu, uint16_t cs_sel, unsigned cpl, uint64_t rip, uint64_t sp)
+{
+    const uint32_t attr = AR_G | AR_DB | AR_P | AR_S | AR_WRITABLE | AR_ACCESSED | cpl << AR_DPL_SHIFT;
+    struct x86_seg cs = {.sel = (uint16_t)(cs_sel | cpl), .limit = 0xffffffff, .attr = attr | AR_CODE};
+    cpu->s.seg[S_SS] = (struct x86_seg){
+        .sel = (uint16_t)((cs_sel + 8) | cpl), .limit = 0xffffffff, .attr = attr,
+    };
+    cpu->s.seg[S_CS] = cs;
+    cpu->s.gpr[R_SP] = sp;
+    cpu->s.rip = rip;
+    x86_mode_changed(cpu);
+}
+
+OP_ENDS(sysenter)
+{
+    uint16_t cs = (uint16_t)cpu->s.sysenter_cs & 0xfffc;
+    if (!cpu->pe || cs == 0) {
+        x86_fault(cpu, X86_GP, 0);
+    }
+    x86_set_rflags(cpu, 0, FL_VM | FL_IF | FL_RF);
+    flat_transfer(cpu, cs, 0, (uint32_t)cpu->s.sysenter_eip, (uint32_t)cpu->s.sysenter_esp);
+}
+
+OP_ENDS(sysexit)
+{
+    uint16_t cs = (uint16_t)cpu->s.sysenter_cs & 0xfffc;
+    if (!cpu->pe || cs == 0 || cpu->cpl != 0) {
+        x86_fault(cpu, X86_GP, 0);
+    }
+    flat_transfer(cpu, (uint16_t)(cs + 16), 3, (uint32_t)cpu->s.gpr[R_DX], (uint32_t)cpu->s.gpr[R_CX]);
+}
