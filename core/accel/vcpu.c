@@ -368,10 +368,6 @@ static void carry_out(void *opaque)
         return;
     }
     pause_all_vcpus(m);
-    if (m->stop_request == CAUSE_NONE && m->no_reboot && m->reset_request != CAUSE_HOST_RESET) {
-        m->stop_request = m->reset_request;
-        m->stop_status = 0;
-    }
     if (m->stop_request != CAUSE_NONE) {
         bool guests = m->stop_request == CAUSE_GUEST_SHUTDOWN || m->stop_request == CAUSE_GUEST_RESET ||
                       m->stop_request == CAUSE_TRIPLE_FAULT;
@@ -422,10 +418,12 @@ static void group_init(struct machine *m)
     m->vcpu_group = NEW(struct vcpu_group);
     m->vcpu_group->rates = (struct vcpu_rates){.insn_ns = 30, .io_ns = 1000};
     pthread_cond_init(&m->vcpu_group->paused, NULL);
-    m->clock.sync = sync_clock;
-    m->clock.sync_opaque = m;
-    m->clock.earlier = deadline_moved;
-    m->clock.earlier_opaque = m;
+    if (on_virtual_clock(m)) { /* the host-driven clock's timers are the main loop's */
+        m->clock.sync = sync_clock;
+        m->clock.sync_opaque = m;
+        m->clock.earlier = deadline_moved;
+        m->clock.earlier_opaque = m;
+    }
     m->requested = requested;
     m->cpu_ops = &cpu_ops;
     struct space *spaces[] = {&m->mem, &m->smm, &m->ports};
@@ -522,8 +520,10 @@ void vcpus_fini(struct machine *m)
     m->vcpu_group = NULL;
     m->cpu_ops = NULL;
     m->requested = NULL;
-    m->clock.sync = NULL;
-    m->clock.earlier = NULL;
+    if (on_virtual_clock(m)) {
+        m->clock.sync = NULL;
+        m->clock.earlier = NULL;
+    }
 }
 
 void vcpus_reset(struct machine *m)
