@@ -205,6 +205,11 @@ static inline void bench_protected(struct cpu_bench *b)
     cpu->s.gpr[R_SP] = 0x8000;
 }
 
+/* The macros below change no local between setjmp and longjmp. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wclobbered"
+#endif
+
 /* Runs @call; true if it faulted: the exception is in cpu->exc (not delivered). */
 #define BENCH_FAULTS(b, call)                                                                      \
     ({                                                                                             \
