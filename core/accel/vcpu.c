@@ -15,9 +15,13 @@
 #include "trace/core_accel.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 /* A slice ends at latest after this many instructions, so that the main loop gets the lock. */
 #define SLICE_MAX 100000
+
+/* Longest rest of a guest that polls. An interrupt ends it at once. */
+#define REST_NS (4 * NS_PER_MS)
 
 struct vcpu_group {
     struct vcpu_rates rates;
@@ -147,8 +151,10 @@ void vcpu_set_rates(struct machine *m, const struct vcpu_rates *r)
 
 /* ---- device accesses of a running vCPU ------------------------------------------------------- */
 
-static void access_begin(struct machine *m)
+static void access_begin(struct vcpu *cpu)
 {
+    struct machine *m = cpu->machine;
+    cpu->accesses++;
     if (!on_virtual_clock(m)) {
         lock_take(&m->lock);
     }
@@ -168,7 +174,7 @@ static void access_end(struct machine *m)
 
 uint64_t vcpu_read(struct vcpu *cpu, struct space *s, uint64_t addr, unsigned size)
 {
-    access_begin(cpu->machine);
+    access_begin(cpu);
     uint64_t val = space_read(s, addr, size);
     if (s == &cpu->machine->ports) {
         trace_port_read(cpu->index, (unsigned)addr, size, (int)size * 2, val);
@@ -181,7 +187,7 @@ uint64_t vcpu_read(struct vcpu *cpu, struct space *s, uint64_t addr, unsigned si
 
 void vcpu_write(struct vcpu *cpu, struct space *s, uint64_t addr, uint64_t val, unsigned size)
 {
-    access_begin(cpu->machine);
+    access_begin(cpu);
     if (s == &cpu->machine->ports) {
         trace_port_write(cpu->index, (unsigned)addr, size, (int)size * 2, val);
     } else {
@@ -194,7 +200,7 @@ void vcpu_write(struct vcpu *cpu, struct space *s, uint64_t addr, uint64_t val, 
 unsigned vcpu_read_block(struct vcpu *cpu, struct space *s, uint64_t addr, void *buf, unsigned size,
                          unsigned count)
 {
-    access_begin(cpu->machine);
+    access_begin(cpu);
     unsigned n = space_read_block(s, addr, buf, size, count);
     access_end(cpu->machine);
     return n;
@@ -203,17 +209,37 @@ unsigned vcpu_read_block(struct vcpu *cpu, struct space *s, uint64_t addr, void 
 unsigned vcpu_write_block(struct vcpu *cpu, struct space *s, uint64_t addr, const void *buf, unsigned size,
                           unsigned count)
 {
-    access_begin(cpu->machine);
+    access_begin(cpu);
     unsigned n = space_write_block(s, addr, buf, size, count);
     access_end(cpu->machine);
     return n;
+}
+
+void vcpu_polls(struct vcpu *cpu, uint64_t icount)
+{
+    struct machine *m = cpu->machine;
+    if (on_virtual_clock(m) || !idle_poll(&cpu->idle, icount, cpu->accesses)) {
+        return;
+    }
+    lock_take(&m->lock);
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += REST_NS;
+    if (until.tv_nsec >= NS_PER_SEC) {
+        until.tv_nsec -= NS_PER_SEC;
+        until.tv_sec++;
+    }
+    if (atomic_load(&cpu->pending) == 0) {
+        pthread_cond_timedwait(&cpu->cond, &m->lock.mutex, &until);
+    }
+    lock_drop(&m->lock);
 }
 
 int vcpu_acknowledge(struct vcpu *cpu)
 {
     struct machine *m = cpu->machine;
     int vector = 0xff;
-    access_begin(m);
+    access_begin(cpu);
     if (cpu->inta != NULL) {
         vector = cpu->inta(cpu->inta_opaque) & 0xff;
     }

@@ -11,6 +11,7 @@
 #define CORE_ACCEL_VCPU_H
 
 #include "core/accel/accel.h"
+#include "core/accel/idle.h"
 
 #include <stdatomic.h>
 
@@ -48,6 +49,8 @@ struct vcpu {
     struct irq *ferr;             /* where the FERR# pin leads; borrowed, NULL: nowhere */
     /* virtual clock bookkeeping */
     uint64_t clock_icount;        /* icount that is already in the clock */
+    uint64_t accesses;            /* device accesses so far */
+    struct idle idle;
     /* why it stopped for good or for a while */
     struct vcpu_exit last_exit;
 };
@@ -97,6 +100,10 @@ unsigned vcpu_write_block(struct vcpu *cpu, struct space *s, uint64_t addr, cons
 
 /* The interrupt acknowledge cycle: the vector. [vcpu] */
 int vcpu_acknowledge(struct vcpu *cpu);
+
+/* The guest polls (idle_is_poll said so) before instruction @icount. On the host-driven clock a vCPU
+ * that does nothing else rests here until something is pending, some milliseconds at most. [vcpu] */
+void vcpu_polls(struct vcpu *cpu, uint64_t icount);
 
 /* Virtual clock: how many instructions may run before the next timer is due (0: one is due now);
  * INT64_MAX on the host-driven clock. Changes at every device access. [vcpu] */
