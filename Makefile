@@ -10,6 +10,12 @@ DEBUG   ?= 0
 BUILD   ?= build$(if $(filter 1,$(SAN)),/san)$(if $(filter 1,$(DEBUG)),/debug)
 AWK     ?= awk
 NASM    ?= nasm
+# One short line a command; `make V=1` shows the commands.
+V       ?= 0
+ifneq ($(V),1)
+Q       := @
+note     = @printf '  %-7s %s\n' $(1) $@
+endif
 
 # Folders to build from; a chip's author may name fewer: make DIRS="core/base hw/chips" lib
 DIRS    ?= core hw
@@ -43,44 +49,49 @@ all: $(BUILD)/coldboot
 lib: $(BUILD)/libcoldboot.a
 
 $(BUILD)/coldboot: $(BUILD)/obj/core/main/main.o $(BUILD)/libcoldboot.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call note,LINK)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # The built-in boot image goes where core/main goes.
 EMBED   := $(if $(filter core/main/%,$(SRCS)),$(BUILD)/obj/images/embed.o)
 
 $(BUILD)/libcoldboot.a: $(filter-out $(BUILD)/obj/core/main/main.o,$(OBJS)) $(BUILD)/gen/trace_table.o $(EMBED)
 	@rm -f $@
-	ar rcs $@ $^
+	$(call note,AR)
+	$(Q)ar rcs $@ $^
 
 $(BUILD)/obj/%.o: %.c | $(TRACE_H)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call note,CC)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # Trace points
 define trace_rule
 $(BUILD)/gen/trace/$(subst /,_,$(patsubst %/trace.def,%,$(1))).h: $(1) scripts/gen-trace
 	@mkdir -p $$(@D)
-	$(AWK) -f scripts/gen-trace -v mode=header $$< > $$@
+	$(Q)$(AWK) -f scripts/gen-trace -v mode=header $$< > $$@
 endef
 $(foreach t,$(TRACES),$(eval $(call trace_rule,$(t))))
 $(BUILD)/gen/trace_table.c: $(TRACES) scripts/gen-trace
 	@mkdir -p $(@D)
-	$(AWK) -f scripts/gen-trace -v mode=table $(TRACES) /dev/null > $@
+	$(Q)$(AWK) -f scripts/gen-trace -v mode=table $(TRACES) /dev/null > $@
 $(BUILD)/gen/trace_table.o: $(BUILD)/gen/trace_table.c
-	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 # The built-in boot image: a boot sector, and behind it the program that it loads.
 IMAGES  := $(BUILD)/images
 $(IMAGES)/machine.bin: images/machine.asm images/screen.inc
 	@mkdir -p $(@D)
-	$(NASM) -w+all -f bin -I images/ -o $@ $<
+	$(call note,NASM)
+	$(Q)$(NASM) -w+all -f bin -I images/ -o $@ $<
 $(IMAGES)/builtin.img: images/boot.asm $(IMAGES)/machine.bin
-	sectors=$$(( ($$(wc -c < $(IMAGES)/machine.bin) + 511) / 512 )) && \
+	$(call note,IMAGE)
+	$(Q)sectors=$$(( ($$(wc -c < $(IMAGES)/machine.bin) + 511) / 512 )) && \
 	$(NASM) -w+all -f bin -DPROGRAM_SECTORS=$$sectors -o $(IMAGES)/boot.bin $< && \
 	cat $(IMAGES)/boot.bin $(IMAGES)/machine.bin > $@ && truncate -s %512 $@
 $(BUILD)/obj/images/embed.o: images/embed.asm $(IMAGES)/builtin.img
 	@mkdir -p $(@D)
-	$(NASM) -w+all -f elf64 -I $(IMAGES)/ -o $@ $<
+	$(Q)$(NASM) -w+all -f elf64 -I $(IMAGES)/ -o $@ $<
 
 # Tests: a cmocka program a file, linked with the library; guest programs are flat binaries.
 TEST_DIRS := unit insn guest fuzz
@@ -92,10 +103,12 @@ unit: $(UNIT)
 tests: $(TESTS) $(GUESTS)
 $(TESTS): $(BUILD)/tests/%: tests/%.c $(BUILD)/libcoldboot.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libcoldboot.a $(LDFLAGS) -lcmocka $(LDLIBS)
+	$(call note,TEST)
+	$(Q)$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libcoldboot.a $(LDFLAGS) -lcmocka $(LDLIBS)
 $(BUILD)/tests/guest/%.bin: tests/guest/%.asm $(wildcard tests/guest/*.inc)
 	@mkdir -p $(@D)
-	$(NASM) -f bin -I tests/guest/ -o $@ $<
+	$(call note,NASM)
+	$(Q)$(NASM) -f bin -I tests/guest/ -o $@ $<
 
 # For users. `run` and `test` install missing Debian packages and say so; nothing else does.
 IMAGE   ?=

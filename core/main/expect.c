@@ -442,8 +442,12 @@ int expect_finish(struct expect *e)
     if (e->reason[0] != '\0') {
         look(e);
         log_error("%s", e->reason);
-        if (e->text[0] != '\0') {
-            fprintf(stderr, "---- last screen ----\n%s---- end of screen ----\n", e->text);
+        size_t len = strlen(e->text);
+        while (len > 0 && e->text[len - 1] == '\n') {
+            len--;
+        }
+        if (len != 0) {
+            fprintf(stderr, "---- last screen ----\n%.*s\n---- end of screen ----\n", (int)len, e->text);
         }
     }
     return e->status;
