@@ -58,7 +58,7 @@ EMBED   := $(if $(filter core/main/%,$(SRCS)),$(BUILD)/obj/images/embed.o)
 $(BUILD)/libcoldboot.a: $(filter-out $(BUILD)/obj/core/main/main.o,$(OBJS)) $(BUILD)/gen/trace_table.o $(EMBED)
 	@rm -f $@
 	$(call note,AR)
-	$(Q)ar rcs $@ $^
+	$(Q)ar qcs $@ $^
 
 $(BUILD)/obj/%.o: %.c | $(TRACE_H)
 	@mkdir -p $(@D)

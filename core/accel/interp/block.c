@@ -159,7 +159,7 @@ void block_drain(struct interp *e)
     lock_take(&e->queue_lock);
     atomic_fetch_and(e->cpu.pending, ~(uint32_t)PEND_CODE);
     if (e->queued > INVALID_QUEUE) {
-        block_flush(e);
+        block_flush_all(e);
     } else {
         for (unsigned i = 0; i < e->queued; i++) {
             block_invalidate(e, e->queue[i].addr, e->queue[i].len);
@@ -171,7 +171,7 @@ void block_drain(struct interp *e)
 
 /* ---- building ---- */
 
-void block_flush(struct interp *e)
+void block_flush_all(struct interp *e)
 {
     memset(e->hash, 0, sizeof(e->hash));
     memset(e->lines, 0, sizeof(e->lines));
@@ -191,7 +191,7 @@ void block_new_generation(struct interp *e)
     }
 }
 
-/* Space for a block of @n instructions and their lines. Freed only by block_flush. */
+/* Space for a block of @n instructions and their lines. Freed only by block_flush_all. */
 static void *take_space(struct interp *e, size_t bytes)
 {
     void *p = e->blocks + e->blocks_used;
@@ -332,7 +332,7 @@ static struct block *build_crossing(struct interp *e, struct block *b, uint64_t 
 static struct block *build(struct interp *e, uint64_t lin, uint64_t ram)
 {
     if (e->blocks_used + BLOCK_MOST > BLOCK_ARENA) {
-        block_flush(e);
+        block_flush_all(e);
     }
     struct block *b = (struct block *)(e->blocks + e->blocks_used);
     const uint8_t *host = e->cpu.arena->base + ram;

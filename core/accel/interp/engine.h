@@ -104,7 +104,7 @@ void block_cache_fini(struct interp *e);
 /* The block at CS:RIP; decodes it if needed. Faults as a fetch does. */
 struct block *block_find(struct interp *e);
 /* Forgets every block. Not while one runs. */
-void block_flush(struct interp *e);
+void block_flush_all(struct interp *e);
 /* Forgets what linear addresses translate to. */
 void block_new_generation(struct interp *e);
 /* A store hit [addr, addr+len) of the arena. On the engine's thread, or while it is outside run. */
