@@ -1,17 +1,17 @@
 /*
- * Intel 8237A DMA controllers: two of them, the first cascaded into channel 0 of the second, and the
- * page registers that give addresses their upper bits.
+ * Intel 8237A DMA controllers: two of them, the first cascaded into channel 0 of the second, and
+ * the page registers that give addresses their upper bits.
  *
- * Source: [8237A] "DMA Operation", "Register Description", "Software Commands"; [AT] "DMA Controller"
- *         for page registers and word channels; [PIIX3] "DMA Controller".
+ * Source: [8237A] "DMA Operation", "Register Description", "Software Commands"; [AT] "DMA
+ *         Controller" for page registers and word channels; [PIIX3] "DMA Controller".
  * Pins:   DREQ0..3, 5..7 in. DACK, EOP and the bus are the calls of the devices.
  * Model:  transfers take no time and happen when the device calls, so single, demand and block mode
  *         differ only in what the sheet says of software requests (block mode alone serves them).
- * Left out: memory-to-memory transfers, with them the temporary register (reads 0) and address hold:
- *         the PIIX3 has none; priorities, timing and pin polarity (command bits 3 to 7) are kept
- *         and read by nobody.
- * Unsure: reading a write-only register gives ones, but offset 15 gives the mask, as later chips do;
- *         a device on a channel set to the other direction, or to the illegal one, gets no data.
+ * Left out: memory-to-memory transfers, with them the temporary register (reads 0) and address
+ *         hold: the PIIX3 has none; priorities, timing and pin polarity (command bits 3 to 7) are
+ *         kept and read by nobody.
+ * Unsure: reading a write-only register gives ones, but offset 15 gives the mask, as later chips
+ *         do; a device on a channel set to the other direction, or the illegal one, gets no data.
  */
 #include "hw/chips/i8237.h"
 
@@ -21,19 +21,26 @@
 
 enum {
     REG_COMMAND = 8, /* read: status */
-    REG_REQUEST, REG_SINGLE_MASK, REG_MODE, REG_CLEAR_FLIP_FLOP,
+    REG_REQUEST,
+    REG_SINGLE_MASK,
+    REG_MODE,
+    REG_CLEAR_FLIP_FLOP,
     REG_MASTER_CLEAR, /* read: temporary */
-    REG_CLEAR_MASK, REG_ALL_MASK,
+    REG_CLEAR_MASK,
+    REG_ALL_MASK,
 
     COMMAND_MEM_TO_MEM = 0x01,
     COMMAND_DISABLE = 0x04,
 
     MODE_TRANSFER = 0x0c, /* which: */
-    MODE_VERIFY = 0x00, MODE_WRITE = 0x04, MODE_READ = 0x08,
+    MODE_VERIFY = 0x00,
+    MODE_WRITE = 0x04,
+    MODE_READ = 0x08,
     MODE_AUTOINIT = 0x10,
     MODE_DECREMENT = 0x20,
     MODE_SELECT = 0xc0, /* which: */
-    MODE_BLOCK = 0x80, MODE_CASCADE = 0xc0,
+    MODE_BLOCK = 0x80,
+    MODE_CASCADE = 0xc0,
 };
 
 /* ---- transfers ---- */
@@ -64,7 +71,7 @@ bool i8237_ready(const struct i8237_pair *p, unsigned channel)
 }
 
 /* The memory address of the channel's next transfer. Word channels shift the address left and take
- * seven bits from the page; the page never changes, so 64 KiB or 128 KiB is where addresses wrap. */
+ * seven bits from the page. The page never changes: addresses wrap at 64 KiB or 128 KiB. */
 static uint32_t memory_address(const struct i8237 *c, const struct i8237_channel *ch)
 {
     uint32_t page = c->shift ? ch->page & 0xfeu : ch->page;
@@ -159,8 +166,9 @@ void i8237_dreq(struct i8237_pair *p, unsigned channel, bool level)
     c->dreq = (uint8_t)(level ? c->dreq | bit : c->dreq & ~bit);
 }
 
-/* [8237A] "Request Register": a software request is not maskable and runs a channel in block mode to
- * its TC. No device drives the bus then: what goes to memory is ones. At most 65536 transfers. */
+/* [8237A] "Request Register": a software request is not maskable and runs a channel in block mode
+ * to its TC. No device drives the bus then: what goes to memory is ones. At most 65536 transfers.
+ */
 static void run_requests(struct i8237_pair *p)
 {
     static const uint8_t floating_bus[512] = {[0 ... 511] = 0xff};
@@ -360,15 +368,23 @@ static void i8237_reset(void *dev)
 }
 
 static const struct state_field channel_state[] = {
-    STATE(struct i8237_channel, base_address), STATE(struct i8237_channel, base_count),
-    STATE(struct i8237_channel, address), STATE(struct i8237_channel, count),
-    STATE(struct i8237_channel, mode), STATE(struct i8237_channel, page), STATE_END(),
+    STATE(struct i8237_channel, base_address),
+    STATE(struct i8237_channel, base_count),
+    STATE(struct i8237_channel, address),
+    STATE(struct i8237_channel, count),
+    STATE(struct i8237_channel, mode),
+    STATE(struct i8237_channel, page),
+    STATE_END(),
 };
 
 static const struct state_field chip_state[] = {
     STATE_SUBS(struct i8237, channel, channel_state),
-    STATE(struct i8237, command), STATE(struct i8237, mask), STATE(struct i8237, request),
-    STATE(struct i8237, tc), STATE(struct i8237, dreq), STATE(struct i8237, high_byte),
+    STATE(struct i8237, command),
+    STATE(struct i8237, mask),
+    STATE(struct i8237, request),
+    STATE(struct i8237, tc),
+    STATE(struct i8237, dreq),
+    STATE(struct i8237, high_byte),
     STATE_END(),
 };
 
@@ -390,7 +406,10 @@ static void i8237_loaded(void *dev)
 }
 
 static const struct device_type i8237_type = {
-    .name = "i8237", .version = 1, .reset = i8237_reset, .state = i8237_state,
+    .name = "i8237",
+    .version = 1,
+    .reset = i8237_reset,
+    .state = i8237_state,
     .loaded = i8237_loaded,
 };
 

@@ -15,8 +15,8 @@ struct i8237_pair;
 
 struct i8237_channel {
     uint16_t base_address, base_count;
-    uint16_t address, count;    /* current; count is transfers left minus 1 */
-    uint8_t mode;               /* as written, channel number masked off */
+    uint16_t address, count; /* current; count is transfers left minus 1 */
+    uint8_t mode;            /* as written, channel number masked off */
     uint8_t page;
 };
 
@@ -24,20 +24,20 @@ struct i8237 {
     const char *name;
     struct i8237_pair *pair;
     struct region ports;
-    unsigned shift;             /* 0: byte channels at every port, 1: word channels at every other */
+    unsigned shift; /* 0: byte channels, a port each; 1: word channels, two ports */
     struct i8237_channel channel[4];
     uint8_t command;
-    uint8_t mask;               /* 1: DREQ ignored */
-    uint8_t request;            /* software requests */
-    uint8_t tc;                 /* reached since the last status read */
-    uint8_t dreq;               /* levels of the inputs */
-    bool high_byte;             /* the flip-flop: the next byte is the high one */
+    uint8_t mask;    /* 1: DREQ ignored */
+    uint8_t request; /* software requests */
+    uint8_t tc;      /* reached since the last status read */
+    uint8_t dreq;    /* levels of the inputs */
+    bool high_byte;  /* the flip-flop: the next byte is the high one */
 };
 
 /* A run of neighbouring page register ports. */
 struct i8237_pages {
     struct i8237_pair *pair;
-    unsigned first;             /* offset from port 80h */
+    unsigned first; /* offset from port 80h */
     struct region ports;
 };
 
@@ -45,7 +45,7 @@ struct i8237_pair {
     struct machine *m;
     struct i8237 chip[2];
     struct i8237_pages pages[4]; /* 81-83, 87, 89-8B, 8F */
-    uint8_t refresh_page;       /* 8F: a register without effect */
+    uint8_t refresh_page;        /* 8F: a register without effect */
 };
 
 /* Ports 00h-0Fh, C0h-DFh and page registers 81h-83h, 87h, 89h-8Bh, 8Fh. */
@@ -57,10 +57,10 @@ void i8237_dreq(struct i8237_pair *p, unsigned channel, bool level);
 /* True if a transfer on @channel would be served: unmasked, controllers enabled, cascade open. */
 bool i8237_ready(const struct i8237_pair *p, unsigned channel);
 
-/* Moves up to @len bytes from memory to @buf (a "read" transfer), as @channel is programmed: an even
- * number on 5..7, none if the channel is not ready or set to the other direction. In verify mode the
- * addresses move and @buf is left as it is. Stops at terminal count. Returns the bytes moved; *tc
- * (not NULL) says whether TC was reached. [locked] */
+/* Moves up to @len bytes from memory to @buf (a "read" transfer), as @channel is programmed: an
+ * even number on 5..7, none if the channel is not ready or set to the other direction. In verify
+ * mode the addresses move and @buf is left as it is. Stops at terminal count. Returns the bytes
+ * moved; *tc (not NULL) says whether TC was reached. [locked] */
 unsigned i8237_read_memory(struct i8237_pair *p, unsigned channel, void *buf, unsigned len,
                            bool *tc);
 

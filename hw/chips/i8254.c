@@ -22,9 +22,10 @@ enum {
 
     /* control word */
     CW_BCD = 1,
-    CW_RW_LSB = 1, CW_RW_MSB = 2, /* D5, D4; 3 is both, low byte first; 0 is a latch command */
-    CW_READ_BACK = 3,             /* D7, D6 */
-    RB_NO_COUNT = 0x20,           /* read-back command: do not latch ... */
+    CW_RW_LSB = 1,
+    CW_RW_MSB = 2,      /* D5, D4; 3 is both, low byte first; 0 is a latch command */
+    CW_READ_BACK = 3,   /* D7, D6 */
+    RB_NO_COUNT = 0x20, /* read-back command: do not latch ... */
     RB_NO_STATUS = 0x10,
 
     STATUS_OUT = 0x80,
@@ -512,26 +513,44 @@ static void i8254_reset(void *dev)
     for (unsigned n = 0; n < I8254_COUNTERS; n++) {
         struct i8254_counter *c = &s->counter[n];
         timer_cancel(&c->timer);
-        *c = (struct i8254_counter){.control = 0x36, .gate = c->gate, .cr = 65536, .count = 65536,
-                                    .null_count = true, .out = true, .pit = s, .pin = c->pin,
+        *c = (struct i8254_counter){.control = 0x36,
+                                    .gate = c->gate,
+                                    .cr = 65536,
+                                    .count = 65536,
+                                    .null_count = true,
+                                    .out = true,
+                                    .pit = s,
+                                    .pin = c->pin,
                                     .timer = c->timer};
         irq_set(c->pin, true);
     }
 }
 
 static const struct state_field counter_state[] = {
-    STATE(struct i8254_counter, control), STATE(struct i8254_counter, gate),
-    STATE(struct i8254_counter, cr), STATE(struct i8254_counter, cr_low),
-    STATE(struct i8254_counter, write_high), STATE(struct i8254_counter, read_high),
-    STATE(struct i8254_counter, written), STATE(struct i8254_counter, null_count),
-    STATE(struct i8254_counter, loaded), STATE(struct i8254_counter, idle),
-    STATE(struct i8254_counter, count), STATE(struct i8254_counter, loaded_clk),
-    STATE(struct i8254_counter, load_pending), STATE(struct i8254_counter, load_low),
-    STATE(struct i8254_counter, load_clk), STATE(struct i8254_counter, held),
-    STATE(struct i8254_counter, hold_clk), STATE(struct i8254_counter, count_latched),
-    STATE(struct i8254_counter, status_latched), STATE(struct i8254_counter, latch),
-    STATE(struct i8254_counter, status), STATE(struct i8254_counter, out),
-    STATE(struct i8254_counter, sent_clk), STATE_END(),
+    STATE(struct i8254_counter, control),
+    STATE(struct i8254_counter, gate),
+    STATE(struct i8254_counter, cr),
+    STATE(struct i8254_counter, cr_low),
+    STATE(struct i8254_counter, write_high),
+    STATE(struct i8254_counter, read_high),
+    STATE(struct i8254_counter, written),
+    STATE(struct i8254_counter, null_count),
+    STATE(struct i8254_counter, loaded),
+    STATE(struct i8254_counter, idle),
+    STATE(struct i8254_counter, count),
+    STATE(struct i8254_counter, loaded_clk),
+    STATE(struct i8254_counter, load_pending),
+    STATE(struct i8254_counter, load_low),
+    STATE(struct i8254_counter, load_clk),
+    STATE(struct i8254_counter, held),
+    STATE(struct i8254_counter, hold_clk),
+    STATE(struct i8254_counter, count_latched),
+    STATE(struct i8254_counter, status_latched),
+    STATE(struct i8254_counter, latch),
+    STATE(struct i8254_counter, status),
+    STATE(struct i8254_counter, out),
+    STATE(struct i8254_counter, sent_clk),
+    STATE_END(),
 };
 
 static const struct state_field i8254_state[] = {
@@ -569,7 +588,10 @@ static void i8254_loaded(void *dev)
 }
 
 static const struct device_type i8254_type = {
-    .name = "i8254", .version = 1, .reset = i8254_reset, .state = i8254_state,
+    .name = "i8254",
+    .version = 1,
+    .reset = i8254_reset,
+    .state = i8254_state,
     .loaded = i8254_loaded,
 };
 

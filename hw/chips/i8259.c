@@ -4,12 +4,13 @@
  * Source: [8259A] "Interrupt Sequence", "Initialization Command Words", "Operation Command Words";
  *         [PIIX3] ELCR1, ELCR2, ICW1.
  * Pins:   IR0..7 of both in, INTR out; the slave's INT is the master's IR2.
- * Model:  as in the PIIX3, the ELCR takes the place of ICW1's LTIM bit and the cascade is wired: the
- *         contents of ICW3 and SNGL do not change it. Vectors are always those of an 8086.
+ * Model:  as in the PIIX3, the ELCR takes the place of ICW1's LTIM bit and the cascade is wired:
+ *         the contents of ICW3 and SNGL do not change it. Vectors are always those of an 8086.
  * Left out: MCS-80 vectors, buffered mode (no effect on what a program sees).
- * Unsure: INT is low during an initialisation; before the first ICW1 requests are not seen. A request
- *         that is dropped leaves INT up, as the sheet's "default IR7" tells; we let an acknowledge or
- *         any command take it back, so that masking a request is not answered by a spurious one.
+ * Unsure: INT is low during an initialisation; before the first ICW1 requests are not seen. A
+ *         request that is dropped leaves INT up, as the sheet's "default IR7" tells; we let an
+ *         acknowledge or any command take it back, so that masking a request is not answered by a
+ *         spurious one.
  */
 #include "hw/chips/i8259.h"
 
@@ -26,9 +27,11 @@ enum {
     ICW4_SFNM = 0x10,
 
     OCW3 = 0x08,
-    OCW3_RIS = 0x01, OCW3_RR = 0x02,
+    OCW3_RIS = 0x01,
+    OCW3_RR = 0x02,
     OCW3_POLL = 0x04,
-    OCW3_SMM = 0x20, OCW3_ESMM = 0x40,
+    OCW3_SMM = 0x20,
+    OCW3_ESMM = 0x40,
 
     POLL_REQUEST = 0x80,
 };
@@ -318,7 +321,7 @@ static void elcr_write(void *dev, uint64_t off, uint64_t val, unsigned size)
     uint8_t old = c->elcr;
     c->elcr = (uint8_t)val & c->elcr_mask;
     trace_i8259_elcr(c->name, c->elcr);
-    c->irr &= (uint8_t)~(old & ~c->elcr); /* an edge is needed where a level was enough */
+    c->irr &= (uint8_t) ~(old & ~c->elcr); /* an edge is needed where a level was enough */
     if (c->stage != I8259_POWERED) {
         c->irr |= c->lines & c->elcr;
     }
@@ -351,12 +354,14 @@ static void i8259_reset(void *dev)
 }
 
 static const struct state_field chip_state[] = {
-    STATE(struct i8259, lines), STATE(struct i8259, irr), STATE(struct i8259, isr),
-    STATE(struct i8259, imr), STATE(struct i8259, elcr), STATE(struct i8259, vector_base),
-    STATE(struct i8259, icw1), STATE(struct i8259, icw4), STATE(struct i8259, lowest),
-    STATE(struct i8259, stage), STATE(struct i8259, special_mask),
-    STATE(struct i8259, rotate_aeoi), STATE(struct i8259, read_isr), STATE(struct i8259, poll),
-    STATE(struct i8259, int_out), STATE_END(),
+    STATE(struct i8259, lines),        STATE(struct i8259, irr),
+    STATE(struct i8259, isr),          STATE(struct i8259, imr),
+    STATE(struct i8259, elcr),         STATE(struct i8259, vector_base),
+    STATE(struct i8259, icw1),         STATE(struct i8259, icw4),
+    STATE(struct i8259, lowest),       STATE(struct i8259, stage),
+    STATE(struct i8259, special_mask), STATE(struct i8259, rotate_aeoi),
+    STATE(struct i8259, read_isr),     STATE(struct i8259, poll),
+    STATE(struct i8259, int_out),      STATE_END(),
 };
 
 static const struct state_field i8259_state[] = {
@@ -381,7 +386,10 @@ static void i8259_loaded(void *dev)
 }
 
 static const struct device_type i8259_type = {
-    .name = "i8259", .version = 1, .reset = i8259_reset, .state = i8259_state,
+    .name = "i8259",
+    .version = 1,
+    .reset = i8259_reset,
+    .state = i8259_state,
     .loaded = i8259_loaded,
 };
 

@@ -13,8 +13,10 @@
 #include "core/device/machine.h"
 
 enum i8259_stage {
-    I8259_POWERED,         /* not initialised: requests are not seen */
-    I8259_ICW2, I8259_ICW3, I8259_ICW4, /* waits for this word */
+    I8259_POWERED, /* not initialised: requests are not seen */
+    I8259_ICW2,    /* waits for this word */
+    I8259_ICW3,
+    I8259_ICW4,
     I8259_READY,
 };
 
@@ -29,21 +31,21 @@ struct i8259 {
     uint8_t elcr;          /* 1: level triggered */
     uint8_t vector_base;   /* ICW2, a multiple of 8 */
     uint8_t icw1, icw4;
-    uint8_t lowest;        /* input of lowest priority, 0..7 */
-    uint8_t stage;         /* enum i8259_stage */
+    uint8_t lowest; /* input of lowest priority, 0..7 */
+    uint8_t stage;  /* enum i8259_stage */
     bool special_mask;
-    bool rotate_aeoi;      /* OCW2 "rotate in automatic EOI mode" */
-    bool read_isr;         /* OCW3 RIS: port A0=0 reads ISR, else IRR */
-    bool poll;             /* the next read is a poll */
-    bool int_out;          /* the INT pin; stays up when a request is dropped */
+    bool rotate_aeoi; /* OCW2 "rotate in automatic EOI mode" */
+    bool read_isr;    /* OCW3 RIS: port A0=0 reads ISR, else IRR */
+    bool poll;        /* the next read is a poll */
+    bool int_out;     /* the INT pin; stays up when a request is dropped */
 };
 
 struct i8259_pair {
     struct machine *m;
     struct i8259 master, slave;
     struct irq input[16];
-    struct irq *intr;      /* borrowed, may be NULL */
-    bool intr_level;       /* derived: last level sent */
+    struct irq *intr; /* borrowed, may be NULL */
+    bool intr_level;  /* derived: last level sent */
 };
 
 /* Ports 20h-21h, A0h-A1h and 4D0h-4D1h. */

@@ -18,17 +18,38 @@
 #include "trace/hw_chips.h"
 
 enum {
-    SECONDS = 0, SECONDS_ALARM, MINUTES, MINUTES_ALARM, HOURS, HOURS_ALARM,
-    WEEKDAY, DAY, MONTH, YEAR,
-    REG_A, REG_B, REG_C, REG_D,
+    SECONDS = 0,
+    SECONDS_ALARM,
+    MINUTES,
+    MINUTES_ALARM,
+    HOURS,
+    HOURS_ALARM,
+    WEEKDAY,
+    DAY,
+    MONTH,
+    YEAR,
+    REG_A,
+    REG_B,
+    REG_C,
+    REG_D,
     CENTURY = 0x32,
 
-    A_UIP = 0x80, A_DV = 0x70, A_RS = 0x0f,
+    A_UIP = 0x80,
+    A_DV = 0x70,
+    A_RS = 0x0f,
     A_DV_RUN = 0x20, /* 010: 32768 Hz, the divider runs */
-    B_SET = 0x80, B_PIE = 0x40, B_AIE = 0x20, B_UIE = 0x10, B_SQWE = 0x08,
-    B_DM = 0x04, B_24 = 0x02,
+    B_SET = 0x80,
+    B_PIE = 0x40,
+    B_AIE = 0x20,
+    B_UIE = 0x10,
+    B_SQWE = 0x08,
+    B_DM = 0x04,
+    B_24 = 0x02,
     B_INTERRUPTS = B_PIE | B_AIE | B_UIE, /* the same bits as their flags in C */
-    C_IRQF = 0x80, C_PF = 0x40, C_AF = 0x20, C_UF = 0x10,
+    C_IRQF = 0x80,
+    C_PF = 0x40,
+    C_AF = 0x20,
+    C_UF = 0x10,
     D_VRT = 0x80,
     HOURS_PM = 0x80,
     ALARM_ANY = 0xc0, /* an alarm byte with both bits set matches all */
@@ -115,9 +136,8 @@ static unsigned from_hours(const struct mc146818 *s, uint8_t byte)
 
 static bool is_clock_byte(unsigned index)
 {
-    return index == CENTURY ||
-           (index <= YEAR && index != SECONDS_ALARM && index != MINUTES_ALARM &&
-            index != HOURS_ALARM);
+    return index == CENTURY || (index <= YEAR && index != SECONDS_ALARM && index != MINUTES_ALARM &&
+                                index != HOURS_ALARM);
 }
 
 /* The clock byte @index at @seconds since 1970. */
@@ -306,7 +326,8 @@ static void write_a(struct mc146818 *s, uint8_t val, int64_t now)
     }
     s->cmos[REG_A] = val & (uint8_t)~A_UIP;
     if (!divider_ran && divider_runs(s)) {
-        s->grid_ns = now - NS_PER_SEC / 2; /* "Register A": the first update is half a second away */
+        /* "Register A", DV: the first update comes half a second later */
+        s->grid_ns = now - NS_PER_SEC / 2;
     }
     if (!clock_ran && clock_runs(s)) {
         thaw(s, now);
@@ -435,7 +456,9 @@ static void mc146818_write(void *dev, uint64_t off, uint64_t val, unsigned size)
 }
 
 static const struct region_ops mc146818_ops = {
-    .read = mc146818_read, .write = mc146818_write, .width = 1,
+    .read = mc146818_read,
+    .write = mc146818_write,
+    .width = 1,
 };
 
 /* ---- reset, state, init ---- */
@@ -445,7 +468,7 @@ static const struct region_ops mc146818_ops = {
 static void mc146818_reset(void *dev)
 {
     struct mc146818 *s = dev;
-    s->cmos[REG_B] &= (uint8_t)~(B_INTERRUPTS | B_SQWE);
+    s->cmos[REG_B] &= (uint8_t) ~(B_INTERRUPTS | B_SQWE);
     s->flags = 0;
     s->swept_ns = clock_now(&s->m->clock);
     s->index = 0;
@@ -455,10 +478,12 @@ static void mc146818_reset(void *dev)
 
 static const struct state_field mc146818_state[] = {
     STATE_KEPT(struct mc146818, cmos),
-    STATE(struct mc146818, index), STATE(struct mc146818, nmi_masked),
+    STATE(struct mc146818, index),
+    STATE(struct mc146818, nmi_masked),
     STATE(struct mc146818, flags),
     {"grid_ns", STATE_KIND_TIME, offsetof(struct mc146818, grid_ns), 8, 1, NULL, STATE_KEEPS},
-    STATE_KEPT(struct mc146818, seconds), STATE_KEPT(struct mc146818, weekday_shift),
+    STATE_KEPT(struct mc146818, seconds),
+    STATE_KEPT(struct mc146818, weekday_shift),
     STATE_TIME(struct mc146818, swept_ns),
     STATE_END(),
 };
@@ -485,7 +510,10 @@ static void mc146818_loaded(void *dev)
 }
 
 static const struct device_type mc146818_type = {
-    .name = "mc146818", .version = 1, .reset = mc146818_reset, .state = mc146818_state,
+    .name = "mc146818",
+    .version = 1,
+    .reset = mc146818_reset,
+    .state = mc146818_state,
     .loaded = mc146818_loaded,
 };
 

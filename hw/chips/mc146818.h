@@ -17,10 +17,10 @@ struct mc146818 {
     struct machine *m;
     struct region ports;
     uint8_t cmos[MC146818_BYTES]; /* clock bytes are current only while the clock stands */
-    uint8_t index;         /* 0..127 */
-    bool nmi_masked;       /* bit 7 of the index port */
-    uint8_t flags;         /* register C without IRQF */
-    int64_t grid_ns;       /* an update ended here; updates are whole seconds apart */
+    uint8_t index;                /* 0..127 */
+    bool nmi_masked;              /* bit 7 of the index port */
+    uint8_t flags;                /* register C without IRQF */
+    int64_t grid_ns;              /* an update ended here; updates are whole seconds apart */
     int64_t seconds;       /* the date at grid_ns in seconds since 1970, while the clock runs */
     uint8_t weekday_shift; /* 0..6: what the weekday counter is ahead of the date's */
     int64_t swept_ns;      /* events up to here are in flags */

@@ -30,7 +30,7 @@ struct bench_probe {
     struct irq irq;
     struct bench *bench;
     bool level;
-    unsigned n;                          /* edges seen; the first BENCH_EDGES are kept */
+    unsigned n; /* edges seen; the first BENCH_EDGES are kept */
     unsigned rises;
     struct bench_edge edge[BENCH_EDGES];
 };
@@ -38,7 +38,7 @@ struct bench_probe {
 struct bench {
     struct machine m;
     struct bench_probe probe[BENCH_PROBES];
-    uint32_t random;                     /* of bench_random */
+    uint32_t random; /* of bench_random */
 };
 
 static inline void bench_probe_set(void *opaque, unsigned n, bool level)
@@ -244,7 +244,7 @@ static inline void bench_fuzz_ports(struct bench *b, uint16_t base, unsigned por
         case 3:
             bench_out32(b, port, val);
             break;
-        case 4: case 5: case 6: case 7: case 8:
+        case 4 ... 8:
             bench_in8(b, port);
             break;
         default:

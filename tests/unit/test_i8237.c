@@ -13,11 +13,26 @@
 #include <stdlib.h>
 
 enum { /* of the first chip; of the second: 0xc0 + 2 * n */
-    STATUS = 8, COMMAND = 8, REQUEST, SINGLE_MASK, MODE, CLEAR_FLIP_FLOP, MASTER_CLEAR, CLEAR_MASK,
-    ALL_MASK,
+       STATUS = 8,
+       COMMAND = 8,
+       REQUEST,
+       SINGLE_MASK,
+       MODE,
+       CLEAR_FLIP_FLOP,
+       MASTER_CLEAR,
+       CLEAR_MASK,
+       ALL_MASK,
 };
-enum { VERIFY = 0x00, WRITE = 0x04, READ = 0x08, AUTOINIT = 0x10, DOWN = 0x20, SINGLE = 0x40,
-       BLOCK = 0x80, CASCADE = 0xc0 };
+enum {
+    VERIFY = 0x00,
+    WRITE = 0x04,
+    READ = 0x08,
+    AUTOINIT = 0x10,
+    DOWN = 0x20,
+    SINGLE = 0x40,
+    BLOCK = 0x80,
+    CASCADE = 0xc0
+};
 
 struct dma_bench {
     struct bench b;

@@ -820,7 +820,8 @@ static void a_loaded_counter_goes_on_as_the_saved_one(void **state)
     program(p, 0, 0, 9);
     clk(p, 100);
     const struct device *d = p->b.m.devices;
-    assert_true(state_load(d->type->state, d->dev, &p->b.m.clock, saved.data, saved.len, &used, NULL));
+    assert_true(
+        state_load(d->type->state, d->dev, &p->b.m.clock, saved.data, saved.len, &used, NULL));
     d->type->loaded(d->dev);
     state_buf_free(&saved);
     assert_string_equal(levels(p, 0, 8), "HHLHHHHL");

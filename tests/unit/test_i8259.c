@@ -148,7 +148,8 @@ static void a_slave_request_goes_through_the_cascade(void **state)
     assert_false(intr(p));
 }
 
-static void a_dropped_request_gives_the_default_ir7(void **state) /* "Edge and Level Triggered Modes" */
+/* "Edge and Level Triggered Modes" */
+static void a_dropped_request_gives_the_default_ir7(void **state)
 {
     struct pic_bench *p = *state;
     line(p, 1, true);

@@ -292,7 +292,7 @@ static void the_update_ended_interrupt_comes_each_second(void **state)
     assert_int_equal(get(r, C), 0xd0); /* PF comes without PIE */
     assert_false(irq(r));
     assert_int_equal(get(r, C), 0x00); /* reading clears it */
-    advance_s(r, 5); /* without a read it stays, and no timer runs */
+    advance_s(r, 5);                   /* without a read it stays, and no timer runs */
     assert_int_equal(r->b.probe[0].rises, 2);
     assert_false(timer_armed(&r->rtc.timer));
 }
@@ -376,8 +376,8 @@ static void the_alarm_follows_the_12_hour_mode(void **state)
 static void the_periodic_interrupt_has_the_rates_of_table_5(void **state)
 {
     struct rtc_bench *r = *state;
-    static const unsigned hz[16] = {0, 256, 128, 8192, 4096, 2048, 1024, 512, 256, 128, 64, 32, 16,
-                                    8, 4, 2};
+    static const unsigned hz[16] = {0,   256, 128, 8192, 4096, 2048, 1024, 512,
+                                    256, 128, 64,  32,   16,   8,    4,    2};
     for (unsigned rs = 0; rs < 16; rs++) {
         put(r, A, (uint8_t)(0x20 | rs));
         put(r, B, H24 | PIE);
@@ -458,7 +458,8 @@ static void a_loaded_clock_goes_on_as_the_saved_one(void **state)
     bench_save(&r->b, d, &saved);
     put(r, B, H24 | SET);
     advance_s(r, 1000);
-    assert_true(state_load(d->type->state, d->dev, &r->b.m.clock, saved.data, saved.len, &used, NULL));
+    assert_true(
+        state_load(d->type->state, d->dev, &r->b.m.clock, saved.data, saved.len, &used, NULL));
     d->type->loaded(d->dev);
     state_buf_free(&saved);
     assert_string_equal(now(r), "2020-01-02 5 03:04:05");
