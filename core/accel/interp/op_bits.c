@@ -1,0 +1,234 @@
+/*
+ * Bit tests and scans, compare-and-exchange, flag instructions. Source: [SDM2] under each mnemonic.
+ */
+#include "core/accel/interp/run.h"
+
+/* ---- BT BTS BTR BTC ---- */
+
+enum bit_op { BIT_TEST, BIT_SET, BIT_RESET, BIT_COMPLEMENT };
+
+static uint64_t bit_result(enum bit_op op, uint64_t v, uint64_t bit)
+{
+    switch (op) {
+    case BIT_SET: return v | bit;
+    case BIT_RESET: return v & ~bit;
+    case BIT_COMPLEMENT: return v ^ bit;
+    default: return v;
+    }
+}
+
+/* Bit @index of the E operand; a memory operand reaches beyond its own bytes if the index is from a
+ * register ([SDM1] "Bit(BitBase, BitOffset)"). Flags other than CF stay. */
+static void bit_insn(struct x86_cpu *cpu, const struct insn *in, enum bit_op op, int64_t index, bool far)
+{
+    unsigned size = in->opsize, bits = size * 8;
+    uint64_t bit = 1ull << (index & (bits - 1)), v;
+    if (!in->mem) {
+        v = reg_r(cpu, in->m, size);
+        if (op != BIT_TEST) {
+            reg_w(cpu, in->m, bit_result(op, v, bit), size);
+        }
+    } else {
+        uint64_t ea = insn_ea(cpu, in);
+        if (far) {
+            ea = (ea + (uint64_t)((index & -(int64_t)bits) / 8)) & (~0ull >> in->ea_shift);
+        }
+        if (op == BIT_TEST) {
+            v = mem_read(cpu, in->seg, ea, size);
+        } else {
+            uint64_t lin = x86_lin_w(cpu, in->seg, ea, size);
+            x86_lin_probe_write(cpu, lin, size, cpu->cpl == 3);
+            v = mem_read(cpu, in->seg, ea, size);
+            mem_write(cpu, in->seg, ea, bit_result(op, v, bit), size);
+        }
+    }
+    lf_put_cf(cpu, (v & bit) != 0);
+}
+
+static int64_t bit_index(const struct x86_cpu *cpu, const struct insn *in)
+{
+    unsigned shift = 64 - 8 * in->opsize;
+    return (int64_t)(g_read(cpu, in, in->opsize) << shift) >> shift;
+}
+
+#define BIT_OPS(name, op)                                                                          \
+    OP(name##_g)                                                                                   \
+    {                                                                                              \
+        bit_insn(cpu, in, op, bit_index(cpu, in), true);                                           \
+    }                                                                                              \
+    OP(name##_i)                                                                                   \
+    {                                                                                              \
+        bit_insn(cpu, in, op, (int64_t)in->imm, false);                                            \
+    }
+BIT_OPS(bt, BIT_TEST)
+BIT_OPS(bts, BIT_SET)
+BIT_OPS(btr, BIT_RESET)
+BIT_OPS(btc, BIT_COMPLEMENT)
+
+/* ---- BSF, BSR ---- */
+
+/* Of 0 the destination stays and ZF is set. Undefined flags: PF follows the result, others clear. */
+static void scan_result(struct x86_cpu *cpu, const struct insn *in, uint64_t v, unsigned index)
+{
+    cpu->lf_aux = 0;
+    cpu->lf_result = 0;
+    if (v != 0) {
+        g_write(cpu, in, index, in->opsize);
+        cpu->lf_result = index | 0x100;
+    }
+}
+
+OP(bsf)
+{
+    uint64_t v = e_read(cpu, in, in->opsize);
+    scan_result(cpu, in, v, v ? (unsigned)__builtin_ctzll(v) : 0);
+}
+
+OP(bsr)
+{
+    uint64_t v = e_read(cpu, in, in->opsize);
+    scan_result(cpu, in, v, v ? 63 - (unsigned)__builtin_clzll(v) : 0);
+}
+
+OP(bswap)
+{
+    if (in->opsize == 8) {
+        reg_w64(cpu, in->r, __builtin_bswap64(reg_r64(cpu, in->r)));
+    } else if (in->opsize == 4) {
+        reg_w32(cpu, in->r, __builtin_bswap32(reg_r32(cpu, in->r)));
+    } else {
+        reg_w16(cpu, in->r, 0); /* undefined; Intel processors give 0 */
+    }
+}
+
+/* ---- XADD, CMPXCHG, CMPXCHG8B ---- */
+
+/* Sets the flags of a - b, or of a + b, in the operand size. */
+static uint64_t sized_add(struct x86_cpu *cpu, uint64_t a, uint64_t b, unsigned size)
+{
+    switch (size) {
+    case 1: return alu_add8(cpu, (uint8_t)a, (uint8_t)b);
+    case 2: return alu_add16(cpu, (uint16_t)a, (uint16_t)b);
+    case 4: return alu_add32(cpu, (uint32_t)a, (uint32_t)b);
+    default: return alu_add64(cpu, a, b);
+    }
+}
+
+static void sized_compare(struct x86_cpu *cpu, uint64_t a, uint64_t b, unsigned size)
+{
+    switch (size) {
+    case 1: alu_sub8(cpu, (uint8_t)a, (uint8_t)b); break;
+    case 2: alu_sub16(cpu, (uint16_t)a, (uint16_t)b); break;
+    case 4: alu_sub32(cpu, (uint32_t)a, (uint32_t)b); break;
+    default: alu_sub64(cpu, a, b); break;
+    }
+}
+
+/* The E operand of a read-modify-write, which faults as its write would. *lin is for put_e. */
+static uint64_t get_e(struct x86_cpu *cpu, const struct insn *in, uint64_t *lin)
+{
+    *lin = 0;
+    if (!in->mem) {
+        return reg_r(cpu, in->m, in->opsize);
+    }
+    *lin = x86_lin_w(cpu, in->seg, insn_ea(cpu, in), in->opsize);
+    x86_lin_probe_write(cpu, *lin, in->opsize, cpu->cpl == 3);
+    return x86_lin_read(cpu, *lin, in->opsize, cpu->cpl == 3);
+}
+
+static void put_e(struct x86_cpu *cpu, const struct insn *in, uint64_t lin, uint64_t v)
+{
+    if (in->mem) {
+        x86_lin_write(cpu, lin, v, in->opsize, cpu->cpl == 3);
+    } else {
+        reg_w(cpu, in->m, v, in->opsize);
+    }
+}
+
+OP(xadd)
+{
+    uint64_t lin, old = get_e(cpu, in, &lin);
+    uint64_t sum = sized_add(cpu, old, g_read(cpu, in, in->opsize), in->opsize);
+    g_write(cpu, in, old, in->opsize);
+    put_e(cpu, in, lin, sum);
+}
+
+/* Memory is written in either case ([SDM2] "CMPXCHG"); a register that does not change is not. */
+OP(cmpxchg)
+{
+    uint64_t lin, old = get_e(cpu, in, &lin);
+    uint64_t a = reg_r(cpu, GPR_OFF(R_AX), in->opsize);
+    sized_compare(cpu, a, old, in->opsize);
+    if (a == old) {
+        put_e(cpu, in, lin, g_read(cpu, in, in->opsize));
+        return;
+    }
+    reg_w(cpu, GPR_OFF(R_AX), old, in->opsize);
+    if (in->mem) {
+        put_e(cpu, in, lin, old);
+    }
+}
+
+OP(cmpxchg8b)
+{
+    uint64_t lin, old = get_e(cpu, in, &lin);
+    uint64_t want = reg_r32(cpu, GPR_OFF(R_AX)) | (uint64_t)reg_r32(cpu, GPR_OFF(R_DX)) << 32;
+    uint32_t flags = lf_get(cpu) & ~(uint32_t)FL_ZF;
+    if (old == want) {
+        put_e(cpu, in, lin, reg_r32(cpu, GPR_OFF(R_BX)) | (uint64_t)reg_r32(cpu, GPR_OFF(R_CX)) << 32);
+        flags |= FL_ZF;
+    } else {
+        reg_w32(cpu, GPR_OFF(R_AX), (uint32_t)old);
+        reg_w32(cpu, GPR_OFF(R_DX), (uint32_t)(old >> 32));
+        put_e(cpu, in, lin, old);
+    }
+    lf_set(cpu, flags);
+}
+
+/* ---- flags ---- */
+
+OP(cmc)
+{
+    lf_put_cf(cpu, !lf_cf(cpu));
+}
+
+OP(clc)
+{
+    lf_put_cf(cpu, false);
+}
+
+OP(stc)
+{
+    lf_put_cf(cpu, true);
+}
+
+OP(cld)
+{
+    cpu->s.rflags &= ~(uint64_t)FL_DF;
+}
+
+OP(std)
+{
+    cpu->s.rflags |= FL_DF;
+}
+
+OP(sahf)
+{
+    uint32_t ah = reg_r8(cpu, GPR_OFF_H(R_AX));
+    lf_set(cpu, (lf_get(cpu) & FL_OF) | (ah & (FL_OSZAPC & ~FL_OF)));
+}
+
+OP(lahf)
+{
+    reg_w8(cpu, GPR_OFF_H(R_AX), (uint8_t)(lf_get(cpu) | FL_1));
+}
+
+OP(salc)
+{
+    reg_w8(cpu, GPR_OFF(R_AX), lf_cf(cpu) ? 0xff : 0);
+}
+
+RUN(run_nop)
+{
+    INTERP_NEXT(cpu, in);
+}

@@ -1,0 +1,186 @@
+/*
+ * Multiplication, division, decimal adjustment. Source: [SDM2] under each mnemonic.
+ *
+ * Undefined flags after MUL and IMUL: SF and PF follow the low half, ZF and AF are cleared; DIV and
+ * IDIV change none: so do current Intel processors.
+ */
+#include "core/accel/interp/run.h"
+
+static int64_t sign_extend(uint64_t v, unsigned size)
+{
+    unsigned shift = 64 - 8 * size;
+    return (int64_t)(v << shift) >> shift;
+}
+
+/* CF and OF, with SF and PF of @low. Bit 8 keeps ZF clear. */
+static void mul_flags(struct x86_cpu *cpu, uint64_t low, unsigned size, bool overflow)
+{
+    cpu->lf_result = (uint64_t)sign_extend(low, size) | 0x100;
+    cpu->lf_aux = lf_co(overflow, overflow);
+}
+
+/* The double-width product or dividend lives in AX, DX:AX, EDX:EAX or RDX:RAX. */
+static void write_pair(struct x86_cpu *cpu, uint64_t low, uint64_t high, unsigned size)
+{
+    if (size == 1) {
+        reg_w16(cpu, GPR_OFF(R_AX), (uint16_t)((low & 0xff) | high << 8));
+    } else {
+        reg_w(cpu, GPR_OFF(R_AX), low, size);
+        reg_w(cpu, GPR_OFF(R_DX), high, size);
+    }
+}
+
+OP(mul)
+{
+    unsigned bits = in->opsize * 8;
+    uint64_t mask = size_mask(in->opsize);
+    unsigned __int128 p = (unsigned __int128)reg_r(cpu, GPR_OFF(R_AX), in->opsize) *
+                          e_read(cpu, in, in->opsize);
+    uint64_t low = (uint64_t)p & mask, high = (uint64_t)(p >> bits) & mask;
+    write_pair(cpu, low, high, in->opsize);
+    mul_flags(cpu, low, in->opsize, high != 0);
+}
+
+OP(imul)
+{
+    unsigned size = in->opsize;
+    __int128 p = (__int128)sign_extend(reg_r(cpu, GPR_OFF(R_AX), size), size) *
+                 sign_extend(e_read(cpu, in, size), size);
+    uint64_t low = (uint64_t)p & size_mask(size);
+    write_pair(cpu, low, (uint64_t)(p >> (8 * size)) & size_mask(size), size);
+    mul_flags(cpu, low, size, p != sign_extend(low, size));
+}
+
+static void imul_into_g(struct x86_cpu *cpu, const struct insn *in, uint64_t a, uint64_t b)
+{
+    unsigned size = in->opsize;
+    __int128 p = (__int128)sign_extend(a, size) * sign_extend(b, size);
+    uint64_t low = (uint64_t)p & size_mask(size);
+    g_write(cpu, in, low, size);
+    mul_flags(cpu, low, size, p != sign_extend(low, size));
+}
+
+OP(imul_ge)
+{
+    imul_into_g(cpu, in, g_read(cpu, in, in->opsize), e_read(cpu, in, in->opsize));
+}
+
+OP(imul_gei)
+{
+    imul_into_g(cpu, in, e_read(cpu, in, in->opsize), in->imm);
+}
+
+static unsigned __int128 dividend(const struct x86_cpu *cpu, unsigned size)
+{
+    if (size == 1) {
+        return reg_r16(cpu, GPR_OFF(R_AX));
+    }
+    return (unsigned __int128)reg_r(cpu, GPR_OFF(R_DX), size) << (8 * size) |
+           reg_r(cpu, GPR_OFF(R_AX), size);
+}
+
+OP(div)
+{
+    unsigned size = in->opsize;
+    uint64_t d = e_read(cpu, in, size);
+    unsigned __int128 n = dividend(cpu, size);
+    if (d == 0 || n / d > size_mask(size)) {
+        x86_fault_noerr(cpu, X86_DE);
+    }
+    write_pair(cpu, (uint64_t)(n / d), (uint64_t)(n % d), size);
+}
+
+OP(idiv)
+{
+    unsigned size = in->opsize;
+    int64_t d = sign_extend(e_read(cpu, in, size), size);
+    unsigned shift = 128 - 16 * size;
+    __int128 n = (__int128)(dividend(cpu, size) << shift) >> shift;
+    /* The quotient -2^127 / -1 does not exist either. */
+    if (d == 0 || (d == -1 && n == (__int128)((unsigned __int128)1 << 127))) {
+        x86_fault_noerr(cpu, X86_DE);
+    }
+    __int128 q = n / d;
+    if (q != sign_extend((uint64_t)q, size)) {
+        x86_fault_noerr(cpu, X86_DE);
+    }
+    write_pair(cpu, (uint64_t)q & size_mask(size), (uint64_t)(n % d) & size_mask(size), size);
+}
+
+/* ---- decimal ---- */
+
+static void decimal_flags(struct x86_cpu *cpu, uint8_t al, bool cf, bool af)
+{
+    lf_result8(cpu, al, lf_co(cf, false) | (uint32_t)af << LF_AF);
+}
+
+/* DAA and DAS: @sign is 1 or -1. */
+static void decimal_adjust(struct x86_cpu *cpu, int sign)
+{
+    uint8_t old = reg_r8(cpu, GPR_OFF(R_AX)), al = old;
+    bool old_cf = lf_cf(cpu), cf = false, af = false;
+    if ((old & 15) > 9 || lf_af(cpu)) {
+        al = (uint8_t)(al + 6 * sign);
+        cf = old_cf || (sign > 0 ? old > 0xff - 6 : old < 6);
+        af = true;
+    }
+    if (old > 0x99 || old_cf) {
+        al = (uint8_t)(al + 0x60 * sign);
+        cf = true;
+    } else if (sign > 0) {
+        cf = false; /* [SDM2] "DAA" clears it, "DAS" keeps the borrow */
+    }
+    reg_w8(cpu, GPR_OFF(R_AX), al);
+    decimal_flags(cpu, al, cf, af);
+}
+
+OP(daa)
+{
+    decimal_adjust(cpu, 1);
+}
+
+OP(das)
+{
+    decimal_adjust(cpu, -1);
+}
+
+/* AAA and AAS work on AX, so that the carry out of AL goes into AH too ([SDM2] "AAA"). */
+static void ascii_adjust(struct x86_cpu *cpu, int sign)
+{
+    uint16_t ax = reg_r16(cpu, GPR_OFF(R_AX));
+    bool adjust = (ax & 15) > 9 || lf_af(cpu);
+    if (adjust) {
+        ax = (uint16_t)(ax + 0x106 * sign);
+    }
+    ax &= 0xff0f;
+    reg_w16(cpu, GPR_OFF(R_AX), ax);
+    decimal_flags(cpu, (uint8_t)ax, adjust, adjust);
+}
+
+OP(aaa)
+{
+    ascii_adjust(cpu, 1);
+}
+
+OP(aas)
+{
+    ascii_adjust(cpu, -1);
+}
+
+OP(aam)
+{
+    uint8_t al = reg_r8(cpu, GPR_OFF(R_AX)), base = (uint8_t)in->imm;
+    if (base == 0) {
+        x86_fault_noerr(cpu, X86_DE);
+    }
+    reg_w16(cpu, GPR_OFF(R_AX), (uint16_t)(al / base << 8 | al % base));
+    decimal_flags(cpu, al % base, false, false);
+}
+
+OP(aad)
+{
+    uint16_t ax = reg_r16(cpu, GPR_OFF(R_AX));
+    uint8_t al = (uint8_t)(ax + (ax >> 8) * in->imm);
+    reg_w16(cpu, GPR_OFF(R_AX), al);
+    decimal_flags(cpu, al, false, false);
+}
