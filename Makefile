@@ -26,8 +26,13 @@ TRACE_H := $(foreach t,$(TRACES),$(BUILD)/gen/trace/$(subst /,_,$(patsubst %/tra
 
 # Optional libraries: absent ones cost the feature that uses them, never the build.
 have     = $(shell pkg-config --exists $(1) 2>/dev/null && echo 1)
-OPTLIBS := $(foreach l,libpng zydis,$(if $(call have,$(l)),$(l)))
+OPTLIBS := $(foreach l,libpng,$(if $(call have,$(l)),$(l)))
 OPTDEFS := $(foreach l,$(OPTLIBS),-DHAVE_$(shell echo $(l) | tr a-z A-Z))
+# Debian's Zydis comes without a file for pkg-config.
+ifneq ($(shell echo '\#include <Zydis/Zydis.h>' | $(CC) -E - >/dev/null 2>&1 && echo 1),)
+OPTDEFS += -DHAVE_ZYDIS
+ZYDIS   := -lZydis
+endif
 
 CPPFLAGS += -I. -I$(BUILD)/gen -D_GNU_SOURCE $(OPTDEFS)
 WARN     := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef \
@@ -42,7 +47,8 @@ CFLAGS   += -O0
 else
 CFLAGS   += -O2
 endif
-LDLIBS   += -pthread -lz -lm $(if $(OPTLIBS),$(shell pkg-config --libs $(OPTLIBS)))
+LDFLAGS  += -Wl,--as-needed
+LDLIBS   += -pthread -lz -lm $(if $(OPTLIBS),$(shell pkg-config --libs $(OPTLIBS))) $(ZYDIS)
 
 .PHONY: all lib unit tests run test bench check-layers install clean
 all: $(BUILD)/coldboot

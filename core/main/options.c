@@ -374,10 +374,5 @@ void options_version(FILE *out, const char *name)
 #else
     const char *png = "no (built without libpng)";
 #endif
-#ifdef HAVE_ZYDIS
-    const char *zydis = "yes";
-#else
-    const char *zydis = "no (built without Zydis)";
-#endif
-    fprintf(out, "coldboot %s\nscreenshots as PNG: %s\ndisassembly: %s\n", COLDBOOT_VERSION, png, zydis);
+    fprintf(out, "coldboot %s\nscreenshots as PNG: %s\n", COLDBOOT_VERSION, png);
 }

@@ -1,0 +1,51 @@
+; Boot sectors for tests/boot/run: each ends the machine, or does not, in one way. -DKIND chooses.
+
+        cpu 386
+        bits 16
+        org 0x7c00
+
+start:
+        xor ax, ax
+        mov ds, ax
+        mov ss, ax
+        mov sp, 0x7c00
+%ifidn KIND, exit               ; writes VALUE to the port of coldboot-exit or isa-debug-exit
+        mov dx, PORT
+        mov al, VALUE
+        out dx, al
+        jmp $
+%elifidn KIND, triple           ; an interrupt without a table
+        lidt [none]
+        int3
+none:   dw 0
+        dd 0
+%elifidn KIND, halt             ; nothing can wake the processor
+        cli
+        hlt
+%elifidn KIND, loop             ; busy for ever
+        jmp $
+%elifidn KIND, serial           ; a text on COM1, then the processor rests
+        mov si, text
+.next:  mov dx, 0x3f8 + 5
+.busy:  in al, dx
+        test al, 0x20           ; LSR.THRE
+        jz .busy
+        lodsb
+        test al, al
+        jz .rest
+        mov dx, 0x3f8
+        out dx, al
+        jmp .next
+.rest:  sti
+        hlt
+        jmp .rest
+text:   db "hello over the wire", 13, 10, 0
+%elifidn KIND, reset            ; the keyboard controller pulses the reset line
+        mov al, 0xfe
+        out 0x64, al
+        cli
+        hlt
+%endif
+
+        times 510 - ($ - $$) db 0
+        dw 0xaa55
