@@ -217,7 +217,7 @@ static void clock_chip(struct blob *b)
     struct blob r = {0};
     size_t dev = aml_device(b, "RTC_");
     name_eisa(b, "_HID", "PNP0B00");
-    aml_res_io(&r, 0x70, 8);
+    aml_res_io(&r, 0x70, 2);
     aml_res_irq(&r, 8);
     name_resources(b, "_CRS", &r);
     aml_close(b, dev);
