@@ -27,21 +27,22 @@ struct ns16550 {
     struct region regs;
 
     uint8_t ier, fcr, lcr, mcr, scr;
-    uint8_t lsr;                          /* error bits OE..BI; the rest is derived */
+    bool overrun;                         /* LSR bit 1 */
     uint8_t msr;                          /* delta bits and modem inputs */
     uint16_t divisor;
-    bool thre_pending;                    /* the THR-empty interrupt has not been taken */
+    bool thre_pending;                    /* THR became empty and nobody was told yet */
     bool timed_out;                       /* characters wait and none moved for 4 character times */
     bool shifting;                        /* the transmitter's shift register is busy */
     uint8_t shift_reg;
-    struct ns16550_fifo tx, rx;
+    struct ns16550_fifo tx, rx;           /* without FIFO mode only one place of each is used */
     struct ns16550_fifo line;             /* characters on their way in */
     struct timer tx_timer, rx_timer, timeout;
 };
 
 extern const struct device_type ns16550_type;
 
-void ns16550_init(struct ns16550 *s, struct machine *m, const char *id, uint16_t base, struct irq *irq,
-                  struct chardev *chr);
+/* @id names the device ("com1"). @irq and @chr may be NULL. */
+void ns16550_init(struct ns16550 *s, struct machine *m, const char *id, uint16_t base,
+                  struct irq *irq, struct chardev *chr);
 
 #endif
