@@ -25,6 +25,9 @@ none:   dw 0
 %elifidn KIND, loop             ; busy for ever
         jmp $
 %elifidn KIND, serial           ; a text on COM1, then the processor rests
+        mov dx, 0x3f8 + 3
+        mov al, 3               ; LCR: 8 data bits
+        out dx, al
         mov si, text
 .next:  mov dx, 0x3f8 + 5
 .busy:  in al, dx
