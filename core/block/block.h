@@ -34,7 +34,7 @@ struct block {
 enum { BLOCK_READ_ONLY = 1, BLOCK_SNAPSHOT = 2 };
 
 /* Opens @path; @format NULL or "raw". BLOCK_SNAPSHOT: writes go to a temporary overlay. If the file
- * cannot be opened for writing, that is an error unless BLOCK_READ_ONLY or BLOCK_SNAPSHOT is given. */
+ * cannot be opened for writing, that is an error without BLOCK_READ_ONLY or BLOCK_SNAPSHOT. */
 struct block *block_open(const char *path, const char *format, unsigned flags, struct error **err);
 void block_close(struct block *b);      /* flushes; NULL is allowed */
 

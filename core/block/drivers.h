@@ -4,8 +4,8 @@
 
 #include "core/block/block.h"
 
-/* Fills in ops, bytes, read_only and impl of @b; its path is set. BLOCK_READ_ONLY in @flags opens for
- * reading only. On failure @b->impl is NULL and the file is closed. */
+/* Fills in ops, bytes, read_only and impl of @b; its path is set. BLOCK_READ_ONLY in @flags opens
+ * for reading only. On failure @b->impl is NULL and the file is closed. */
 bool raw_open(struct block *b, unsigned flags, struct error **err);
 
 /* Puts a temporary overlay in front of @base, which it takes over: writes go to the overlay, the
@@ -13,8 +13,8 @@ bool raw_open(struct block *b, unsigned flags, struct error **err);
 struct block *overlay_open(struct block *base, struct error **err);
 
 /* Locks the open file @fd against other openers: exclusively for @writer, else against writers. The
- * lock goes with the open file description. A file system without locks counts as success. The error
- * names the holder if the host shows it to us. */
+ * lock goes with the open file description. A file system without locks counts as success. The
+ * error names the holder if the host shows it to us. */
 bool image_lock(int fd, const char *path, bool writer, struct error **err);
 
 #endif

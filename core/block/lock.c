@@ -2,9 +2,9 @@
  * Locks on image files: one writer or many readers.
  *
  * Open file description locks (fcntl F_OFD_SETLK) belong to the open file, so they work between two
- * drives of one process too, and vanish with it. The kernel names no owner for them: F_OFD_GETLK and
- * /proc/locks say -1. The holder is found in /proc/PID/fdinfo, where each open file lists its locks;
- * other users' processes stay hidden from us.
+ * drives of one process too, and vanish with it. The kernel names no owner for them: F_OFD_GETLK
+ * and /proc/locks say -1. The holder is found in /proc/PID/fdinfo, where each open file lists its
+ * locks; other users' processes stay hidden from us.
  */
 #include "core/block/drivers.h"
 

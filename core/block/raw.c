@@ -39,7 +39,8 @@ static bool raw_read(struct block *b, uint64_t off, void *buf, size_t len, struc
     return true;
 }
 
-static bool raw_write(struct block *b, uint64_t off, const void *buf, size_t len, struct error **err)
+static bool raw_write(struct block *b, uint64_t off, const void *buf, size_t len,
+                      struct error **err)
 {
     struct raw *r = b->impl;
     size_t done = 0;

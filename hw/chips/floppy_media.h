@@ -1,8 +1,8 @@
 /*
  * A floppy disk: how the bytes of an image lie on cylinders, heads and sectors.
  *
- * Order of calls: floppy_media_probe on an open image, then read and write by C/H/R; the block stays
- * the caller's and must outlive the medium. A medium without a block is "no disk".
+ * Order of calls: floppy_media_probe on an open image, then read and write by C/H/R; the block
+ * stays the caller's and must outlive the medium. A medium without a block is "no disk".
  *
  * An image may be shorter than its medium (a boot sector alone is enough): what lies past its end
  * reads as zeros and cannot be written; such a write fails like one on a write-protected disk.
@@ -41,8 +41,9 @@ struct floppy_media {
     const char *name;        /* "1.44M", or "unusual" for a geometry from the boot sector */
 };
 
-/* Finds the geometry of @b: its size if that is a usual one, else the BIOS parameter block, else the
- * smallest of 1.44M and 2.88M that holds it. Refuses what is larger than any floppy. */
+/* Finds the geometry of @b: the BIOS parameter block if that describes a larger disk (the image
+ * ends early); else its size if that is a usual one; else the BIOS parameter block if it agrees
+ * with the size; else the smallest of 1.44M and up that holds it. Refuses what no floppy holds. */
 bool floppy_media_probe(struct floppy_media *f, struct block *b, struct error **err);
 
 /* The drive that a machine gets when this disk is in it at power-on. */

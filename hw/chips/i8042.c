@@ -3,12 +3,12 @@
  *
  * Source: [PS2TR] "Keyboard and Auxiliary Device Controller"; [ATTR] "Keyboard Controller".
  * Pins:   keyboard cable, IRQ1 and IRQ12 out, A20 gate out, system reset out (a machine request).
- * Model:  a command is carried out at once, so IBF is never seen set. A keyboard byte takes 250 us to
- *         come in after the guest has read the one before (the wire takes about 900 us): programs
- *         that chain to the BIOS handler read port 60h twice and must get the same byte.
+ * Model:  a command is carried out at once, so IBF is never seen set. A keyboard byte takes 250 us
+ *         to come in after the guest has read the one before (the wire takes about 900 us):
+ *         programs that chain to the BIOS handler read port 60h twice and must get the same byte.
  *         An answer of the controller never overwrites a keyboard byte: that byte comes again.
- * Not:    a pointing device on the auxiliary port: D4h is answered by a time-out. Diagnostic dump ACh,
- *         input port polling C1h and C2h. The keyboard lock is open.
+ * Not:    a pointing device on the auxiliary port: D4h is answered by a time-out. Diagnostic dump
+ *         ACh, input port polling C1h and C2h. The keyboard lock is open.
  */
 #include "hw/chips/i8042.h"
 

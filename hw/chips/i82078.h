@@ -1,10 +1,10 @@
 /*
  * Intel 82078 floppy disk controller with two drives.
  *
- * Order of calls: i82078_init maps seven ports (base+0..5 and base+7) and registers the device; then
- * i82078_set_drive and i82078_insert build the drives. A disk inserted before the first reset decides
- * the type of its drive (a 5.25 inch disk makes it a 1.2M drive, a 3.5 inch disk of 2.88M a 2.88M drive, any
- * other a 1.44M drive); a later disk must fit the drive.
+ * Order of calls: i82078_init maps seven ports (base+0..5 and base+7) and registers the device;
+ * then i82078_set_drive and i82078_insert build the drives. A disk inserted before the first reset
+ * decides the type of its drive: 1.2M for 5.25 inch disks, 2.88M for those of 2.88M and more, 1.44M
+ * for all others. A later disk must fit the drive.
  */
 #ifndef HW_CHIPS_I82078_H
 #define HW_CHIPS_I82078_H

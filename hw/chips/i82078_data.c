@@ -2,13 +2,13 @@
  * Data commands of the 82078: READ, WRITE, VERIFY, READ TRACK, READ ID, FORMAT TRACK.
  *
  * Source: [82078] "Data Transfer Commands", "Read Track", "Format a Track", "Result Phase Table".
- * Model:  a sector passes every 20 us and its 512 bytes move at once. A disk has 512-byte MFM sectors
- *         numbered from 1, all with normal data marks: WRITE DELETED DATA writes a normal one.
- *         An empty drive answers like an unformatted disk (MA) where the chip would wait for an index
- *         pulse for ever. The motor is not looked at.
- *         With implied seek on, a multi-track transfer also goes on at the track's real end when EOT
- *         lies beyond it, and at the last head with the next cylinder: SeaBIOS names first sector plus
- *         count as EOT and relies on it.
+ * Model:  a sector passes every 20 us and its 512 bytes move at once. A disk has 512-byte MFM
+ *         sectors numbered from 1, all with normal data marks, also after WRITE DELETED DATA.
+ *         An empty drive answers like an unformatted disk (MA) where the chip would wait for an
+ *         index pulse for ever. The motor is not looked at.
+ *         With implied seek on, a multi-track transfer also goes on at the track's real end when
+ *         EOT lies beyond it, and at the last head with the next cylinder: SeaBIOS gives the first
+ *         sector plus count as EOT and relies on it.
  *         An image cannot change its layout: formatting to another one is answered as not writable.
  */
 #include "hw/chips/i82078_data.h"

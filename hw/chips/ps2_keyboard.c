@@ -3,9 +3,9 @@
  *
  * Source: [PS2TR] "Keyboard and Auxiliary Device Controller", "101- and 102-Key Keyboard".
  * Pins:   the cable, as bytes: ps2_keyboard_write and ps2_keyboard_take.
- * Model:  the self test takes 2 ms instead of half a second. The AAh of power-on is not sent: it comes
- *         while the controller still holds the clock line.
- *         A key repeats only while the guest takes its bytes, so that a slow guest gets no key twice.
+ * Model:  the self test takes 2 ms instead of half a second. The AAh of power-on is not sent: it
+ *         comes while the controller still holds the clock line.
+ *         A key repeats only while the guest takes its bytes: a slow guest gets no key twice.
  * Unsure: whether FBh..FDh stop scanning; here they do not.
  */
 #include "hw/chips/ps2_keyboard.h"
@@ -117,7 +117,7 @@ static uint8_t default_type(uint8_t code)
     return memchr(make_only, code, sizeof(make_only)) != NULL ? 0 : TYPE_TYPEMATIC;
 }
 
-/* Set 2 code of a set 1 code: from above, since 83h and 84h are F7 and SysRq and not their doubles. */
+/* Set 2 code of a set 1 code. From above: 83h and 84h are F7 and SysRq, not their doubles. */
 static uint8_t set2_code(uint8_t set1)
 {
     for (unsigned code = 0x84; code > 0; code--) {
@@ -195,8 +195,8 @@ static void add_pause(const struct ps2_keyboard *k, struct sequence *q)
     }
 }
 
-/* [PS2TR] the keys between the blocks double keypad keys of an 84-key keyboard, so they come inside a
- * made-up Shift state in which those would mean the same. */
+/* [PS2TR] the keys between the blocks double keypad keys of an 84-key keyboard, so they come inside
+ * a made-up Shift state in which those would mean the same. */
 static void add_gray(const struct ps2_keyboard *k, struct sequence *q, unsigned key, bool down)
 {
     bool left = is_down(k, KEY_LSHIFT), right = is_down(k, KEY_RSHIFT);

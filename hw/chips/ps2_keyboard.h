@@ -59,7 +59,7 @@ bool ps2_keyboard_has_byte(const struct ps2_keyboard *k);
 /* A key of input.h goes down or up. Repeated downs are ignored: the keyboard repeats by itself. */
 void ps2_keyboard_key(struct ps2_keyboard *k, unsigned key, bool down);
 
-/* The guest has read a byte of this keyboard: a held key's typematic time starts when none is left. */
+/* The guest has read a byte of this keyboard; at the last one a held key's repeat time starts. */
 void ps2_keyboard_taken(struct ps2_keyboard *k);
 
 #endif
