@@ -18,6 +18,8 @@ enum {
     CMOS_EXTENDED_KIB = 0x17,
     CMOS_EXTENDED_COPY = 0x30,
     CMOS_ABOVE_16M = 0x34,       /* in 64 KiB */
+    CMOS_CENTURY = 0x32,
+    CMOS_CENTURY_COPY = 0x37,    /* where PS/2 software looks */
     CMOS_BOOT_THIRD = 0x38,
     CMOS_BOOT_FIRST = 0x3d,
     CMOS_ABOVE_4G = 0x5b,        /* in 64 KiB, 24 bits */
@@ -96,6 +98,7 @@ void cmos_fill(struct mc146818 *rtc, const struct machine *m, const struct pc_co
     mc146818_cmos_set(rtc, CMOS_SHUTDOWN, 0);
     mc146818_cmos_set(rtc, CMOS_DISKS, 0);      /* no IDE controller on this board yet */
     mc146818_cmos_set(rtc, CMOS_CPUS, (uint8_t)(cfg->cpus - 1));
+    mc146818_cmos_set(rtc, CMOS_CENTURY_COPY, mc146818_cmos_get(rtc, CMOS_CENTURY));
     fill_memory(rtc, m);
     fill_floppies(rtc, floppy_types);
     fill_boot_order(rtc, cfg);

@@ -110,7 +110,7 @@ static void the_rest(void **state)
 {
     struct pc_config cfg = defaults();
     CHECK(MiB, &cfg, 4, 0, {0x0f, 0}, {0x12, 0}, {0x19, 0}, {0x1a, 0}, {0x39, 0}, {0x5f, 0},
-          {0x32, 0x20}, {0x0d, 0x80});
+          {0x32, 0x20}, {0x37, 0x20}, {0x0d, 0x80});
     cfg.cpus = 4;
     CHECK(MiB, &cfg, 4, 0, {0x5f, 3});
 }
