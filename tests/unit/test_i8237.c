@@ -104,7 +104,7 @@ static int setup(void **state)
     out(d, 1, MODE, CASCADE); /* as the BIOS opens the first chip's way */
     out(d, 1, SINGLE_MASK, 0);
     for (unsigned i = 0; i < MiB; i++) {
-        ram(d)[i] = (uint8_t)(i * 7 + (i >> 8) * 13);
+        ram(d)[i] = (uint8_t)(i * 7 + (i >> 8) * 13 + (i >> 16) * 29);
     }
     *state = d;
     return 0;

@@ -454,6 +454,18 @@ static void mode1_is_retriggerable(void **state)
     assert_string_equal(levels(p, 2, 6), "LLLLHH");
 }
 
+static void mode1_gate_low_has_no_effect_on_out(void **state)
+{
+    struct pit_bench *p = *state;
+    gate(p, 2, false);
+    program(p, 2, 1, 3);
+    gate(p, 2, true);
+    clk(p, 2);
+    gate(p, 2, false);
+    assert_string_equal(counts(p, 2, 2), "2 1");
+    assert_true(i8254_out(&p->pit, 2));
+}
+
 static void mode1_new_count_waits_for_the_next_trigger(void **state)
 {
     struct pit_bench *p = *state;
@@ -516,6 +528,22 @@ static void mode2_new_count_is_used_at_the_end_of_the_period(void **state)
     clk(p, 5);
     write16(p, 0, 2);
     assert_string_equal(levels(p, 0, 7), "HHLHLHL");
+}
+
+static void mode2_gate_low_keeps_a_new_count_waiting(void **state)
+{
+    struct pit_bench *p = *state;
+    program(p, 2, 2, 8);
+    clk(p, 2);
+    write16(p, 2, 3);
+    gate(p, 2, false);
+    clk(p, 100);
+    assert_int_equal(status(p, 2) & 0x40, 0x40); /* the period has not ended */
+    assert_int_equal(latched16(p, 2), 6);
+    gate(p, 2, true);
+    clk(p, 1);
+    assert_int_equal(status(p, 2) & 0x40, 0);
+    assert_string_equal(levels(p, 2, 6), "HHLHHL");
 }
 
 static void mode2_trigger_uses_a_new_count_at_once(void **state)
@@ -663,6 +691,16 @@ static void bcd_counts_four_decades(void **state)
     assert_string_equal(counts(p, 0, 2), "0 9999");
 }
 
+static void bcd_counts_have_thousands_hundreds_tens_and_ones(void **state)
+{
+    struct pit_bench *p = *state;
+    control(p, 0x31);
+    write16(p, 0, 0x9876);
+    clk(p, 1);
+    assert_int_equal(p->pit.counter[0].count, 9876);
+    assert_int_equal(latched16(p, 0), 0x9876);
+}
+
 static void bcd_works_in_the_periodic_modes(void **state)
 {
     struct pit_bench *p = *state;
@@ -762,6 +800,17 @@ static void a_late_host_sees_every_tick_and_time_to_answer_it(void **state)
     assert_int_equal(latched16(p, 0), 1000 - 2 * 400);
     clk(p, 4000);
     assert_int_equal(p->b.probe[0].rises, 14);
+}
+
+static void a_late_edge_is_sent_before_the_counter_changes(void **state)
+{
+    struct pit_bench *p = *state;
+    program(p, 0, 0, 5);
+    bench_probe_clear(&p->b.probe[0]);
+    clock_advance(&p->b.m.clock, clk_ns(10)); /* terminal count, and no timer was run */
+    program(p, 0, 0, 50);
+    assert_int_equal(p->b.probe[0].rises, 1);
+    assert_int_equal(p->b.probe[0].n, 2);
 }
 
 static void a_very_late_host_drops_ticks(void **state)
@@ -894,12 +943,14 @@ int main(void)
         T(mode0_count_written_with_gate_low_is_loaded_but_not_counted),
         T(mode1_is_low_for_n_clks_from_the_clk_after_the_trigger),
         T(mode1_is_retriggerable),
+        T(mode1_gate_low_has_no_effect_on_out),
         T(mode1_new_count_waits_for_the_next_trigger),
         T(mode1_trigger_without_a_count_does_nothing),
         T(mode2_is_low_for_one_clk_per_period),
         T(mode2_counts_n_to_1),
         T(mode2_gate_low_sets_out_high_at_once_and_a_trigger_reloads),
         T(mode2_new_count_is_used_at_the_end_of_the_period),
+        T(mode2_gate_low_keeps_a_new_count_waiting),
         T(mode2_trigger_uses_a_new_count_at_once),
         T(mode3_even_counts_are_high_for_one_half),
         T(mode3_odd_counts_are_high_one_clk_longer),
@@ -912,6 +963,7 @@ int main(void)
         T(modes_6_and_7_are_modes_2_and_3),
         T(zero_is_the_largest_count),
         T(bcd_counts_four_decades),
+        T(bcd_counts_have_thousands_hundreds_tens_and_ones),
         T(bcd_works_in_the_periodic_modes),
         T(a_count_of_1_leaves_out_high_in_modes_2_and_3),
         T(the_smallest_counts_work),
@@ -920,6 +972,7 @@ int main(void)
         T(an_output_that_is_not_connected_arms_no_timer),
         T(an_output_that_is_done_arms_no_timer),
         T(a_late_host_sees_every_tick_and_time_to_answer_it),
+        T(a_late_edge_is_sent_before_the_counter_changes),
         T(a_very_late_host_drops_ticks),
         T(out_is_high_and_silent_after_a_reset),
         T(reset_twice_is_reset_once),

@@ -186,6 +186,16 @@ static void a_byte_may_be_written_while_the_clock_runs(void **state)
     assert_string_equal(now(r), "2020-01-09 1 03:59:05");
 }
 
+static void a_byte_may_be_written_at_any_time(void **state)
+{
+    struct rtc_bench *r = *state;
+    bench_advance(&r->b, 10300 * NS_PER_MS);
+    put(r, 4, 0x20);
+    assert_string_equal(now(r), "2020-01-02 5 20:04:15");
+    bench_advance(&r->b, 700 * NS_PER_MS);
+    assert_string_equal(now(r), "2020-01-02 5 20:04:16");
+}
+
 static void memory_keeps_what_is_written(void **state)
 {
     struct rtc_bench *r = *state;
@@ -262,6 +272,28 @@ static void uip_is_set_244_us_before_the_update_until_its_end(void **state)
     assert_int_equal(get(r, A), 0x2f);
 }
 
+static void a_new_rate_leaves_the_time_alone(void **state)
+{
+    struct rtc_bench *r = *state;
+    bench_advance(&r->b, 10300 * NS_PER_MS);
+    put(r, A, 0x2a);
+    assert_string_equal(now(r), "2020-01-02 5 03:04:15");
+    bench_advance(&r->b, 700 * NS_PER_MS);
+    assert_string_equal(now(r), "2020-01-02 5 03:04:16");
+}
+
+static void uip_follows_the_divider(void **state)
+{
+    struct rtc_bench *r = *state;
+    bench_advance(&r->b, 300 * NS_PER_MS);
+    put(r, A, 0x76);
+    put(r, A, 0x26);
+    bench_advance(&r->b, 499 * NS_PER_MS);
+    assert_int_equal(get(r, A), 0xa6);
+    bench_advance(&r->b, 1 * NS_PER_MS);
+    assert_int_equal(get(r, A), 0x26);
+}
+
 static void uip_stays_clear_with_set(void **state)
 {
     struct rtc_bench *r = *state;
@@ -330,6 +362,28 @@ static void the_alarm_interrupts_at_its_time(void **state)
     advance_s(r, 86399);
     assert_false(irq(r));
     advance_s(r, 1);
+    assert_true(irq(r));
+}
+
+static void the_alarm_may_be_set_at_any_time(void **state)
+{
+    struct rtc_bench *r = *state;
+    bench_advance(&r->b, 300 * NS_PER_MS);
+    put(r, A, 0x76);
+    put(r, A, 0x26); /* updates now come at 800 ms */
+    advance_s(r, 10);
+    assert_int_equal(get(r, 0), 0x15);
+    set_alarm(r, 0x03, 0x04, 0x20);
+    get(r, C);
+    advance_s(r, 4);
+    assert_int_equal(get(r, C) & 0x20, 0); /* without AIE: the flag alone */
+    advance_s(r, 1);
+    assert_int_equal(get(r, C) & 0x20, 0x20);
+    set_alarm(r, 0x03, 0x04, 0x25);
+    put(r, B, H24 | AIE);
+    bench_advance(&r->b, 4499 * NS_PER_MS);
+    assert_false(irq(r));
+    bench_advance(&r->b, 1 * NS_PER_MS);
     assert_true(irq(r));
 }
 
@@ -513,17 +567,21 @@ int main(void)
         T(bytes_are_binary_with_dm),
         T(hours_have_a_pm_bit_in_the_12_hour_mode),
         T(a_byte_may_be_written_while_the_clock_runs),
+        T(a_byte_may_be_written_at_any_time),
         T(memory_keeps_what_is_written),
         T(the_index_can_be_read_and_its_bit_7_masks_nmi),
         T(set_stops_the_updates),
         T(the_first_update_is_half_a_second_after_the_divider_starts),
         T(uip_is_set_244_us_before_the_update_until_its_end),
+        T(a_new_rate_leaves_the_time_alone),
+        T(uip_follows_the_divider),
         T(uip_stays_clear_with_set),
         T(register_d_says_that_ram_and_time_are_valid),
         T(the_update_ended_interrupt_comes_each_second),
         T(flags_are_set_without_their_enable_bits),
         T(setting_set_clears_uie),
         T(the_alarm_interrupts_at_its_time),
+        T(the_alarm_may_be_set_at_any_time),
         T(alarm_bytes_from_c0_match_everything),
         T(an_alarm_that_is_no_time_never_comes),
         T(the_alarm_follows_the_12_hour_mode),
