@@ -106,7 +106,8 @@ static void result_byte(struct i82078 *s, uint8_t val)
 
 /* --- reset --- */
 
-/* [82078] "Reset": what the DOR and DSR bits do, and RESET too. LOCK saves the FIFO's settings. */
+/* [82078] "Reset": what the DOR and DSR bits do, and RESET too. LOCK saves the FIFO's settings; what
+ * SPECIFY set stays. */
 static void software_reset(struct i82078 *s)
 {
     timer_cancel(&s->step);
@@ -118,8 +119,6 @@ static void software_reset(struct i82078 *s)
     s->config = s->lock ? CONFIG_EIS | (s->config & (CONFIG_EFIFO | CONFIG_FIFOTHR)) : CONFIG_RESET;
     s->pretrk = s->lock ? s->pretrk : 0;
     s->perpendicular &= 0x3c; /* GAP and WGATE go */
-    s->specify[0] = s->specify[1] = 0;
-    s->last_eot = 0;
     s->moving = false;
     s->poll_pending = 0;
     to_command_phase(s);
@@ -592,6 +591,8 @@ static void i82078_reset(void *dev)
     s->dor = DOR_RUN | DOR_DMAGATE;
     s->tdr = 0;
     s->rate = 2;
+    s->specify[0] = s->specify[1] = 0;
+    s->last_eot = 0;
     software_reset(s);
     timer_cancel(&s->ready);
     s->op = OP_READ;
