@@ -116,8 +116,10 @@ $(BUILD)/tests/guest/%.bin: tests/guest/%.asm $(wildcard tests/guest/*.inc)
 	$(call note,NASM)
 	$(Q)$(NASM) -f bin -I tests/guest/ -o $@ $<
 
-# For users. `run` and `test` install missing Debian packages and say so; nothing else does.
+# For users. `run` and `test` install missing Debian packages and say so; nothing else does. IMAGE: what
+# to boot; ALSO: folders of other builds whose tests count, too.
 IMAGE   ?=
+ALSO    ?=
 JOBS    := -j$(shell nproc 2>/dev/null || echo 1)
 SUB     := $(MAKE) --no-print-directory BUILD=$(BUILD)
 run:
@@ -128,7 +130,7 @@ run:
 test:
 	@scripts/install-deps build test
 	@$(SUB) $(JOBS) all tests
-	@COLDBOOT_TEST_SET=$(if $(filter 1,$(SAN)),reduced,full) scripts/run-tests $(BUILD)
+	@scripts/run-tests $(if $(filter 1,$(SAN)),--reduced) $(ALSO:%=--also %) $(BUILD)
 
 bench: all
 	@scripts/bench $(BUILD)/coldboot
