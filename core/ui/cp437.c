@@ -47,10 +47,16 @@ uint32_t cp437_to_unicode(uint8_t ch)
     return ch < 128 ? ch : high_half[ch - 128];
 }
 
-/* Columns of a row without its trailing blanks (NUL, space, and FFh, which looks like one). */
+/* NUL, space, and FFh, which looks like one. */
+static bool is_blank(uint8_t ch)
+{
+    return ch == 0 || ch == ' ' || ch == 0xff;
+}
+
+/* Columns of a row without its trailing blanks. */
 static unsigned row_length(const struct text_cell *row, unsigned cols)
 {
-    while (cols > 0 && (row[cols - 1].ch == 0 || row[cols - 1].ch == ' ' || row[cols - 1].ch == 0xff)) {
+    while (cols > 0 && is_blank(row[cols - 1].ch)) {
         cols--;
     }
     return cols;

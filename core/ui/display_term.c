@@ -1,9 +1,10 @@
 /*
- * The display `term`: joins the terminal (term_tty), the picture (term_screen), the keys (term_keys)
- * and the machine.
+ * The display `term`: joins the terminal (term_tty), the picture (term_screen), the keys
+ * (term_keys) and the machine.
  *
- * Keys go to the guest one event at a time, the next when it has taken the last, so that pasted text
- * arrives whole. Output never blocks: while the terminal has not taken a frame, no other is made.
+ * Keys go to the guest one event at a time, the next when it has taken the last, so that pasted
+ * text arrives whole. Output never blocks: while the terminal has not taken a frame, no other is
+ * made.
  */
 #include "core/ui/display_term.h"
 
@@ -35,7 +36,8 @@
 #define LOG_LINES     200u
 #define NOTE_BYTES    256u
 
-#define HELP "Ctrl-A: x quit  r reset  d Ctrl-Alt-Del  f 1..0 - = F1..F12  s screenshot  z suspend  a Ctrl-A"
+/* At most 80 columns. */
+#define HELP "Ctrl-A: x quit r reset d Ctrl-Alt-Del f1..f= F-key s screenshot z suspend a ^A"
 
 enum prefix { PREFIX_NONE, PREFIX_COMMAND, PREFIX_FUNCTION };
 
@@ -55,7 +57,7 @@ struct display_term {
     bool help;
     enum prefix prefix;
     unsigned idle_frames;
-    unsigned said_cols, said_rows;   /* guest screen for which the user was told that it does not fit */
+    unsigned said_cols, said_rows;   /* guest screen that the user was told does not fit */
     char note[NOTE_BYTES];
     int64_t note_until_ns;
     struct key_event events[KEY_EVENTS]; /* ring */
@@ -142,7 +144,7 @@ static void flush(struct display_term *d)
             continue;
         }
         if (n < 0 && errno != EAGAIN) {
-            sent = s->len;                               /* the terminal is gone: input will say so */
+            sent = s->len;                             /* the terminal is gone: input will say so */
         }
         if (n <= 0) {
             break;
@@ -175,8 +177,8 @@ static void tell_if_cut(struct display_term *d)
     } else if (d->said_cols != t->cols || d->said_rows != t->rows) {
         d->said_cols = t->cols;
         d->said_rows = t->rows;
-        note(d, "The screen is %ux%u, this terminal %ux%u: the view follows the cursor.", t->cols, t->rows,
-             d->screen.cols, d->screen.rows);
+        note(d, "The screen is %ux%u, this terminal %ux%u: the view follows the cursor.", t->cols,
+             t->rows, d->screen.cols, d->screen.rows);
     }
 }
 

@@ -1,7 +1,8 @@
 /*
  * The display `term`: the guest's screen in the terminal, and the terminal's keys as its keyboard.
  *
- * Ctrl-A is the prefix key; Ctrl-A h shows what follows it. The terminal is put back as it was found
+ * Ctrl-A is the prefix key; Ctrl-A h shows what follows it. The terminal is put back as it was
+ * found
  * on every way out: display_term_free, exit, and fatal signals (for which it installs handlers that
  * restore the terminal and then pass the signal on). One such display a process.
  *

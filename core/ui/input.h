@@ -1,7 +1,7 @@
 /*
- * Keyboard input. A key is named by its set 1 make code (01h..58h), plus KEY_E0 for keys with the E0
- * prefix; Pause is KEY_PAUSE and Print Screen KEY_PRINT. The keyboard device turns this into whatever
- * scan code set the guest has chosen.
+ * Keyboard input. A key is named by its set 1 make code (01h..58h), plus KEY_E0 for keys with the
+ * E0 prefix; Pause is KEY_PAUSE and Print Screen KEY_PRINT. The keyboard device turns this into
+ * whatever scan code set the guest has chosen.
  */
 #ifndef CORE_UI_INPUT_H
 #define CORE_UI_INPUT_H

@@ -48,7 +48,8 @@ static bool write_png(FILE *f, const struct surface *s, struct error **err)
     struct png_failure failure = {0};
     png_infop info = NULL;
     uint8_t *row = xcalloc(s->width, 3);
-    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &failure, png_failed, png_warned);
+    png_structp png;
+    png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &failure, png_failed, png_warned);
     bool ok = false;
     if (png != NULL) {
         info = png_create_info_struct(png);
@@ -72,8 +73,7 @@ bool png_write(const char *path, const struct surface *s, struct error **err)
 
 bool png_write(const char *path, const struct surface *s, struct error **err)
 {
-    return error_set(err, "%s: this build has no PNG, it was made without libpng (write a .ppm instead)",
-                     path);
+    return error_set(err, "%s: this build was made without libpng (write a .ppm instead)", path);
 }
 
 #endif

@@ -13,7 +13,7 @@
 #define TEXT_MAX_ROWS 100
 
 struct text_cell {
-    uint8_t ch, attr;        /* code page 437; foreground 3:0, background 6:4, blink or intensity 7 */
+    uint8_t ch, attr;      /* code page 437; foreground 3:0, background 6:4, blink or intensity 7 */
 };
 
 struct text_screen {
@@ -37,7 +37,8 @@ void surface_resize(struct surface *s, unsigned width, unsigned height);
 void surface_fini(struct surface *s);
 
 struct display_source {
-    /* Fills *out and returns true in a text mode; false in a graphics mode or with video off. [locked] */
+    /* Fills *out and returns true in a text mode; false in a graphics mode or with video off.
+     * [locked] */
     bool (*text)(void *dev, struct text_screen *out);
     /* Draws the whole picture, also of text modes, resizing @out. [locked] */
     void (*render)(void *dev, struct surface *out);
@@ -45,7 +46,8 @@ struct display_source {
 };
 
 /* Screen text as UTF-8, one line a row, trailing blanks removed, ended by newlines. Returns the
- * length; at most size - 1 bytes are written, NUL ended. 3 * (cols + 1) * rows + 1 always suffice. */
+ * length; at most size - 1 bytes are written, NUL ended. 3 * (cols + 1) * rows + 1 always
+ * suffice. */
 size_t text_screen_utf8(const struct text_screen *t, char *buf, size_t size);
 
 /* The Unicode code point of a code page 437 character (graphics for 0..31, 127). */

@@ -1,6 +1,6 @@
 /*
- * Source: [ECMA48] 5.4 "Control sequences"; [XTERM-CTL] "PC-Style Function Keys"; the Linux console's
- *         and rxvt's own sequences for function keys.
+ * Source: [ECMA48] 5.4 "Control sequences"; [XTERM-CTL] "PC-Style Function Keys"; the Linux
+ *         console's and rxvt's own sequences for function keys.
  */
 #include "core/ui/term_keys.h"
 
@@ -161,7 +161,7 @@ static bool complete(struct term_keys *k)
              rxvt ? TERM_CTRL : 0);
         return true;
     }
-    if (k->seq[2] == '[') {                              /* the Linux console's F1 to F5: ESC [ [ A */
+    if (k->seq[2] == '[') {                            /* the Linux console's F1 to F5: ESC [ [ A */
         if (k->len == 4 && last >= 'A' && last <= 'E') {
             emit(k, 0x3bu + last - 'A', 0);
         }

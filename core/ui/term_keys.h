@@ -15,7 +15,7 @@
 enum { TERM_SHIFT = 1, TERM_ALT = 2, TERM_CTRL = 4 }; /* as in xterm's modifier parameter, less 1 */
 
 struct term_keys {
-    uint8_t erase;               /* what Backspace sends; Ctrl-H is a key of its own unless it is 08h */
+    uint8_t erase;           /* what Backspace sends; Ctrl-H is a key of its own unless it is 08h */
     void (*stroke)(void *opaque, unsigned key, unsigned mods); /* keys as in input.h */
     void *opaque;
     uint8_t seq[32];             /* an unfinished sequence */

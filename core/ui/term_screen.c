@@ -19,8 +19,8 @@
 #define LONGEST_ESC 64u
 #define BLOCK_LINES 6u                 /* a cursor of so many scan lines is shown as a block */
 
-/* What stands for 80h-FFh of code page 437 where there is only ASCII: letters without accents, lines of
- * - = | and +, shades of . : % #. */
+/* What stands for 80h-FFh of code page 437 where there is only ASCII: letters without accents,
+ * lines of - = | and +, shades of . : % #. */
 static const char ascii_high[129] =
     "CueaaaaceeeiiiAAEaAooouuyOUcLYPf"
     "aiounNao?--24!<>.:%|++++++|+++++"
@@ -144,7 +144,8 @@ void term_screen_text(struct term_screen *s, const struct text_screen *t)
 }
 
 /* The mean colour of a rectangle that is not empty. */
-static uint32_t mean_colour(const struct surface *p, unsigned x0, unsigned y0, unsigned x1, unsigned y1)
+static uint32_t mean_colour(const struct surface *p, unsigned x0, unsigned y0, unsigned x1,
+                            unsigned y1)
 {
     uint64_t r = 0, g = 0, b = 0;
     uint64_t n = (uint64_t)(x1 - x0) * (y1 - y0);
@@ -215,7 +216,8 @@ void term_screen_line(struct term_screen *s, const char *text)
     }
 }
 
-static void __attribute__((format(printf, 2, 3))) append(struct term_screen *s, const char *fmt, ...)
+__attribute__((format(printf, 2, 3)))
+static void append(struct term_screen *s, const char *fmt, ...)
 {
     if (s->cap - s->len < LONGEST_ESC) {
         s->cap = s->cap ? s->cap * 2 : 16384;
@@ -313,7 +315,7 @@ static bool update_cells(struct term_screen *s)
 {
     bool changed = false;
     for (unsigned y = 0; y < s->rows; y++) {
-        unsigned at = UINT32_MAX;                        /* column of the terminal's cursor in this row */
+        unsigned at = UINT32_MAX;                  /* column of the terminal's cursor in this row */
         for (unsigned x = 0; x < s->cols; x++) {
             size_t i = (size_t)y * s->cols + x;
             if (memcmp(&s->want[i], &s->shown[i], sizeof(s->want[i])) == 0) {

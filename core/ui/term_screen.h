@@ -1,7 +1,8 @@
 /*
  * A picture made of character cells, and the bytes that bring a terminal from the last one to it.
  *
- * Order of calls: term_screen_init, term_screen_resize, then for each frame term_screen_clear, any of
+ * Order of calls: term_screen_init, term_screen_resize, then for each frame term_screen_clear, any
+ *                 of
  * text, picture and line, and term_screen_update. Nothing here touches a terminal.
  */
 #ifndef CORE_UI_TERM_SCREEN_H
@@ -41,7 +42,8 @@ struct term_screen {
     struct term_cell pen;             /* colours that the terminal writes in; cp 0: unknown */
 };
 
-/* Takes colours and character set from the environment (TERM, COLORTERM, LC_ALL, LC_CTYPE, LANG). */
+/* Takes colours and character set from the environment (TERM, COLORTERM, LC_ALL, LC_CTYPE,
+ * LANG). */
 void term_screen_init(struct term_screen *s);
 void term_screen_fini(struct term_screen *s);
 

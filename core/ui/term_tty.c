@@ -83,8 +83,9 @@ static bool comes_again(int sig, const siginfo_t *info)
     return info->si_code > 0 && (sig == SIGSEGV || sig == SIGBUS || sig == SIGILL || sig == SIGFPE);
 }
 
-/* A signal that ends the process: whoever handled it before gets it now. For a fault the instruction
- * is run again, which keeps the cause and the place; other signals have to be raised. */
+/* A signal that ends the process: whoever handled it before gets it now. For a fault the
+ * instruction is run again, which keeps the cause and the place; other signals have to be
+ * raised. */
 static void on_end(int sig, siginfo_t *info, void *context)
 {
     int saved = errno;

@@ -1,5 +1,6 @@
 /*
- * The terminal as a device: raw mode and the alternate screen, and giving both back whatever happens.
+ * The terminal as a device: raw mode and the alternate screen, and giving both back whatever
+ *                           happens.
  *
  * Signal handlers can only reach static data, so there is one such terminal a process.
  */
@@ -11,7 +12,8 @@
 #include <stdint.h>
 
 /* Enters raw mode and the alternate screen and installs the signal handlers. *@notify_fd becomes
- * readable when the picture must be drawn anew (resize, continued); read it with term_tty_events. */
+ * readable when the picture must be drawn anew (resize, continued); read it with
+ * term_tty_events. */
 bool term_tty_enter(int in_fd, int out_fd, int *notify_fd, struct error **err);
 
 /* Gives the terminal back and removes the handlers; may be called again. */

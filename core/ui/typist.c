@@ -21,8 +21,17 @@
 #define NAME_BYTES 32
 
 /* Steps of a stroke, each one keyboard event. */
-enum { STEP_CTRL, STEP_ALT, STEP_SHIFT, STEP_MAKE, STEP_BREAK, STEP_NO_SHIFT, STEP_NO_ALT, STEP_NO_CTRL,
-       STEPS };
+enum {
+    STEP_CTRL,
+    STEP_ALT,
+    STEP_SHIFT,
+    STEP_MAKE,
+    STEP_BREAK,
+    STEP_NO_SHIFT,
+    STEP_NO_ALT,
+    STEP_NO_CTRL,
+    STEPS,
+};
 
 /* A list of strokes that grows while a text is read. */
 struct strokes {
@@ -50,8 +59,8 @@ static bool add_char(struct strokes *s, uint32_t cp, unsigned mods, struct error
     if (!key_for_char(cp, &key, &shift)) {
         char enc[UTF8_MAX + 1] = {0};
         utf8_encode(cp, enc);
-        return error_set(err, "no key of the en-us layout gives '%s' (U+%04X)", cp < ' ' ? "?" : enc,
-                         (unsigned)cp);
+        return error_set(err, "no key of the en-us layout gives '%s' (U+%04X)",
+                         cp < ' ' ? "?" : enc, (unsigned)cp);
     }
     return add_stroke(s, key, mods | (shift ? TYPIST_SHIFT : 0), err);
 }
@@ -109,7 +118,8 @@ static bool add_named(struct strokes *s, const char *text, size_t *used, struct 
     }
     size_t len = end != NULL ? (size_t)(end - text - 1) : 0;
     if (len == 0 || len >= sizeof(name)) {
-        return error_set(err, "'<' begins a key's name, as in <Enter>; the character itself is \\<");
+        return error_set(err,
+                         "'<' begins a key's name, as in <Enter>; the character itself is \\<");
     }
     memcpy(name, text + 1, len);
     name[len] = 0;

@@ -3,7 +3,8 @@
  * sent only when the guest has taken everything sent before and some time has passed on the clock
  * given to it, so texts of any length arrive whole, and runs on the virtual clock are repeatable.
  *
- * Text is UTF-8 with the escapes \n \r (Enter), \t, \b, \e (Escape), \\, \<, \xHH (a character), and names
+ * Text is UTF-8 with the escapes \n \r (Enter), \t, \b, \e (Escape), \\, \<, \xHH (a character),
+ * and names
  * in angle brackets: <Enter>, <F1>, <C-c>, <A-x>, <S-Tab>, <C-A-Del>; names are those of
  * key_by_name, in any case, and common synonyms.
  *

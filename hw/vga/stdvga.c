@@ -1,11 +1,11 @@
 /*
  * The std VGA: PCI function 1234:1111 around the VGA core.
  *
- * Source: [BOCHS-VBE] for the frame buffer; the register page as firmware and drivers use it: EDID at
- *         000h, ports 3C0h-3DFh at 400h, VBE registers at 500h, size and byte order at 600h;
+ * Source: [BOCHS-VBE] for the frame buffer; the register page as firmware and drivers use it: EDID
+ *         at 000h, ports 3C0h-3DFh at 400h, VBE registers at 500h, size and byte order at 600h;
  *         [EDID] for the monitor's data block.
- * Pins:   the PCI bus; legacy ports and the window at A0000h are decoded whatever the command register
- *         says, as firmware relies on.
+ * Pins:   the PCI bus; legacy ports and the window at A0000h are decoded whatever the command
+ *         register says, as firmware relies on.
  * Left out: a big-endian frame buffer.
  */
 #include "hw/vga/stdvga.h"
@@ -33,7 +33,8 @@ enum { HACTIVE = 1280, HFRONT = 72, HSYNC = 128, HBLANK = 400 };
 enum { VACTIVE = 800, VFRONT = 3, VSYNC = 6, VBLANK = 31 };
 enum { PIXEL_CLOCK_10KHZ = 8350, WIDTH_MM = 339, HEIGHT_MM = 212 };
 
-/* [EDID] 3.10.2 "Detailed Timing Descriptor": the low eight bits of each count, then the high ones. */
+/* [EDID] 3.10.2 "Detailed Timing Descriptor": the low eight bits of each count, then the high
+ * ones. */
 static void edid_timing(uint8_t *d)
 {
     st16le(d, PIXEL_CLOCK_10KHZ);

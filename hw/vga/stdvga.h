@@ -20,8 +20,8 @@ struct stdvga {
     struct region mmio_edid, mmio_ports, mmio_vbe, mmio_ext;
 };
 
-/* Adds the function to @bus at @devfn and makes it m->display. @rom: the VGA BIOS image, copied; with
- * @rom_bytes 0 there is no ROM BAR. */
+/* Adds the function to @bus at @devfn and makes it m->display. @rom: the VGA BIOS image, copied;
+ * with @rom_bytes 0 there is no ROM BAR. */
 bool stdvga_init(struct stdvga *v, struct machine *m, struct pci_bus *bus, unsigned devfn,
                  const void *rom, size_t rom_bytes, struct error **err);
 

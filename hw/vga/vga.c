@@ -41,8 +41,8 @@ static const struct state_field vga_state[] = {
     STATE_END(),
 };
 
-/* [VGA] states few values (the BIOS sets them all); everything else is 0 here, with the picture off,
- * the window closed and the CRTC at 3B4h. Video memory keeps its contents. */
+/* [VGA] states few values (the BIOS sets them all); everything else is 0 here, with the picture
+ * off, the window closed and the CRTC at 3B4h. Video memory keeps its contents. */
 static void vga_reset(void *dev)
 {
     struct vga *v = dev;

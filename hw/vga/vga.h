@@ -19,7 +19,13 @@
 #define VGA_VBE_BYTES    4u
 #define VGA_MAX_SIZE     4096u        /* pixels of a VBE mode, each way */
 
-enum { VGA_CRTC_REGS = 25, VGA_SEQ_REGS = 5, VGA_GC_REGS = 9, VGA_ATTR_REGS = 21, VGA_VBE_REGS = 10 };
+enum {
+    VGA_CRTC_REGS = 25,
+    VGA_SEQ_REGS = 5,
+    VGA_GC_REGS = 9,
+    VGA_ATTR_REGS = 21,
+    VGA_VBE_REGS = 10,
+};
 
 struct vga_dac {
     uint8_t mask;            /* 3C6h */
@@ -60,7 +66,8 @@ struct vga {
 bool vga_init(struct vga *v, struct machine *m, struct region *ports, uint32_t vram_bytes,
               struct error **err);
 
-/* One VBE register by index, as through ports 1CEh and 1CFh; the PCI function maps them in memory. */
+/* One VBE register by index, as through ports 1CEh and 1CFh; the PCI function maps them in
+ * memory. */
 uint16_t vga_vbe_read(struct vga *v, unsigned index);
 void vga_vbe_write(struct vga *v, unsigned index, uint16_t val);
 

@@ -14,10 +14,24 @@ enum { CLOCKING_8DOT = 0x01, CLOCKING_HALF = 0x08, CLOCKING_OFF = 0x20 };
 enum { SEQMEM_SEQUENTIAL = 0x04, SEQMEM_CHAIN4 = 0x08 };
 
 /* Graphics controller */
-enum { GC_SET_RESET, GC_ENABLE_SR, GC_COMPARE, GC_ROTATE, GC_READ_MAP, GC_MODE, GC_MISC, GC_DONT_CARE,
-       GC_BIT_MASK };
-enum { GCMODE_WRITE = 0x03, GCMODE_COMPARE = 0x08, GCMODE_ODD_EVEN = 0x10, GCMODE_CGA = 0x20,
-       GCMODE_256 = 0x40 };
+enum {
+    GC_SET_RESET,
+    GC_ENABLE_SR,
+    GC_COMPARE,
+    GC_ROTATE,
+    GC_READ_MAP,
+    GC_MODE,
+    GC_MISC,
+    GC_DONT_CARE,
+    GC_BIT_MASK,
+};
+enum {
+    GCMODE_WRITE = 0x03,
+    GCMODE_COMPARE = 0x08,
+    GCMODE_ODD_EVEN = 0x10,
+    GCMODE_CGA = 0x20,
+    GCMODE_256 = 0x40,
+};
 enum { GCMISC_GRAPHICS = 0x01, GCMISC_MAP = 0x0c };
 
 /* CRT controller */
@@ -42,18 +56,44 @@ enum {
     CRTC_LINE_COMPARE = 0x18,
 };
 enum { MAX_SCAN_DOUBLE = 0x80, CURSOR_OFF = 0x20, VRE_PROTECT = 0x80 };
-enum { CRTCMODE_NO_CGA = 0x01, CRTCMODE_NO_HERC = 0x02, CRTCMODE_HALF = 0x04, CRTCMODE_BYTE = 0x40 };
+enum {
+    CRTCMODE_NO_CGA = 0x01,
+    CRTCMODE_NO_HERC = 0x02,
+    CRTCMODE_HALF = 0x04,
+    CRTCMODE_BYTE = 0x40,
+};
 
 /* Attribute controller */
 enum { ATTR_MODE = 0x10, ATTR_OVERSCAN, ATTR_PLANES, ATTR_PAN, ATTR_COLOUR };
-enum { ATTRMODE_LINE_GRAPHICS = 0x04, ATTRMODE_BLINK = 0x08, ATTRMODE_SPLIT_PAN = 0x20,
-       ATTRMODE_P54 = 0x80 };
+enum {
+    ATTRMODE_LINE_GRAPHICS = 0x04,
+    ATTRMODE_BLINK = 0x08,
+    ATTRMODE_SPLIT_PAN = 0x20,
+    ATTRMODE_P54 = 0x80,
+};
 enum { ATTR_INDEX_ON = 0x20 };
 
 /* Bochs VBE registers */
-enum { VBE_ID, VBE_XRES, VBE_YRES, VBE_BPP, VBE_ENABLE, VBE_BANK, VBE_VIRT_WIDTH, VBE_VIRT_HEIGHT,
-       VBE_X_OFFSET, VBE_Y_OFFSET, VBE_MEMORY_64K };
-enum { VBE_ENABLED = 0x01, VBE_GETCAPS = 0x02, VBE_8BIT_DAC = 0x20, VBE_LFB = 0x40, VBE_NO_CLEAR = 0x80 };
+enum {
+    VBE_ID,
+    VBE_XRES,
+    VBE_YRES,
+    VBE_BPP,
+    VBE_ENABLE,
+    VBE_BANK,
+    VBE_VIRT_WIDTH,
+    VBE_VIRT_HEIGHT,
+    VBE_X_OFFSET,
+    VBE_Y_OFFSET,
+    VBE_MEMORY_64K,
+};
+enum {
+    VBE_ENABLED = 0x01,
+    VBE_GETCAPS = 0x02,
+    VBE_8BIT_DAC = 0x20,
+    VBE_LFB = 0x40,      /* the frame buffer is always there: nothing depends on it */
+    VBE_NO_CLEAR = 0x80,
+};
 
 /* Plane mask (bit p for plane p) as bytes FFh or 00h of a cell. */
 extern const uint32_t vga_planes[16];
@@ -103,6 +143,12 @@ static inline bool vga_video_on(const struct vga *v)
 static inline bool vga_vbe_on(const struct vga *v)
 {
     return v->vbe[VBE_ENABLE] & VBE_ENABLED;
+}
+
+/* The window is linear, whatever the sequencer says: modes with whole pixels in memory. */
+static inline bool vga_vbe_chained(const struct vga *v)
+{
+    return vga_vbe_on(v) && v->vbe[VBE_BPP] != 4;
 }
 
 /* Bytes from one line of a VBE mode to the next. */

@@ -4,8 +4,8 @@
  * Source: [VGA] "Graphics Controller Registers" (write modes 0-3, read modes 0-1), "Sequencer
  *         Registers" (map mask, memory mode), "Memory Map"; [BOCHS-VBE] for the bank register.
  * Model:  a cell is the four bytes that one address of the planes holds. An odd/even or chain-4
- *         address names a cell without gaps (a >> 1, a >> 2), so that the linear frame buffer and the
- *         window agree; hardware leaves the unused plane addresses empty instead.
+ *         address names a cell without gaps (a >> 1, a >> 2), so that the linear frame buffer and
+ *         the window agree; hardware leaves the unused plane addresses empty instead.
  */
 #include "core/base/bytes.h"
 #include "hw/vga/vga_internal.h"
@@ -37,6 +37,11 @@ static bool window_decode(const struct vga *v, uint32_t off, uint32_t *addr)
     }
 }
 
+static bool chained(const struct vga *v)
+{
+    return (v->seq[SEQ_MEMORY] & SEQMEM_CHAIN4) || vga_vbe_chained(v);
+}
+
 static uint8_t *cell_at(const struct vga *v, uint32_t cell)
 {
     return v->vram + ((cell << 2) & (v->vram_bytes - 1));
@@ -60,7 +65,7 @@ static uint8_t window_load(struct vga *v, uint32_t off)
     }
     unsigned plane = v->gc[GC_READ_MAP];
     uint32_t cell = addr;
-    if (v->seq[SEQ_MEMORY] & SEQMEM_CHAIN4) {
+    if (chained(v)) {
         plane = addr & 3;
         cell = addr >> 2;
     } else if (v->gc[GC_MODE] & GCMODE_ODD_EVEN) {
@@ -124,9 +129,9 @@ static void window_store(struct vga *v, uint32_t off, uint8_t val)
     if (!window_decode(v, off, &addr)) {
         return;
     }
-    unsigned map = v->seq[SEQ_MAP_MASK];
+    unsigned map = vga_vbe_chained(v) ? 0x0f : v->seq[SEQ_MAP_MASK];
     uint32_t cell = addr;
-    if (v->seq[SEQ_MEMORY] & SEQMEM_CHAIN4) {
+    if (chained(v)) {
         map &= 1u << (addr & 3);
         cell = addr >> 2;
     } else if (!(v->seq[SEQ_MEMORY] & SEQMEM_SEQUENTIAL)) {

@@ -30,7 +30,8 @@ void vga_get_timing(const struct vga *v, struct vga_timing *t)
 {
     const uint8_t *cr = v->crtc;
     uint8_t clocking = v->seq[SEQ_CLOCKING];
-    unsigned halved = cr[CRTC_MODE] & CRTCMODE_HALF ? 2 : 1; /* the vertical counter counts every second line */
+    /* The vertical counter may count every second line only. */
+    unsigned halved = cr[CRTC_MODE] & CRTCMODE_HALF ? 2 : 1;
 
     t->dot_hz = (v->misc & MISC_CLOCK) == 0x04 ? DOT_HZ_720 : DOT_HZ_640;
     if (clocking & CLOCKING_HALF) {
@@ -74,7 +75,7 @@ static uint8_t beam_status(const struct vga *v)
         st |= 0x01;                                      /* display disabled */
     }
     if (line >= t.vretrace && line - t.vretrace < t.vretrace_lines) {
-        st |= 0x08;                                      /* vertical retrace, also display disabled */
+        st |= 0x08;                                    /* vertical retrace, also display disabled */
         st |= 0x01;
     }
     return st;

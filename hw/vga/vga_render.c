@@ -65,8 +65,8 @@ static unsigned pan_dots(const struct vga *v, const struct walk *w, unsigned cel
     return pan & 7;
 }
 
-/* Font plane offset of character map @which (1: attribute bit 3 is set). [VGA] "Character Map Select
- * Register": three bits that are not neighbours. */
+/* Font plane offset of character map @which (1: attribute bit 3 is set). [VGA] "Character Map
+ * Select Register": three bits that are not neighbours. */
 static uint32_t font_cell(const struct vga *v, unsigned which)
 {
     uint8_t sel = v->seq[SEQ_FONT];
@@ -81,8 +81,9 @@ struct text_pen {
 };
 
 /* One line of a row of text, @count cells from @addr, into @dots. */
-static void text_line(const struct vga *v, const struct vga_text_layout *l, const struct text_pen *pen,
-                      uint32_t addr, unsigned row_line, unsigned count, uint32_t *dots)
+static void text_line(const struct vga *v, const struct vga_text_layout *l,
+                      const struct text_pen *pen, uint32_t addr, unsigned row_line, unsigned count,
+                      uint32_t *dots)
 {
     bool cursor_line = l->cursor_on && pen->cursor_phase && row_line >= l->cursor_first &&
                        row_line <= l->cursor_last;
@@ -100,15 +101,16 @@ static void text_line(const struct vga *v, const struct vga_text_layout *l, cons
         if (cursor_line && cell == l->cursor) {
             bits = 0x1ff;
         }
+        unsigned wide = l->cell_width == 16 ? 1 : 0;
         for (unsigned d = 0; d < l->cell_width; d++) {
-            *dots++ = bits & (0x100u >> d) ? fg : bg;
+            *dots++ = bits & (0x100u >> (d >> wide)) ? fg : bg;
         }
     }
 }
 
 static void render_text(const struct vga *v, const struct vga_text_layout *l, struct surface *out)
 {
-    uint32_t dots[(TEXT_MAX_COLS + 1) * 9];
+    uint32_t dots[(TEXT_MAX_COLS + 1) * 16];
     struct text_pen pen;
     struct walk w;
     unsigned width = l->cols * l->cell_width;
@@ -122,15 +124,15 @@ static void render_text(const struct vga *v, const struct vga_text_layout *l, st
     walk_begin(v, &w);
     for (unsigned y = 0; y < height; y++) {
         text_line(v, l, &pen, w.addr, w.row_line, l->cols + 1, dots);
-        memcpy(out->pixels + (size_t)y * width, dots + pan_dots(v, &w, l->cell_width),
-               width * sizeof(*dots));
+        unsigned pan = pan_dots(v, &w, l->cell_width) * (l->cell_width / 8);
+        memcpy(out->pixels + (size_t)y * width, dots + pan, width * sizeof(*dots));
         walk_next(&w, y);
     }
 }
 
 /* Cell of character clock 0 of a graphics line. [VGA] "CRT Mode Control Register": with CMS0 or
- * "select row scan counter" clear, an address bit is replaced by a bit of the line within the row, so
- * that lines interleave as on the CGA and the Hercules card. */
+ * "select row scan counter" clear, an address bit is replaced by a bit of the line within the row,
+ * so that lines interleave as on the CGA and the Hercules card. */
 static uint32_t graphics_row(const struct vga *v, const struct walk *w)
 {
     uint8_t mode = v->crtc[CRTC_MODE];
@@ -154,7 +156,8 @@ static void planar_cell(uint32_t planes, const uint32_t *palette, uint32_t *dots
     }
 }
 
-/* CGA shift: pixels of 2 bits, four from plane 0 and four from plane 1; planes 2 and 3 are bits 3:2. */
+/* CGA shift: pixels of 2 bits, four from plane 0 and four from plane 1; planes 2 and 3 are bits
+ * 3:2. */
 static void cga_cell(uint32_t planes, const uint32_t *palette, uint32_t *dots)
 {
     for (unsigned i = 0; i < 8; i++) {
@@ -241,7 +244,8 @@ static uint32_t vbe_pixel(const struct vga *v, const uint32_t *dac, unsigned bpp
     }
     px |= (uint32_t)ram[(at + 1) & mask] << 8;
     if (bpp == 15) {
-        return widen(px >> 10 & 0x1f, 5) << 16 | widen(px >> 5 & 0x1f, 5) << 8 | widen(px & 0x1f, 5);
+        return widen(px >> 10 & 0x1f, 5) << 16 | widen(px >> 5 & 0x1f, 5) << 8 |
+               widen(px & 0x1f, 5);
     }
     if (bpp == 16) {
         return widen(px >> 11, 5) << 16 | widen(px >> 5 & 0x3f, 6) << 8 | widen(px & 0x1f, 5);

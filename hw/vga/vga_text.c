@@ -50,7 +50,8 @@ bool vga_text_layout(const struct vga *v, struct vga_text_layout *l)
     struct vga_timing t;
     vga_get_timing(v, &t);
     vga_get_scan(v, &l->scan);
-    l->cell_width = t.cell_dots;
+    /* At half the dot clock (40 columns) dots are twice as wide; as on QEMU there is no ninth. */
+    l->cell_width = v->seq[SEQ_CLOCKING] & CLOCKING_HALF ? 16 : t.cell_dots;
     l->cell_height = l->scan.row_lines;
     l->cols = (unsigned)min_u64(v->crtc[CRTC_HDISP] + 1u, TEXT_MAX_COLS);
     l->rows = (unsigned)min_u64(t.vdisp / (l->cell_height * l->scan.repeat), TEXT_MAX_ROWS);
@@ -88,7 +89,8 @@ bool vga_text(void *dev, struct text_screen *out)
 
     unsigned split = split_row(&l);
     for (unsigned row = 0; row < l.rows; row++) {
-        uint32_t addr = row < split ? l.scan.start + row * l.scan.pitch : (row - split) * l.scan.pitch;
+        uint32_t addr = row < split ? l.scan.start : 0;
+        addr += (row < split ? row : row - split) * l.scan.pitch;
         for (unsigned col = 0; col < l.cols; col++) {
             uint32_t cell = (addr + col) & TEXT_CELL_MASK;
             const uint8_t *p = v->vram + cell * 4;

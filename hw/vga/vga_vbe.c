@@ -63,8 +63,8 @@ static void fit_mode(struct vga *v)
     trace_vga_vbe_mode(r[VBE_XRES], r[VBE_YRES], r[VBE_BPP], pitch);
 }
 
-/* A VBE mode is a VGA graphics mode too, for the window and for those who read the registers back:
- * 64 KiB at A0000h, planar at 4 bits a pixel, else chained. */
+/* A VBE mode is a VGA graphics mode too, for the window and for those who read the registers back.
+ * The sequencer's registers stay as they are: see vga_vbe_chained. */
 static void set_vga_registers(struct vga *v)
 {
     uint32_t height = v->vbe[VBE_YRES] - 1u;
@@ -78,13 +78,7 @@ static void set_vga_registers(struct vga *v)
     v->crtc[CRTC_LINE_COMPARE] = 0xff;
     v->crtc[CRTC_MAX_SCAN] = (v->crtc[CRTC_MAX_SCAN] & ~(MAX_SCAN_DOUBLE | 0x1f)) | 0x40;
     v->gc[GC_MODE] &= ~(GCMODE_CGA | GCMODE_256);
-    if (v->vbe[VBE_BPP] == 4) {
-        v->seq[SEQ_CLOCKING] &= ~CLOCKING_HALF;
-    } else {
-        v->gc[GC_MODE] |= GCMODE_256;
-        v->seq[SEQ_MEMORY] |= SEQMEM_CHAIN4;
-        v->seq[SEQ_MAP_MASK] = 0x0f;
-    }
+    v->gc[GC_MODE] |= v->vbe[VBE_BPP] == 4 ? 0 : GCMODE_256;
 }
 
 static void clear_picture(struct vga *v)
@@ -173,7 +167,7 @@ void vga_vbe_write(struct vga *v, unsigned index, uint16_t val)
             set_vga_registers(v);
         }
         break;
-    default:                                             /* virtual height and memory size are told, not set */
+    default:                                  /* virtual height and memory size are told, not set */
         break;
     }
 }

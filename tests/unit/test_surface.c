@@ -34,7 +34,7 @@ static void printable_code_page_437_is_as_the_c_library_has_it(void **state)
         char *outp = (char *)&cp;
         size_t in_left = 1, out_left = sizeof(cp);
         if (c == 127) {
-            continue;                                    /* a control there, a house on the screen */
+            continue;                                   /* a control there, a house on the screen */
         }
         assert_int_equal(iconv(cd, &inp, &in_left, &outp, &out_left), 0);
         assert_int_equal(cp437_to_unicode((uint8_t)c), cp);

@@ -211,7 +211,8 @@ static void run(struct term_bench *t, unsigned ms)
         loop_run(&t->loop);
         receive(t);
     }
-    poll(&(struct pollfd){.fd = t->master, .events = POLLIN}, 1, 5); /* what is still in the kernel */
+    /* what is still in the kernel */
+    poll(&(struct pollfd){.fd = t->master, .events = POLLIN}, 1, 5);
     receive(t);
 }
 
@@ -389,7 +390,8 @@ static void random_screens_arrive_cell_by_cell(void **state)
     srand(1);
     for (unsigned round = 0; round < 10; round++) {
         for (unsigned i = 0; i < (round ? 200 : 2000); i++) {
-            t->screen.cells[rand() % 25][rand() % 80] = (struct text_cell){rand() & 255, rand() & 255};
+            struct text_cell c = {rand() & 255, rand() & 255};
+            t->screen.cells[rand() % 25][rand() % 80] = c;
         }
         run(t, 80);
         for (unsigned y = 0; y < 25; y++) {
@@ -420,7 +422,7 @@ static void a_small_terminal_follows_the_cursor(void **state)
     set_size(t, 40, 10);
     raise(SIGWINCH);
     run(t, 120);
-    assert_non_null(strstr(row(t, 9), "80x25"));         /* the note, for a while, over the last row */
+    assert_non_null(strstr(row(t, 9), "80x25"));      /* the note, for a while, over the last row */
     assert_string_equal(row(t, 0), "                   row 11");
     t->screen.cursor_y = 3;
     run(t, 80);
@@ -449,7 +451,7 @@ static void graphics_are_half_blocks(void **state)
 {
     struct term_bench *t = *state;
     t->graphics = true;
-    run(t, 80);                                          /* 320x200 in 100x40 cells: 100x62 half cells */
+    run(t, 80);                                     /* 320x200 in 100x40 cells: 100x62 half cells */
     assert_int_equal(t->e.cp[0][0], 0x2580);
     assert_int_equal(t->e.fg[0][0], 0xff0000);
     assert_int_equal(t->e.bg[30][99], 0x0000ff);
@@ -611,7 +613,7 @@ static void suspended_and_continued_it_draws_anew(void **state)
     receive(t);
     pid_t pid = fork();
     if (pid == 0) {
-        setpgid(0, 0);                                   /* not an orphaned group: our parent lives */
+        setpgid(0, 0);                                 /* not an orphaned group: our parent lives */
         open_display(t);
         run(t, 80);
         raise(SIGTSTP);
@@ -657,7 +659,8 @@ static void sequences_are_keys(void **state)
     static const struct {
         const char *bytes, *strokes;
     } maps[] = {
-        {"aA1!", "1e S1e 02 S02 "}, {"\r\t\x7f", "1c 0f 0e "}, {"\x08\x03\x1c\x1d\x1f", "C23 C2e C2b C1b C0c "},
+        {"aA1!", "1e S1e 02 S02 "}, {"\r\t\x7f", "1c 0f 0e "},
+        {"\x08\x03\x1c\x1d\x1f", "C23 C2e C2b C1b C0c "},
         {"\033[A\033[B\033[C\033[D", "c8 d0 cd cb "}, {"\033OA\033OH\033OF", "c8 c7 cf "},
         {"\033[1;2A\033[1;3B\033[1;5C\033[1;8D", "Sc8 Ad0 Ccd CAScb "},
         {"\033[1~\033[2~\033[3~\033[4~\033[5~\033[6~", "c7 d2 d3 cf c9 d1 "},

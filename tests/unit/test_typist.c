@@ -95,7 +95,8 @@ static void run(struct slow_guest *g, int64_t ns)
 {
     int64_t end = clock_now(&g->clock) + ns;
     while (clock_deadline(&g->clock) <= end) {
-        clock_advance(&g->clock, (int64_t)max_u64(clock_deadline(&g->clock) - clock_now(&g->clock), 0));
+        int64_t wait = clock_deadline(&g->clock) - clock_now(&g->clock);
+        clock_advance(&g->clock, wait > 0 ? wait : 0);
         clock_run_timers(&g->clock);
     }
     clock_advance(&g->clock, end - clock_now(&g->clock));
@@ -187,7 +188,8 @@ static void a_wrong_text_types_nothing_and_says_why(void **state)
         const char *text, *why;
     } bad[] = {
         {"a<Nokey>", "'Nokey'"}, {"a<", "\\<"}, {"a<>", "\\<"}, {"a\\q", "\\q"}, {"a\\", "escape"},
-        {"a\\x4", "hexadecimal"}, {"a\\xzz", "hexadecimal"}, {"\u00e4", "U+00E4"}, {"a\xff", "UTF-8"},
+        {"a\\x4", "hexadecimal"}, {"a\\xzz", "hexadecimal"}, {"\u00e4", "U+00E4"},
+        {"a\xff", "UTF-8"},
         {"a\\x07", "U+0007"}, {"<C-\u00e4>", "no key"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -231,7 +233,7 @@ static void typing_goes_on_where_no_byte_is_ever_taken(void **state)
 {
     struct slow_guest *g = *state;
     g->delay_ns = 0;
-    struct timer *t = &g->take;                          /* idle at once, and nobody calls on_idle */
+    struct timer *t = &g->take;                         /* idle at once, and nobody calls on_idle */
     assert_true(typist_type(&g->typist, "ab", NULL));
     g->on_idle = NULL;
     run(g, NS_PER_SEC);
