@@ -1,0 +1,457 @@
+/* The board as a whole: which ports answer, how pins are joined, reset and state of all chips (hw/pc/pc). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "bench.h"
+#include "core/accel/vcpu.h"
+#include "core/cpu/cpuid.h"
+#include "core/ui/input.h"
+#include "hw/pc/pc.h"
+
+/* A processor that is never run: tests drive the ports themselves. */
+static bool idle_init(struct vcpu *cpu, struct error **err)
+{
+    return true;
+}
+
+static void idle_fini(struct vcpu *cpu)
+{
+}
+
+static void idle_run(struct vcpu *cpu, struct vcpu_exit *exit)
+{
+    exit->reason = EXIT_KICKED;
+}
+
+static uint64_t idle_icount(struct vcpu *cpu)
+{
+    return 0;
+}
+
+static void idle_get(struct vcpu *cpu, struct x86_state *out)
+{
+    memset(out, 0, sizeof(*out));
+}
+
+static void idle_set(struct vcpu *cpu, const struct x86_state *in)
+{
+}
+
+static const struct accel idle_accel = {
+    .name = "idle", .counts_insns = true, .vcpu_init = idle_init, .vcpu_fini = idle_fini,
+    .run = idle_run, .kick = idle_fini, .icount = idle_icount, .get_state = idle_get,
+    .set_state = idle_set,
+};
+
+struct rig {
+    struct bench b;
+    struct pc_config cfg;
+    struct pc *pc;
+};
+
+static uint8_t bios[64 * KiB];
+
+static void rig_begin(struct rig *r)
+{
+    struct error *err = NULL;
+
+    memset(&r->b, 0, sizeof(r->b));
+    r->b.random = 1;
+    if (!machine_init(&r->b.m, CLOCK_VIRTUAL, BENCH_WALL_NS, &err)) {
+        fail_msg("%s", error_text(err));
+    }
+    r->b.m.accel = &idle_accel;
+    r->b.m.cpu_model = x86_model_default();
+    pc_config_init(&r->cfg);
+    r->cfg.ram_bytes = 2 * MiB;
+    r->cfg.bios = (struct firmware){.data = bios, .bytes = sizeof(bios)};
+    r->cfg.vga = PC_VGA_NONE;
+}
+
+static void rig_build(struct rig *r)
+{
+    struct error *err = NULL;
+
+    r->pc = pc_init(&r->b.m, &r->cfg, &err);
+    if (r->pc == NULL) {
+        fail_msg("%s", error_text(err));
+    }
+    bench_power_on(&r->b);
+}
+
+static int set_up(void **state)
+{
+    struct rig *r = calloc(1, sizeof(*r));
+    rig_begin(r);
+    *state = r;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct rig *r = *state;
+    machine_fini(&r->b.m);
+    free(r);
+    return 0;
+}
+
+/* ---- ports ---- */
+
+/* The ports that answer, as "first-last" in hexadecimal, neighbours joined. */
+static void claimed_ports(struct rig *r, char *out, size_t size)
+{
+    const struct view *v = r->b.m.ports.view;
+    size_t len = 0;
+    uint64_t start = 0, end = 0;
+
+    out[0] = '\0';
+    for (unsigned i = 0; i <= v->n; i++) {
+        const struct view_range *range = i < v->n ? &v->ranges[i] : NULL;
+        if (range != NULL && range->rd.region == NULL && range->wr.region == NULL) {
+            continue;
+        }
+        if (range != NULL && range->start == end) {
+            end = range->end;
+            continue;
+        }
+        if (end != start) {
+            len += (size_t)snprintf(out + len, size - len, "%s%llx-%llx", len != 0 ? " " : "",
+                                    (unsigned long long)start, (unsigned long long)end - 1);
+        }
+        if (range != NULL) {
+            start = range->start;
+            end = range->end;
+        }
+    }
+}
+
+static void the_default_board_claims_these_ports(void **state)
+{
+    struct rig *r = *state;
+    char ports[1024];
+
+    rig_build(r);
+    claimed_ports(r, ports, sizeof(ports));
+    assert_string_equal(ports, "0-f 20-21 40-43 60-61 64-64 70-71 80-83 87-87 89-8b 8f-8f 92-92 "
+                               "a0-a1 b2-b3 c0-df f0-f0 3f0-3f5 3f7-3ff 4d0-4d1 510-511 514-51b "
+                               "cf8-cff afe0-afe3 b100-b13f");
+}
+
+static void a_part_that_is_left_out_claims_nothing(void **state)
+{
+    struct rig *r = *state;
+
+    r->cfg.fdc = false;
+    r->cfg.acpi = false;
+    r->cfg.com_present[0] = false;
+    rig_build(r);
+    assert_int_equal(bench_in8(&r->b, 0x3f4), 0xff);
+    assert_int_equal(bench_in8(&r->b, 0x3fd), 0xff);
+    assert_int_equal(bench_in8(&r->b, 0xb2), 0xff);
+    bench_out32(&r->b, 0xcf8, 0x80000b00);
+    assert_int_equal(bench_in32(&r->b, 0xcfc), 0xffffffff);
+    assert_false(pc_insert_floppy(r->pc, 0, NULL, NULL));
+    pc_power_button(r->pc);
+}
+
+/* ---- pins ---- */
+
+static const uint8_t pic_words[][2] = {
+    {0x20, 0x11}, {0x21, 0x20}, {0x21, 0x04}, {0x21, 0x01}, {0x21, 0xfb},
+    {0xa0, 0x11}, {0xa1, 0x28}, {0xa1, 0x02}, {0xa1, 0x01}, {0xa1, 0xff},
+};
+
+static void pic_setup(struct rig *r)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(pic_words); i++) {
+        bench_out8(&r->b, pic_words[i][0], pic_words[i][1]);
+    }
+}
+
+/* Opens interrupt @irq alone and answers it as the CPU would; -1: no interrupt. */
+static int take_irq(struct rig *r, unsigned irq)
+{
+    struct vcpu *cpu = r->b.m.vcpus[0];
+    uint16_t mask = (uint16_t)~(BIT(irq) | BIT(2));
+
+    bench_out8(&r->b, 0x21, (uint8_t)mask);
+    bench_out8(&r->b, 0xa1, (uint8_t)(mask >> 8));
+    return atomic_load(&cpu->pending) & PEND_INTR ? cpu->inta(cpu->inta_opaque) : -1;
+}
+
+static void counter_0_interrupts_on_irq_0(void **state)
+{
+    struct rig *r = *state;
+    rig_build(r);
+    pic_setup(r);
+    bench_out8(&r->b, 0x43, 0x30);
+    bench_out8(&r->b, 0x40, 0x10);
+    bench_out8(&r->b, 0x40, 0x00);
+    assert_int_equal(take_irq(r, 0), -1);
+    bench_advance(&r->b, NS_PER_MS);
+    assert_int_equal(take_irq(r, 0), 0x20);
+}
+
+static void the_clock_interrupts_on_irq_8(void **state)
+{
+    struct rig *r = *state;
+    rig_build(r);
+    pic_setup(r);
+    bench_out8(&r->b, 0x70, 0x0b);
+    bench_out8(&r->b, 0x71, 0x42); /* periodic interrupt, 24 hours */
+    bench_advance(&r->b, 2 * NS_PER_MS);
+    assert_int_equal(take_irq(r, 8), 0x28);
+}
+
+static void a_key_interrupts_on_irq_1(void **state)
+{
+    struct rig *r = *state;
+    rig_build(r);
+    pic_setup(r);
+    bench_advance(&r->b, NS_PER_SEC);
+    while (bench_in8(&r->b, 0x64) & 1) { /* the keyboard's self test report */
+        bench_in8(&r->b, 0x60);
+        bench_advance(&r->b, 10 * NS_PER_MS);
+    }
+    bench_out8(&r->b, 0x64, 0x60);
+    bench_out8(&r->b, 0x60, 0x41); /* translate, interrupt */
+    r->b.m.keyboard->key(r->b.m.keyboard->dev, 0x1e, true);
+    bench_advance(&r->b, 10 * NS_PER_MS);
+    assert_int_equal(take_irq(r, 1), 0x21);
+    assert_int_equal(bench_in8(&r->b, 0x60), 0x1e);
+}
+
+static void the_floppy_controller_interrupts_on_irq_6(void **state)
+{
+    struct rig *r = *state;
+    rig_build(r);
+    pic_setup(r);
+    bench_out8(&r->b, 0x3f2, 0x00);
+    bench_out8(&r->b, 0x3f2, 0x0c);
+    bench_advance(&r->b, NS_PER_MS);
+    assert_int_equal(take_irq(r, 6), 0x26);
+}
+
+static void com1_interrupts_on_irq_4(void **state)
+{
+    struct rig *r = *state;
+    rig_build(r);
+    pic_setup(r);
+    bench_out8(&r->b, 0x3fc, 0x08); /* OUT2 */
+    bench_out8(&r->b, 0x3f9, 0x02); /* transmitter empty */
+    assert_int_equal(take_irq(r, 4), 0x24);
+}
+
+static void the_sci_is_irq_9(void **state)
+{
+    struct rig *r = *state;
+    rig_build(r);
+    pic_setup(r);
+    bench_out32(&r->b, 0xcf8, 0x80000b40);
+    bench_out32(&r->b, 0xcfc, 0x601);
+    bench_out32(&r->b, 0xcf8, 0x80000b80);
+    bench_out32(&r->b, 0xcfc, 1);
+    bench_out16(&r->b, 0x602, 0x0100);
+    bench_out8(&r->b, 0xb2, 0xf1);
+    pc_power_button(r->pc);
+    assert_int_equal(take_irq(r, 9), 0x29);
+}
+
+static void apm_commands_reach_smi(void **state)
+{
+    struct rig *r = *state;
+    rig_build(r);
+    bench_out32(&r->b, 0xcf8, 0x80000b58);
+    bench_out32(&r->b, 0xcfc, 0x02000000);
+    assert_false(atomic_load(&r->b.m.vcpus[0]->pending) & PEND_SMI);
+    bench_out8(&r->b, 0xb2, 0x00);
+    assert_true(atomic_load(&r->b.m.vcpus[0]->pending) & PEND_SMI);
+}
+
+static void both_a20_gates_reach_the_cpu(void **state)
+{
+    struct rig *r = *state;
+    rig_build(r);
+    assert_true(r->b.m.vcpus[0]->a20);
+    bench_out8(&r->b, 0x64, 0xd1);
+    bench_out8(&r->b, 0x60, 0xdd); /* output port with bit 1 low */
+    assert_false(r->b.m.vcpus[0]->a20);
+    bench_out8(&r->b, 0x92, 0x02);
+    assert_true(r->b.m.vcpus[0]->a20);
+}
+
+static void three_ports_ask_for_a_reset(void **state)
+{
+    static const struct {
+        uint16_t port;
+        uint8_t val;
+    } ways[] = {{0x92, 0x01}, {0xcf9, 0x06}, {0x64, 0xfe}};
+    struct rig *r = *state;
+
+    rig_build(r);
+    for (unsigned i = 0; i < ARRAY_SIZE(ways); i++) {
+        r->b.m.reset_request = CAUSE_NONE;
+        bench_out8(&r->b, ways[i].port, ways[i].val);
+        bench_advance(&r->b, NS_PER_MS);
+        assert_int_equal(r->b.m.reset_request, CAUSE_GUEST_RESET);
+    }
+}
+
+/* ---- extras ---- */
+
+static void exit_devices_choose_the_status(void **state)
+{
+    static const struct {
+        uint16_t port;
+        uint8_t val;
+        int status;
+    } cases[] = {
+        {0x501, 0x00, 1}, {0x501, 0x03, 7}, {0x501, 0x10, 33}, {0x501, 0x80, 1},
+        {0xf4, 0x00, 0}, {0xf7, 0x2a, 42},
+    };
+    struct rig *r = *state;
+
+    r->cfg.exits[0] = (struct pc_exit){.port = 0x501, .bytes = 2};
+    r->cfg.exits[1] = (struct pc_exit){.port = 0xf4, .bytes = 4, .plain = true};
+    r->cfg.n_exits = 2;
+    rig_build(r);
+    for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+        r->b.m.stop_request = CAUSE_NONE;
+        bench_out8(&r->b, cases[i].port, cases[i].val);
+        assert_int_equal(r->b.m.stop_request, CAUSE_GUEST_EXIT);
+        assert_int_equal(r->b.m.stop_status, cases[i].status);
+    }
+}
+
+struct heard {
+    struct chardev_tap tap;
+    uint8_t bytes[8];
+    size_t n;
+};
+
+static void hear(void *opaque, const uint8_t *buf, size_t len)
+{
+    struct heard *h = opaque;
+    for (size_t i = 0; i < len && h->n < sizeof(h->bytes); i++) {
+        h->bytes[h->n++] = buf[i];
+    }
+}
+
+static void a_debug_console_passes_bytes_on(void **state)
+{
+    struct rig *r = *state;
+    struct heard heard = {.tap = {.seen = hear, .opaque = &heard}};
+    struct chardev *null = chardev_new("null", &r->b.m.loop, NULL);
+
+    chardev_tap(null, &heard.tap);
+    r->cfg.debugcons[0] = (struct pc_debugcon){.port = 0x402, .read_value = 0xe9, .chardev = null};
+    r->cfg.n_debugcons = 1;
+    rig_build(r);
+    assert_int_equal(bench_in8(&r->b, 0x402), 0xe9);
+    bench_out8(&r->b, 0x402, 'o');
+    bench_out8(&r->b, 0x402, 'k');
+    assert_int_equal(heard.n, 2);
+    assert_memory_equal(heard.bytes, "ok", 2);
+    chardev_free(null);
+}
+
+static void the_post_code_can_be_asked_for(void **state)
+{
+    struct rig *r = *state;
+    rig_build(r);
+    bench_out8(&r->b, 0x80, 0x42);
+    assert_int_equal(pc_post_code(r->pc), 0x42);
+}
+
+static void a_bios_of_the_wrong_size_is_refused(void **state)
+{
+    struct rig *r = *state;
+    struct error *err = NULL;
+
+    r->cfg.bios.bytes = 1000;
+    assert_null(pc_init(&r->b.m, &r->cfg, &err));
+    assert_non_null(strstr(error_text(err), "1000 bytes"));
+    error_free(err);
+}
+
+/* ---- all chips together ---- */
+
+#define MAX_DEVICES 32
+
+static void reset_gives_the_state_of_a_first_start(void **state)
+{
+    struct rig *r = *state;
+    struct state_buf first[MAX_DEVICES];
+    unsigned n = 0;
+
+    rig_build(r);
+    for (struct device *d = r->b.m.devices; d != NULL; d = d->next) {
+        assert_true(n < MAX_DEVICES);
+        bench_save(&r->b, d, &first[n++]);
+    }
+    bench_fuzz_ports(&r->b, 0x00, 0x100, 3000, 10000);
+    bench_fuzz_ports(&r->b, 0x3f0, 16, 500, 10000);
+    bench_fuzz_ports(&r->b, 0xcf8, 8, 2000, 10000);
+    bench_reset(&r->b);
+    n = 0;
+    for (struct device *d = r->b.m.devices; d != NULL; d = d->next) {
+        struct state_buf now;
+        bench_save(&r->b, d, &now);
+        bench_assert_same(d, &first[n], &now, false, "reset is not a first start");
+        state_buf_free(&now);
+        state_buf_free(&first[n++]);
+    }
+    bench_check_reset(&r->b);
+}
+
+static void every_chip_loads_what_it_saved(void **state)
+{
+    struct rig *r = *state;
+    rig_build(r);
+    bench_advance(&r->b, 123 * NS_PER_MS);
+    bench_check_state(&r->b);
+}
+
+static void random_accesses_to_all_ports_do_no_harm(void **state)
+{
+    struct rig *r = *state;
+    rig_build(r);
+    bench_fuzz_ports(&r->b, 0x000, 0x400, 20000, 20000);
+    bench_fuzz_ports(&r->b, 0xcf8, 8, 5000, 0);
+    bench_fuzz_ports(&r->b, 0x000, 0xffff, 20000, 0);
+    bench_reset(&r->b);
+    bench_out32(&r->b, 0xcf8, 0x80000000);
+    assert_int_equal(bench_in32(&r->b, 0xcfc), 0x12378086);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(the_default_board_claims_these_ports),
+        T(a_part_that_is_left_out_claims_nothing),
+        T(counter_0_interrupts_on_irq_0),
+        T(the_clock_interrupts_on_irq_8),
+        T(a_key_interrupts_on_irq_1),
+        T(the_floppy_controller_interrupts_on_irq_6),
+        T(com1_interrupts_on_irq_4),
+        T(the_sci_is_irq_9),
+        T(apm_commands_reach_smi),
+        T(both_a20_gates_reach_the_cpu),
+        T(three_ports_ask_for_a_reset),
+        T(exit_devices_choose_the_status),
+        T(a_debug_console_passes_bytes_on),
+        T(the_post_code_can_be_asked_for),
+        T(a_bios_of_the_wrong_size_is_refused),
+        T(reset_gives_the_state_of_a_first_start),
+        T(every_chip_loads_what_it_saved),
+        T(random_accesses_to_all_ports_do_no_harm),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
