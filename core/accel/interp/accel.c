@@ -19,6 +19,11 @@ static bool host_a20(void *host)
     return vcpu->a20;
 }
 
+static void host_polls(void *host, uint64_t icount)
+{
+    vcpu_polls(host, icount);
+}
+
 static uint64_t host_read(void *host, struct space *s, uint64_t addr, unsigned size)
 {
     return vcpu_read(host, s, addr, size);
@@ -108,7 +113,9 @@ static bool interp_vm_init(struct machine *m, struct error **err)
 static bool interp_vcpu_init(struct vcpu *vcpu, struct error **err)
 {
     struct machine *m = vcpu->machine;
-    const struct interp_host host = {.slice = host_slice, .a20 = host_a20, .alone = vcpu->index == 0};
+    const struct interp_host host = {
+        .slice = host_slice, .a20 = host_a20, .polls = host_polls, .alone = vcpu->index == 0,
+    };
     struct interp *e = interp_new(&m->arena, &host);
     if (e == NULL) {
         return error_set(err, "interp: no memory for the block cache");

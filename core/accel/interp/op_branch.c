@@ -3,6 +3,7 @@
  *
  * A near branch checks its target against the code segment's limit before it changes anything.
  */
+#include "core/accel/idle.h"
 #include "core/accel/interp/engine.h"
 #include "core/accel/interp/run.h"
 
@@ -198,6 +199,10 @@ static void software_interrupt(struct x86_cpu *cpu, unsigned vector, enum x86_in
 
 OP_ENDS(int)
 {
+    const struct interp_host *host = &interp_of(cpu)->host;
+    if ((!cpu->pe || cpu->vm) && host->polls && idle_is_poll((unsigned)in->imm, (uint16_t)cpu->s.gpr[R_AX])) {
+        host->polls(cpu->host, interp_icount(cpu));
+    }
     software_interrupt(cpu, (unsigned)in->imm, INT_SOFTWARE);
 }
 
