@@ -586,6 +586,10 @@ static void mode3_new_count_is_used_at_the_end_of_the_half(void **state)
     clk(p, 5);
     write16(p, 0, 6); /* in the low half */
     assert_string_equal(levels(p, 0, 9), "LLLHHHLLL");
+    program(p, 0, 3, 8);
+    clk(p, 4);
+    write16(p, 0, 6); /* in its first CLK */
+    assert_string_equal(levels(p, 0, 10), "LLLLHHHLLL");
 }
 
 static void mode3_gate_low_sets_out_high_at_once_and_a_trigger_reloads(void **state)
