@@ -155,7 +155,7 @@ static void panning_moves_the_picture_left_down_to_the_split(void **state)
     load_stripe_font(t);
     set_reg(t, 0x3d4, 0x0a, 0x20);
     set_reg(t, 0x3d4, 0x11, 0x00);
-    set_reg(t, 0x3d4, 0x07, 0x0f);                       /* line compare 0C7h: a split at line 200 */
+    set_reg(t, 0x3d4, 0x07, 0x0f);                      /* line compare 0C7h: a split at line 200 */
     set_reg(t, 0x3d4, 0x09, 0x0f);
     set_reg(t, 0x3d4, 0x18, 0xc7);
     set_reg(t, 0x3d4, 0x08, 0x05);                       /* preset row scan: the first row has 11 */

@@ -1,6 +1,6 @@
 /*
- * The std VGA on a bench (bench.h), with a PCI bus in front of it. A test program includes <cmocka.h>
- * and what that needs before this file.
+ * The std VGA on a bench (bench.h), with a PCI bus in front of it. A test program includes
+ * <cmocka.h> and what that needs before this file.
  */
 #ifndef TESTS_UNIT_VGA_BENCH_H
 #define TESTS_UNIT_VGA_BENCH_H
@@ -135,7 +135,8 @@ static inline uint16_t get_vbe(struct vga_bench *t, uint16_t index)
     return bench_in16(&t->b, 0x1d0);
 }
 
-static inline void vbe_mode(struct vga_bench *t, uint16_t w, uint16_t h, uint16_t bpp, uint16_t flags)
+static inline void vbe_mode(struct vga_bench *t, uint16_t w, uint16_t h, uint16_t bpp,
+                            uint16_t flags)
 {
     set_vbe(t, VBE_ENABLE, 0);
     set_vbe(t, VBE_XRES, w);
