@@ -1,12 +1,13 @@
 /*
  * Intel 82441FX PMC: who answers a memory cycle, DRAM or PCI.
  *
- * Source: [82441FX] 3.2.18 "PAM", 3.2.22 "SMRAM", 4.1 "System Address Map". The PIIX3's BIOS decode
- *         ([PIIX3] "XBCS") is folded in here: the ROM is on the PCI side under 4 GiB and under 1 MiB.
+ * Source: [82441FX] "PAM[0:6]", "SMRAM", "System Address Map". The PIIX3's BIOS decode ([PIIX3]
+ *         "XBCS") is folded in here: the ROM is on the PCI side under 4 GiB and under 1 MiB.
  * Pins:   the CPU bus (m->mem, and m->smm for a vCPU in SMM), DRAM, PCI.
- * Left out: DRAM timing and row registers, which are plain storage: RAM is always where it should be;
- *         the fixed DRAM hole (FDHC), error reporting. DCLS sends the writes of a vCPU in SMM to PCI,
- *         but its data reads stay in SMRAM with its code, as views do not tell data from code.
+ * Left out: DRAM timing and row registers, which are plain storage: RAM is always where it should
+ *         be; the fixed DRAM hole (FDHC), error reporting. DCLS sends the writes of a vCPU in SMM
+ *         to PCI, but its data reads stay in SMRAM with its code, as views do not tell data from
+ *         code.
  * Chosen: 57h (DRAMC) reads as low RAM in units of 8 MiB, as other emulations have it.
  */
 #include "hw/i440fx/pmc.h"

@@ -12,8 +12,8 @@ struct pmc {
     struct pci_device pci;
     struct pci_bus bus;
     struct machine *machine;
-    /* What answers on the PCI side, at its physical address: memory BARs, the VGA window, ROMs. Chips
-     * that decode memory map themselves in here. */
+    /* What answers on the PCI side, at its physical address: memory BARs, the VGA window, ROMs.
+     * Chips that decode memory map themselves in here. */
     struct region pci_mem;
     struct region vga_hole;                  /* A0000h-BFFFFh goes to PCI, unless SMRAM is open */
     struct region pam[PMC_PAM_SEGMENTS];

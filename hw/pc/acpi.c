@@ -1,9 +1,10 @@
 /*
  * ACPI tables and the program that links them.
  *
- * Source: [ACPI1] 5.2 "ACPI System Description Tables" (RSDP, RSDT, FADT and FACS of revision 1);
- *         [FWCFG] and the reference's table-loader records, as SeaBIOS runs them.
- * Left out: MADT and HPET, until the board has those chips: a table must not promise what is not there.
+ * Source: [ACPI1] "ACPI System Description Tables" (RSDP, RSDT, FADT and FACS of revision 1); the
+ *         table loader's records as SeaBIOS runs them.
+ * Left out: MADT and HPET, until the board has those chips: a table must not promise what is not
+ *         there.
  */
 #include "hw/pc/acpi.h"
 
@@ -33,7 +34,8 @@ enum {
     SCI_IRQ = 9, GPE0_PORT = 0xafe0, CMOS_CENTURY = 0x32,
 };
 
-/* FADT flags: WBINVD, C1 on all CPUs, no fixed sleep button, RTC wakes from S4, use the PM timer. */
+/* FADT flags: WBINVD, C1 on all CPUs, no fixed sleep button, RTC wakes from S4, use the PM
+ * timer. */
 #define FADT_FLAGS 0x000080a5u
 
 /* ---- the loader's program: records of 128 bytes ---- */

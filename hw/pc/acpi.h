@@ -1,6 +1,6 @@
 /*
- * ACPI tables, handed to firmware as three fw_cfg files: the tables, the RSDP, and the program by which
- * firmware places and links them.
+ * ACPI tables, handed to firmware as three fw_cfg files: the tables, the RSDP, and the program by
+ * which firmware places and links them.
  *
  * The files are made anew when firmware selects one of them after the power management function has
  * moved, since the FADT names its ports.

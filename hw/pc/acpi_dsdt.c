@@ -1,8 +1,9 @@
 /*
  * The DSDT's body.
  *
- * Source: [ACPI] 5.7 "Predefined Objects", 6.2.13 "_PRT", 7.4 "OEM-Supplied System-Level Control
- *         Methods"; [PIIX3] PIRQRC for the interrupt links.
+ * Source: [ACPI] "Device Configuration" (_PRT, _CRS, _PRS, _SRS), "Power and Performance
+ *         Management" (_Sx), "ACPI-Defined Devices and Device-Specific Objects"; [PIIX3] PIRQRC for
+ *         the links.
  * Left out: what the board does not have (processors to be switched, HPET, hot plug).
  */
 #include "hw/pc/acpi_dsdt.h"
@@ -127,7 +128,8 @@ static void interrupt_link(struct blob *b, unsigned n)
     aml_close(b, dev);
 }
 
-/* LNKS: the power management function's interrupt, which is wired to the SCI and cannot be moved. */
+/* LNKS: the power management function's interrupt, which is wired to the SCI and cannot be
+ * moved. */
 static void sci_link(struct blob *b)
 {
     static const uint32_t sci = SCI_IRQ;
@@ -244,7 +246,7 @@ static void com_port(struct blob *b, unsigned n)
     aml_close(b, dev);
 }
 
-/* [ACPI] 9.9.1 "_FDE": five 32-bit words, one a drive and one for a tape. */
+/* [ACPI] "_FDE (Floppy Disk Enumerate)": five 32-bit words, one a drive and one for a tape. */
 static void floppy_enumerate(struct blob *b, const struct acpi *a)
 {
     aml_name(b, "_FDE");
@@ -340,7 +342,7 @@ static void host_bridge(struct blob *b, const struct acpi *a)
     aml_close(b, scope);
 }
 
-/* [ACPI] 7.4.2 "_Sx": SLP_TYP for PM1a and PM1b, and two reserved elements. */
+/* [ACPI] "\_Sx (System States)": SLP_TYP for PM1a and PM1b, and two reserved elements. */
 static void sleep_state(struct blob *b, const char *name, unsigned type)
 {
     aml_name(b, name);

@@ -83,7 +83,8 @@ static uint32_t hex_digit(char c)
     return (uint32_t)(c <= '9' ? c - '0' : c - 'A' + 10);
 }
 
-/* [ACPI] 19.3.4 "EISAID": three letters of 5 bits and four hex digits, stored big-endian. */
+/* [ACPI] "EISAID (EISA ID String To Integer Conversion Macro)": three letters of 5 bits and four
+ * hex digits, stored big-endian. */
 void aml_eisa_id(struct blob *b, const char *id)
 {
     uint32_t v = 0;
@@ -107,7 +108,7 @@ void aml_name(struct blob *b, const char *path)
 
 /* ---- terms with a body: the package length goes in front of it when it is closed ---- */
 
-/* [ACPI] 20.2.4 "Package Length Encoding": the length counts its own bytes. */
+/* [ACPI] "Package Length Encoding": the length counts its own bytes. */
 static unsigned encode_length(uint8_t out[4], size_t body)
 {
     if (body + 1 < 0x40) {
@@ -213,7 +214,7 @@ void aml_field(struct blob *b, const char *region, const struct aml_field_unit *
     aml_close(b, at);
 }
 
-/* ---- resource descriptors: [ACPI] 6.4.2 small, 6.4.3 large ---- */
+/* ---- resource descriptors: [ACPI] "Small Resource Data Type", "Large Resource Data Type" ---- */
 
 void aml_res_io(struct blob *r, uint16_t base, uint8_t bytes)
 {

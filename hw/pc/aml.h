@@ -1,13 +1,13 @@
 /*
- * Writing ACPI Machine Language. Each function appends one encoded term to a blob; a term with a body
- * is opened, its body appended, and closed:
+ * Writing ACPI Machine Language. Each function appends one encoded term to a blob; a term with a
+ * body is opened, its body appended, and closed:
  *
  *     size_t dev = aml_device(b, "RTC_");
  *     aml_name(b, "_HID");
  *     aml_eisa_id(b, "PNP0B00");
  *     aml_close(b, dev);
  *
- * Source: [ACPI] 20.2 "AML Grammar Definition", 6.4 "Resource Data Types".
+ * Source: [ACPI] "AML Grammar Definition", "Resource Data Types for ACPI".
  */
 #ifndef HW_PC_AML_H
 #define HW_PC_AML_H

@@ -22,7 +22,8 @@ void blob_u64(struct blob *b, uint64_t v);
 /* Appends zeros up to a multiple of @align, a power of two. */
 void blob_align(struct blob *b, size_t align);
 
-/* The value that makes the sum of @n bytes at @p a multiple of 256 if it is stored in place of 0. */
+/* The value that makes the sum of @n bytes at @p a multiple of 256 if it is stored in place of
+ * 0. */
 uint8_t blob_checksum(const uint8_t *p, size_t n);
 
 #endif

@@ -7,7 +7,8 @@
 #include "hw/chips/mc146818.h"
 #include "hw/pc/pc.h"
 
-/* Fills the memory as a set-up program would have left it. @floppy_types: the drives' CMOS nibbles. */
+/* Fills the memory as a set-up program would have left it. @floppy_types: the drives' CMOS
+ * nibbles. */
 void cmos_fill(struct mc146818 *rtc, const struct machine *m, const struct pc_config *cfg,
                const unsigned floppy_types[PC_FLOPPIES]);
 

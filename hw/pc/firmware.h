@@ -22,12 +22,13 @@ struct firmware {
     char *path;              /* where it came from; owned */
 };
 
-/* Reads @name (@dir: the -L directory, or NULL). Fails for absent, empty or unreadable files and for
- * ones of more than 16 MiB; the error names the Debian package if a SeaBIOS file is not there. */
+/* Reads @name (@dir: the -L directory, or NULL). Fails for absent, empty or unreadable files and
+ * for ones of more than 16 MiB; the error names the Debian package if a SeaBIOS file is not
+ * there. */
 bool firmware_load(struct firmware *f, const char *dir, const char *name, struct error **err);
 
-/* The system BIOS: @name as given with -bios, or NULL for bios-256k.bin, else bios.bin. Checks that it
- * is 64, 128 or 256 KiB. */
+/* The system BIOS: @name as given with -bios, or NULL for bios-256k.bin, else bios.bin. Checks that
+ * it is 64, 128 or 256 KiB. */
 bool firmware_load_bios(struct firmware *f, const char *dir, const char *name, struct error **err);
 
 void firmware_free(struct firmware *f);      /* a zeroed struct is allowed */

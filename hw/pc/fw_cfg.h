@@ -57,12 +57,13 @@ void fw_cfg_init(struct fw_cfg *f, struct machine *m);
 void fw_cfg_add(struct fw_cfg *f, uint16_t key, const void *data, size_t bytes);
 void fw_cfg_add_number(struct fw_cfg *f, uint16_t key, uint64_t val, unsigned bytes);
 
-/* A file with a copy of @data. Fails if the name is empty, too long or taken, or the table is full. */
+/* A file with a copy of @data. Fails if the name is empty, too long or taken, or the table is
+ * full. */
 bool fw_cfg_add_file(struct fw_cfg *f, const char *name, const void *data, size_t bytes,
                      struct error **err);
 
-/* A file whose content stays the caller's: @bytes at @data, brought up to date by @selected each time
- * the guest selects it. */
+/* A file whose content stays the caller's: @bytes at @data, brought up to date by @selected each
+ * time the guest selects it. */
 bool fw_cfg_add_live_file(struct fw_cfg *f, const char *name, const void *data, size_t bytes,
                           void (*selected)(void *opaque), void *opaque, struct error **err);
 

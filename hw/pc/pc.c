@@ -85,8 +85,8 @@ static bool add_cpus(struct pc *pc, const struct pc_config *cfg, struct error **
 
 /* clang-format off */
 
-/* PCI: host bridge 00.0; PIIX3 01: ISA bridge .0 (IDE .1 and USB .2 are to come), power management .3;
- * display 02.0 */
+/* PCI: host bridge 00.0; PIIX3 01: ISA bridge .0 (IDE .1 and USB .2 are to come), power
+ * management .3; display 02.0 */
 static bool add_pci(struct pc *pc, const struct pc_config *cfg, struct error **err)
 {
     struct machine *m = pc->machine;
@@ -109,7 +109,8 @@ static bool add_pci(struct pc *pc, const struct pc_config *cfg, struct error **e
         piix4_pm_init(&pc->pm,  bus, PCI_DEVFN(1, 3), &pins);
     }
     return cfg->vga == PC_VGA_NONE ||
-           stdvga_init(&pc->vga, m, bus, PCI_DEVFN(2, 0), cfg->vga_bios.data, cfg->vga_bios.bytes, err);
+           stdvga_init( &pc->vga, m, bus, PCI_DEVFN(2, 0), cfg->vga_bios.data, cfg->vga_bios.bytes,
+                        err);
 }
 
 static bool add_isa(struct pc *pc, const struct pc_config *cfg, struct error **err)
@@ -128,7 +129,8 @@ static bool add_isa(struct pc *pc, const struct pc_config *cfg, struct error **e
 
     for (unsigned i = 0; i < PC_COMS; i++) {
         if (cfg->com_present[i]) {
-            ns16550_init(&pc->com[i], m, com_ports[i].id, com_ports[i].base, &isa[com_ports[i].irq], cfg->com[i]);
+            ns16550_init(&pc->com[i], m, com_ports[i].id, com_ports[i].base,
+                         &isa[com_ports[i].irq], cfg->com[i]);
         }
     }
     if (cfg->fdc) {
@@ -145,7 +147,8 @@ static bool add_isa(struct pc *pc, const struct pc_config *cfg, struct error **e
     }
     for (unsigned i = 0; i < cfg->n_exits; i++) {
         const struct pc_exit *e = &cfg->exits[i];
-        debug_exit_init(&pc->exits[i], m, e->port, e->bytes, e->plain ? DEBUG_EXIT_PLAIN : DEBUG_EXIT_ISA);
+        debug_exit_init(&pc->exits[i], m, e->port, e->bytes,
+                        e->plain ? DEBUG_EXIT_PLAIN : DEBUG_EXIT_ISA);
     }
     return true;
 }

@@ -2,8 +2,8 @@
  * The `pc` board: i440FX, PIIX3 and the ISA chips around them.
  *
  * Order of calls: pc_config_init, fill the config from the command line, firmware_load_bios,
- * machine_init, the accelerator, pc_init; then machine_reset and resume_all_vcpus. The config and what
- * it points to must live as long as the machine.
+ * machine_init, the accelerator, pc_init; then machine_reset and resume_all_vcpus. The config and
+ * what it points to must live as long as the machine.
  */
 #ifndef HW_PC_PC_H
 #define HW_PC_PC_H
@@ -51,7 +51,7 @@ struct pc_config {
     uint64_t ram_bytes;          /* 1 MiB to 64 GiB, a multiple of 4 KiB */
     uint64_t low_max;            /* most RAM below 4 GiB: MACHINE_LOW_MAX or less */
     unsigned cpus, max_cpus;
-    bool amd_cpu;                /* CPUID says AuthenticAMD: e820 reserves the HyperTransport hole */
+    bool amd_cpu;                /* AuthenticAMD: e820 reserves the HyperTransport hole */
     uint32_t cpu_signature, cpu_features; /* CPUID leaf 1 EAX and EDX for SMBIOS; 0: unknown */
     struct firmware bios;        /* 64, 128 or 256 KiB */
     enum pc_vga vga;

@@ -1,9 +1,9 @@
 /*
  * SMBIOS 2.8 tables of types 1, 3, 4, 16, 17, 19, 32 and 127.
  *
- * Source: [SMBIOS] 5.2.1 "SMBIOS 2.1 Entry Point", 6.1 "Structure standards", 7 "Structure
- *         definitions". SeaBIOS adds type 0, which speaks of itself, and puts the table's address and
- *         the checksums into the entry point.
+ * Source: [SMBIOS] "SMBIOS 2.1 (32-bit) Entry Point", "Structure standards", "Structure
+ *         definitions". SeaBIOS adds type 0, which speaks of itself, and puts the table's address
+ *         and the checksums into the entry point.
  */
 #include "hw/pc/smbios.h"
 
@@ -59,7 +59,8 @@ static void text(struct builder *b, const char *s)
     blob_u8(&b->blob, (uint8_t)b->n_texts);
 }
 
-/* The strings follow the formatted part; an empty string ends them, two bytes 0 if there are none. */
+/* The strings follow the formatted part; an empty string ends them, two bytes 0 if there are
+ * none. */
 static void end(struct builder *b)
 {
     b->blob.data[b->start + 1] = (uint8_t)(b->blob.len - b->start);
@@ -89,7 +90,7 @@ static void system_information(struct builder *b, const struct pc_config *cfg)
     text(b, or_default(t->product, "Standard PC (i440FX + PIIX3)"));
     text(b, or_default(t->version, "1"));
     text(b, t->serial);
-    blob_u32(&b->blob, ld32be(u)); /* 7.2.1: the first three fields are little-endian */
+    blob_u32(&b->blob, ld32be(u)); /* [SMBIOS] "UUID": the first three fields are little-endian */
     blob_u16(&b->blob, ld16be(u + 4));
     blob_u16(&b->blob, ld16be(u + 6));
     blob_put(&b->blob, u + 8, 8);

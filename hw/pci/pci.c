@@ -1,11 +1,11 @@
 /*
  * PCI bus 0: configuration mechanism 1, type 0 headers, base address registers, INTx wiring.
  *
- * Source: [PCI21] 3.7.4.1 "Configuration Mechanism #1", 6.1 "Configuration Space Organization",
- *         6.2.5 "Base Addresses"; [82441FX] "CONFADD", "CONFDATA".
+ * Source: [PCI21] "Configuration Mechanism #1", "Configuration Space Organization", "Base
+ *         Addresses", "Expansion ROM Base Address Register"; [82441FX] "CONFADD", "CONFDATA".
  * Left out: 64-bit BARs, bridges to other buses, special cycles, parity and target abort status.
- * Chosen: a BAR that holds 0 is not decoded, so that software which enables decoding before it gives
- *         addresses does not lay a device over the DMA controller or low memory.
+ * Chosen: a BAR that holds 0 is not decoded, so that software which enables decoding before it
+ *         gives addresses does not lay a device over the DMA controller or low memory.
  */
 #include "hw/pci/pci.h"
 
@@ -206,8 +206,8 @@ static void addr_write(void *dev, uint64_t off, uint64_t val, unsigned size)
     }
 }
 
-/* The function and register that CONFDATA stands for now; false if it is not a configuration cycle or
- * goes to another bus, where there is nothing. */
+/* The function and register that CONFDATA stands for now; false if it is not a configuration cycle
+ * or goes to another bus, where there is nothing. */
 static bool config_target(const struct pci_bus *bus, uint64_t lane, unsigned *devfn, unsigned *off)
 {
     uint32_t addr = bus->config_addr;

@@ -2,11 +2,12 @@
  * A PCI bus and its functions: configuration mechanism 1 at CF8h/CFCh, base address registers as
  * regions, the expansion ROM, and INTx pins that arrive as four PIRQ lines.
  *
- * Order of calls: pci_bus_init by the host bridge; pci_device_init by each function, which then sets
- * the rest of power_on[] and wmask[], adds its BARs, and has pci_device_reset, pci_device_loaded and
- * pci_device_state called from its own device type. Everything here is [locked].
+ * Order of calls: pci_bus_init by the host bridge; pci_device_init by each function, which then
+ * sets the rest of power_on[] and wmask[], adds its BARs, and has pci_device_reset,
+ * pci_device_loaded and pci_device_state called from its own device type. Everything here is
+ * [locked].
  *
- * Source: [PCI21] chapters 3.7.4 (mechanism 1) and 6 (configuration space).
+ * Source: [PCI21] "Configuration Mechanism #1", chapter 6 "Configuration Space".
  */
 #ifndef HW_PCI_PCI_H
 #define HW_PCI_PCI_H
@@ -101,9 +102,9 @@ struct pci_ids {
 /* Bus 0 of @m with its two ports. @mem is the container where memory BARs are mapped. */
 void pci_bus_init(struct pci_bus *bus, struct machine *m, struct region *mem);
 
-/* Puts @d at @devfn (which must be free) with the header that @ids gives and subsystem 1AF4:1100. The
- * command register's IOSE, MSE, BME, SERRE and INTD bits, the cache line size and the interrupt line
- * can be written; the caller may change power_on, wmask and w1cmask afterwards. */
+/* Puts @d at @devfn (which must be free) with the header that @ids gives and subsystem 1AF4:1100.
+ * The command register's IOSE, MSE, BME, SERRE and INTD bits, the cache line size and the interrupt
+ * line can be written; the caller may change power_on, wmask and w1cmask afterwards. */
 void pci_device_init(struct pci_device *d, struct pci_bus *bus, const char *name, unsigned devfn,
                      const struct pci_ids *ids);
 
@@ -113,7 +114,8 @@ void pci_add_bar(struct pci_device *d, unsigned n, enum pci_bar_kind kind, struc
 /* Adds an expansion ROM that holds a copy of @image, its size rounded up to a power of two. */
 bool pci_add_rom(struct pci_device *d, const void *image, size_t bytes, struct error **err);
 
-/* Parts of the function's own reset, loaded and state table (STATE_SUB(.., pci, pci_device_state)). */
+/* Parts of the function's own reset, loaded and state table (STATE_SUB(.., pci,
+ * pci_device_state)). */
 void pci_device_reset(struct pci_device *d);
 void pci_device_loaded(struct pci_device *d);
 extern const struct state_field pci_device_state[];

@@ -1,14 +1,15 @@
 /*
  * Intel 82371SB PIIX3, function 0: interrupt steering, reset control, A20, NMI and speaker port.
  *
- * Source: [PIIX3] 2.2 "PCI to ISA Bridge Registers", 2.5.4 "NMI Registers", 2.5.6 "Reset Control",
- *         8.6 "Interrupt Controller" (PIRQx# steering), "Port 92", "Coprocessor Error".
+ * Source: [PIIX3] "PIRQRC[A:D]", "NMI Status and Control Register", "Reset Control Register", "Port
+ *         92 Register", "Coprocessor Error Register", and the other PCI configuration registers.
  * Pins:   PIRQA#-PIRQD# and ISA IRQs in, 8259 inputs out, A20M# out, FERR# in, 8254 counter 2.
- * Left out: IOCHK# and SERR# (nothing asserts them, so NMI is never raised from here), positive decode
- *         of X-bus chips, ISA recovery timing and PCI DMA: those registers are plain storage. A soft
- *         reset (INIT) resets the whole board, as firmware cannot tell the two apart by its results.
- * Chosen: lines that share an interrupt are ORed. The last POST code is kept for the user, but port 80h
- *         reads as ones, as on other emulations of this board.
+ * Left out: IOCHK# and SERR# (nothing asserts them, so NMI is never raised from here), positive
+ *         decode of X-bus chips, ISA recovery timing and PCI DMA: those registers are plain
+ *         storage. A soft reset (INIT) resets the whole board, as firmware cannot tell the two
+ *         apart by its results.
+ * Chosen: lines that share an interrupt are ORed. The last POST code is kept for the user, but port
+ *         80h reads as ones, as on other emulations of this board.
  */
 #include "hw/piix3/piix3.h"
 
@@ -227,8 +228,8 @@ static void port80_write(void *dev, uint64_t off, uint64_t val, unsigned size)
     trace_piix3_post(s->post_code);
 }
 
-/* [PIIX3] Coprocessor Error: FERR# raises IRQ 13; a write to F0h drops it (and asserts IGNNE#, which
- * the CPU takes for granted while FERR# stays). */
+/* [PIIX3] Coprocessor Error Register: FERR# raises IRQ 13; a write to F0h drops it (and asserts
+ * IGNNE#, which the CPU takes for granted while FERR# stays). */
 static void set_irq13(struct piix3 *s, bool level)
 {
     s->irq13 = level;
@@ -312,7 +313,7 @@ static const struct device_type piix3_type = {
     .loaded = piix3_loaded,
 };
 
-/* [PIIX3] 2.2: default values, and which registers exist. */
+/* [PIIX3] PCI configuration registers of function 0: default values, and which ones exist. */
 static void config_init(struct pci_device *d)
 {
     static const struct {

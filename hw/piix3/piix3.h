@@ -1,8 +1,8 @@
 /*
  * Intel 82371SB PIIX3, function 0: the PCI-to-ISA bridge 01.0 and the PC's system logic in it.
  *
- * The 8259 pair, the 8254 and the DMA controllers inside the real chip are parts of their own; this one
- * steers interrupts into the 8259s and holds ports 61h, 80h, 92h, F0h and CF9h.
+ * The 8259 pair, the 8254 and the DMA controllers inside the real chip are parts of their own; this
+ * one steers interrupts into the 8259s and holds ports 61h, 80h, 92h, F0h and CF9h.
  */
 #ifndef HW_PIIX3_PIIX3_H
 #define HW_PIIX3_PIIX3_H

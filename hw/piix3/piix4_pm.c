@@ -1,15 +1,15 @@
 /*
  * Intel 82371AB PIIX4, function 3: ACPI power management, the APM ports and an SMBus host.
  *
- * Source: [PIIX4] 7.1 "PCI Configuration Registers (Function 3)", 7.2 "Power Management I/O
- *         Registers", 7.3 "SMBus I/O Registers"; [ACPI1] 4.7 "ACPI Hardware Features".
+ * Source: [PIIX4] "Power Management PCI Configuration Registers (Function 3)", "Power Management
+ *         I/O Registers", "SMBus I/O Registers"; [ACPI1] "ACPI Hardware Features".
  * Pins:   SCI (ISA interrupt 9), SMI#, the machine's power supply.
  * Model:  the PM timer is computed from the clock; its overflow is a deadline.
- * Left out: the global control and the device monitors (PM base + 0Ch and up: nothing is decoded there),
- *         throttling, the sleeping states S1 to S3. The SMBus has no devices: each transfer ends with
- *         DEV_ERR.
- * Chosen: GPE0 sits at AFE0h, as the ACPI tables of this board say. The APM commands F1h and F0h set
- *         and clear SCI_EN, which on a real board is the work of firmware's SMI handler.
+ * Left out: the global control and the device monitors (PM base + 0Ch and up: nothing is decoded
+ *         there), throttling, the sleeping states S1 to S3. The SMBus has no devices: each transfer
+ *         ends with DEV_ERR.
+ * Chosen: GPE0 sits at AFE0h, as the ACPI tables of this board say. The APM commands F1h and F0h
+ *         set and clear SCI_EN, which on a real board is the work of firmware's SMI handler.
  */
 #include "hw/piix3/piix4_pm.h"
 
@@ -427,7 +427,8 @@ static const struct device_type piix4_pm_type = {
     .loaded = piix4_pm_loaded,
 };
 
-/* [PIIX4] 7.1; the resource registers 5Fh, 63h and 67h tell which X-bus devices the board has. */
+/* [PIIX4] function 3; the resource registers 5Fh, 63h and 67h tell which X-bus devices the board
+ * has. */
 static void config_init(struct piix4_pm *s)
 {
     struct pci_device *d = &s->pci;

@@ -1,4 +1,5 @@
-/* ACPI tables: AML encoding, checksums, the table loader's program as firmware runs it (hw/pc/acpi). */
+/* ACPI tables: AML encoding, checksums, the table loader's program as firmware runs it
+ * (hw/pc/acpi). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -222,7 +223,7 @@ static void assert_bytes(struct blob *b, const char *want, size_t n)
     blob_free(b);
 }
 
-static void integers_take_the_shortest_form(void **state) /* [ACPI] 20.2.3 */
+static void integers_take_the_shortest_form(void **state) /* [ACPI] "Data Objects Encoding" */
 {
     static const uint64_t values[] = {0, 1, 2, 0xff, 0x100, 0xffff, 0x10000, 0x100000000};
     struct blob b = {0};
@@ -233,7 +234,7 @@ static void integers_take_the_shortest_form(void **state) /* [ACPI] 20.2.3 */
                      "\x0c\x00\x00\x01\x00" "\x0e\x00\x00\x00\x00\x01\x00\x00\x00", 26);
 }
 
-static void names_have_prefixes_by_their_segments(void **state) /* [ACPI] 20.2.2 */
+static void names_have_prefixes_by_their_segments(void **state) /* [ACPI] "Name Objects Encoding" */
 {
     struct blob b = {0};
     aml_path(&b, "RTC_");
@@ -242,14 +243,15 @@ static void names_have_prefixes_by_their_segments(void **state) /* [ACPI] 20.2.2
     assert_bytes(&b, "RTC_" "\\\x2e_SB_PCI0" "\x2f\x03PCI0ISA_P40C", 4 + 10 + 14);
 }
 
-static void an_eisa_id_is_a_compressed_dword(void **state) /* [ACPI] 19.3.4: PNP0A03 is 030AD041h */
+static void an_eisa_id_is_a_compressed_dword(void **state) /* PNP0A03 is 030AD041h */
 {
     struct blob b = {0};
     aml_eisa_id(&b, "PNP0A03");
     assert_bytes(&b, "\x0c\x41\xd0\x0a\x03", 5);
 }
 
-static void a_package_length_grows_with_the_body(void **state) /* [ACPI] 20.2.4 */
+/* [ACPI] "Package Length Encoding" */
+static void a_package_length_grows_with_the_body(void **state)
 {
     static const struct {
         size_t body;
@@ -271,7 +273,7 @@ static void a_package_length_grows_with_the_body(void **state) /* [ACPI] 20.2.4 
     }
 }
 
-static void a_resource_template_ends_with_a_tag(void **state) /* [ACPI] 6.4.2.9 */
+static void a_resource_template_ends_with_a_tag(void **state) /* [ACPI] "End Tag" */
 {
     struct blob b = {0}, r = {0};
     aml_res_irq(&r, 6);

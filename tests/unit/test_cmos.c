@@ -14,8 +14,8 @@ struct byte {
 };
 
 /* Fills the CMOS of a machine with @ram_bytes and compares. */
-static void check(uint64_t ram_bytes, const struct pc_config *cfg, unsigned drive_a, unsigned drive_b,
-                  const struct byte *want, unsigned n)
+static void check(uint64_t ram_bytes, const struct pc_config *cfg, unsigned drive_a,
+                  unsigned drive_b, const struct byte *want, unsigned n)
 {
     const unsigned drives[PC_FLOPPIES] = {drive_a, drive_b};
     static struct mc146818 rtc;

@@ -1,4 +1,5 @@
-/* fw_cfg: ports, DMA, directory, and descriptors of a hostile guest (hw/pc/fw_cfg, hw/pc/fw_items). */
+/* fw_cfg: ports, DMA, directory, and descriptors of a hostile guest (hw/pc/fw_cfg,
+ * hw/pc/fw_items). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

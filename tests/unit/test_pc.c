@@ -1,4 +1,5 @@
-/* The board as a whole: which ports answer, how pins are joined, reset and state of all chips (hw/pc/pc). */
+/* The board as a whole: which ports answer, how pins are joined, reset and state of all chips
+ * (hw/pc/pc). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -173,7 +173,7 @@ static void read_only_registers_keep_their_values(void **state)
     assert_int_equal(cfg_in32(r, 0x3c), 0x01ff);
 }
 
-static void a_bar_tells_its_size(void **state) /* [PCI21] 6.2.5.1 */
+static void a_bar_tells_its_size(void **state) /* [PCI21] "Address Maps" */
 {
     struct rig *r = *state;
     cfg_out32(r, 0x10, 0xffffffff);

@@ -1,4 +1,5 @@
-/* 82441FX: every PAM segment in every mode, SMRAM, the BIOS ROM, RAM around the PCI hole (hw/i440fx). */
+/* 82441FX: every PAM segment in every mode, SMRAM, the BIOS ROM, RAM around the PCI hole
+ * (hw/i440fx). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
