@@ -97,6 +97,11 @@ static void accel_gone(void *opaque)
     }
 }
 
+static void parts_gone(void *opaque)
+{
+    parts_close(opaque);
+}
+
 static bool build_machine(struct run *r, struct error **err)
 {
     const struct config *c = r->config;
@@ -114,7 +119,11 @@ static bool build_machine(struct run *r, struct error **err)
     }
     machine_on_fini(m, accel_gone, m);
     trace_set_context(trace_context, m);
-    return parts_open(&r->parts, c, &m->loop, err);
+    if (!parts_open(&r->parts, c, m, err)) {
+        return false;
+    }
+    machine_on_fini(m, parts_gone, &r->parts); /* after all that the board adds */
+    return true;
 }
 
 static bool build_board(struct run *r, struct error **err)
@@ -254,7 +263,6 @@ static void close_run(struct run *r)
     if (r->machine_up) {
         machine_fini(&r->machine);
     }
-    parts_close(&r->parts);
     if (r->pidfile_written) {
         unlink(r->config->pidfile);
     }

@@ -4,6 +4,7 @@
 #include "core/base/bits.h"
 #include "core/cpu/cpuid.h"
 #include "core/main/builtin_image.h"
+#include "core/main/escape_keys.h"
 #include "core/main/image_kind.h"
 #include "core/main/registry.h"
 #include "hw/chips/floppy_media.h"
@@ -100,6 +101,20 @@ static bool load_firmware(struct parts *p, const struct config *c, struct error 
 
 /* ---- character devices ----------------------------------------------------------------------- */
 
+static void quit(void *opaque)
+{
+    machine_request_stop(opaque, CAUSE_HOST_QUIT, 0);
+}
+
+static struct chardev *new_chardev(struct parts *p, const char *back_end, struct error **err)
+{
+    if (strcmp(back_end, "mon:stdio") != 0) {
+        return chardev_new(back_end, &p->machine->loop, err);
+    }
+    struct chardev *base = chardev_new("stdio", &p->machine->loop, err);
+    return base != NULL ? escape_keys_new(base, quit, p->machine) : NULL;
+}
+
 bool parts_chardev(struct parts *p, const struct config *c, const char *spec, struct chardev **out,
                    struct error **err)
 {
@@ -115,7 +130,7 @@ bool parts_chardev(struct parts *p, const struct config *c, const char *spec, st
     if (p->n_chardevs == CONFIG_LISTS) {
         return error_set(err, "more than %d character devices", CONFIG_LISTS);
     }
-    struct chardev *dev = chardev_new(back_end, p->loop, err);
+    struct chardev *dev = new_chardev(p, back_end, err);
     if (dev == NULL) {
         return false;
     }
@@ -186,9 +201,9 @@ static bool fill_config(struct parts *p, const struct config *c, struct error **
     return true;
 }
 
-bool parts_open(struct parts *p, const struct config *c, struct loop *loop, struct error **err)
+bool parts_open(struct parts *p, const struct config *c, struct machine *m, struct error **err)
 {
-    *p = (struct parts){.loop = loop};
+    *p = (struct parts){.machine = m};
     pc_config_init(&p->pc);
     if (fill_config(p, c, err) && open_media(p, c, err) && load_firmware(p, c, err) &&
         open_chardevs(p, c, err) && add_devices(p, c, err)) {

@@ -1,6 +1,7 @@
 /*
  * What the command line names, opened: images, firmware, character devices. From them the board's
- * config is filled. parts_close comes after machine_fini, since the board borrows all of it.
+ * config is filled. The board borrows all of it, so parts_close comes when the vCPUs have ended; the
+ * character devices need the machine's loop until then.
  */
 #ifndef CORE_MAIN_PARTS_H
 #define CORE_MAIN_PARTS_H
@@ -16,11 +17,11 @@ struct parts {
         struct chardev *chardev;
     } chardevs[CONFIG_LISTS];
     unsigned n_chardevs;
-    struct loop *loop;                /* borrowed */
+    struct machine *machine;          /* borrowed */
 };
 
-/* Opens everything; on false nothing stays open. @loop serves the character devices. */
-bool parts_open(struct parts *p, const struct config *c, struct loop *loop, struct error **err);
+/* Opens everything; on false nothing stays open. The loop of @m serves the character devices. */
+bool parts_open(struct parts *p, const struct config *c, struct machine *m, struct error **err);
 void parts_close(struct parts *p);
 
 /* The back end for @spec. A -chardev serves one user. */
