@@ -1,0 +1,619 @@
+/*
+ * Transcendental x87 instructions: F2XM1 FYL2X FYL2XP1 FPATAN FSIN FCOS FPTAN.
+ *
+ * Source: [SDM1] "Transcendental Instruction Accuracy" (error below 1 ulp), "Approximation of Pi"
+ *         (arguments are reduced by a pi of 66 significant bits); [SDM2], the tables of the entries.
+ * Model:  numbers of 128 significant bits, Taylor series in Horner's form, one rounding at the end.
+ *         Processors of different makers differ in the last bit; this gives the same everywhere. The
+ *         precision control does not apply.
+ * Chosen: F2XM1 outside [-1, 1] returns its operand; FYL2XP1 works for every operand above -1.
+ */
+#include "core/cpu/fpu.h"
+
+#include "core/base/bits.h"
+
+typedef unsigned __int128 u128;
+
+/* m * 2^(exp - 127); bit 127 of m is set, or m is 0. */
+struct wide {
+    u128 m;
+    int exp;
+    bool neg;
+};
+
+#define U128(hi, lo) ((u128)(hi) << 64 | (lo))
+static const struct wide one = {U128(1ull << 63, 0), 0, false};
+static const struct wide ln2 = {U128(0xb17217f7d1cf79abull, 0xc9e3b39803f2f6afull), -1, false};
+static const struct wide log2e = {U128(0xb8aa3b295c17f0bbull, 0xbe87fed0691d3e89ull), 0, false};
+static const struct wide pi = {U128(0xc90fdaa22168c234ull, 0xc4c6628b80dc1cd1ull), 1, false};
+/* atan(k / 8) */
+static const struct wide atan_eighths[9] = {
+    {0, 0, false},
+    {U128(0xfeadd4d5617b6e32ull, 0xc897989f3e888ef8ull), -4, false},
+    {U128(0xfadbafc96406eb15ull, 0x6dc79ef5f7a217e6ull), -3, false},
+    {U128(0xb7b0ca0f26f78473ull, 0x8aa32122dcfe4483ull), -2, false},
+    {U128(0xed63382b0dda7b45ull, 0x6fe445ecbc3a8d03ull), -2, false},
+    {U128(0x8f005d5ef7f59f9bull, 0x5c835e1665c43748ull), -1, false},
+    {U128(0xa4bc7d1934f70924ull, 0x19a87f2a457dac9full), -1, false},
+    {U128(0xb8053e2bc2319e73ull, 0xcb2da55210a4443dull), -1, false},
+    {U128(0xc90fdaa22168c234ull, 0xc4c6628b80dc1cd1ull), -1, false},
+};
+
+/* ---- arithmetic ---- */
+
+static unsigned clz128(u128 v)
+{
+    uint64_t hi = (uint64_t)(v >> 64);
+    return hi ? (unsigned)__builtin_clzll(hi) : 64 + (unsigned)__builtin_clzll((uint64_t)v);
+}
+
+static struct wide normal(struct wide a)
+{
+    if (a.m) {
+        unsigned shift = clz128(a.m);
+        a.m <<= shift;
+        a.exp -= (int)shift;
+    }
+    return a;
+}
+
+static struct wide negate(struct wide a)
+{
+    a.neg = !a.neg;
+    return a;
+}
+
+static struct wide from_int(int v)
+{
+    struct wide a = {.m = (u128)(unsigned)(v < 0 ? -v : v), .exp = 127, .neg = v < 0};
+    return normal(a);
+}
+
+static struct wide scaled(struct wide a, int by)
+{
+    a.exp += by;
+    return a;
+}
+
+static struct wide mul(struct wide a, struct wide b)
+{
+    uint64_t a1 = (uint64_t)(a.m >> 64), a0 = (uint64_t)a.m, b1 = (uint64_t)(b.m >> 64), b0 = (uint64_t)b.m;
+    u128 low = (u128)a0 * b0, mid1 = (u128)a1 * b0, mid2 = (u128)a0 * b1;
+    u128 carry = (low >> 64) + (uint64_t)mid1 + (uint64_t)mid2;
+    struct wide r = {
+        .m = (u128)a1 * b1 + (mid1 >> 64) + (mid2 >> 64) + (carry >> 64),
+        .exp = a.exp + b.exp + 1, .neg = a.neg != b.neg,
+    };
+    if (r.m && !(r.m >> 127)) {
+        r.m = r.m << 1 | (carry >> 63 & 1);
+        r.exp--;
+    }
+    return r;
+}
+
+static struct wide add(struct wide a, struct wide b)
+{
+    if (!a.m || !b.m) {
+        return a.m ? a : b;
+    }
+    if (a.exp < b.exp || (a.exp == b.exp && a.m < b.m)) {
+        struct wide t = a;
+        a = b;
+        b = t;
+    }
+    unsigned shift = (unsigned)(a.exp - b.exp);
+    u128 bm = shift > 127 ? 0 : b.m >> shift;
+    if (a.neg != b.neg) {
+        a.m -= bm;
+        return normal(a);
+    }
+    u128 sum = a.m + bm;
+    if (sum < a.m) { /* carry */
+        sum = sum >> 1 | (u128)1 << 127;
+        a.exp++;
+    }
+    a.m = sum;
+    return a;
+}
+
+static struct wide sub(struct wide a, struct wide b)
+{
+    return add(a, negate(b));
+}
+
+static struct wide div(struct wide a, struct wide b)
+{
+    struct wide r = {.exp = a.exp - b.exp, .neg = a.neg != b.neg};
+    u128 rest = a.m;
+    bool carry = false;
+    if (!a.m) {
+        return a;
+    }
+    if (rest < b.m) {
+        carry = rest >> 127;
+        rest <<= 1;
+        r.exp--;
+    }
+    for (unsigned i = 0; i < 128; i++) {
+        r.m <<= 1;
+        if (carry || rest >= b.m) {
+            rest -= b.m;
+            r.m |= 1;
+        }
+        carry = rest >> 127;
+        rest <<= 1;
+    }
+    return r;
+}
+
+static struct wide div_small(struct wide a, uint32_t n)
+{
+    if (!a.m) {
+        return a;
+    }
+    u128 q = a.m / n, rest = a.m % n;
+    unsigned shift = clz128(q);
+    a.m = shift ? q << shift | (rest << shift) / n : q;
+    a.exp -= (int)shift;
+    return a;
+}
+
+/* ---- in and out ---- */
+
+static bool is_nan_or_bad(const struct x86_fpr *a)
+{
+    uint16_t cc = fpu_examine(a) & (FSW_C3 | FSW_C2 | FSW_C0);
+    return cc == FSW_C0 || cc == 0; /* NaN, unsupported */
+}
+
+static bool is_inf(const struct x86_fpr *a)
+{
+    return (a->se & 0x7fff) == 0x7fff && a->mant == BIT64(63);
+}
+
+static bool is_zero(const struct x86_fpr *a)
+{
+    return (a->se & 0x7fff) == 0 && a->mant == 0;
+}
+
+static bool is_denormal(const struct x86_fpr *a)
+{
+    return (a->se & 0x7fff) == 0 && a->mant != 0;
+}
+
+static bool is_neg(const struct x86_fpr *a)
+{
+    return a->se & 0x8000;
+}
+
+static struct wide from_fpr(const struct x86_fpr *a)
+{
+    int exp = a->se & 0x7fff;
+    struct wide w = {.m = (u128)a->mant << 64, .exp = (exp ? exp : 1) - 16383, .neg = is_neg(a)};
+    return normal(w);
+}
+
+static struct x86_fpr zero(bool neg)
+{
+    return (struct x86_fpr){.se = neg ? 0x8000 : 0};
+}
+
+static struct x86_fpr inf(bool neg)
+{
+    return (struct x86_fpr){.mant = BIT64(63), .se = neg ? 0xffff : 0x7fff};
+}
+
+static struct x86_fpr invalid(uint16_t *sw)
+{
+    *sw |= FSW_IE;
+    return fpu_indefinite();
+}
+
+/* One of the operands is a NaN or no number: what an addition would give. */
+static struct x86_fpr nan_of(const struct x86_fpr *a, const struct x86_fpr *b, uint16_t cw, uint16_t *sw)
+{
+    struct x86_fpr r = fpu_arith(FPU_ADD, FPU_ST, a, b, cw, sw);
+    *sw &= FSW_IE;
+    return r;
+}
+
+/* The result is not exact: where 128 bits do not show it, @larger says on which side it lies. */
+static struct wide inexact(struct wide a, bool larger)
+{
+    if ((uint64_t)a.m == 0) {
+        a.m += larger ? 1 : (u128)-1;
+        a = normal(a);
+    }
+    return a;
+}
+
+static bool rounds_up(uint16_t cw, bool neg, uint64_t rest, bool odd)
+{
+    switch ((cw & FCW_RC) >> FCW_RC_SHIFT) {
+    case RC_NEAREST: return rest > BIT64(63) || (rest == BIT64(63) && odd);
+    case RC_DOWN: return rest && neg;
+    case RC_UP: return rest && !neg;
+    default: return false;
+    }
+}
+
+/* [SDM1] "Numeric Overflow Exception". */
+static struct x86_fpr overflowed(struct wide a, uint16_t cw, uint16_t *sw)
+{
+    unsigned rc = (cw & FCW_RC) >> FCW_RC_SHIFT;
+    bool to_inf = rc == RC_NEAREST || rc == (a.neg ? RC_DOWN : RC_UP);
+    *sw |= FSW_OE | FSW_PE | (to_inf ? FSW_C1 : 0);
+    struct x86_fpr max = {.mant = ~0ull, .se = a.neg ? 0xfffe : 0x7ffe};
+    return to_inf ? inf(a.neg) : max;
+}
+
+/* Rounds to 64 bits, with overflow and underflow as the masks say: unmasked, the exponent wraps by
+ * 24576. */
+static struct x86_fpr round_to_fpr(struct wide a, uint16_t cw, uint16_t *sw)
+{
+    struct x86_fpr r = {.se = a.neg ? 0x8000 : 0};
+    int exp = a.exp + 16383;
+    bool tiny = exp < 1;
+    if (!a.m) {
+        return r;
+    }
+    if (tiny && !(cw & FSW_UE)) {
+        exp += 24576;
+        *sw |= FSW_UE;
+    } else if (tiny) {
+        unsigned shift = (unsigned)(1 - exp);
+        u128 lost = shift > 127 ? a.m : a.m & (((u128)1 << shift) - 1);
+        a.m = (shift > 127 ? 0 : a.m >> shift) | (lost != 0);
+        exp = 0;
+    }
+    uint64_t rest = (uint64_t)a.m;
+    r.mant = (uint64_t)(a.m >> 64);
+    if (rest) {
+        *sw |= FSW_PE | (tiny ? FSW_UE : 0);
+    }
+    if (rounds_up(cw, a.neg, rest, r.mant & 1)) {
+        *sw |= FSW_C1;
+        r.mant++;
+        if (r.mant == 0) {
+            r.mant = BIT64(63);
+            exp++;
+        } else if (exp == 0 && r.mant >> 63) {
+            exp = 1; /* rounded up to the least normal number */
+        }
+    }
+    if (exp >= 0x7fff) {
+        if (cw & FSW_OE) {
+            return overflowed(a, cw, sw);
+        }
+        exp -= 24576;
+        *sw |= FSW_OE;
+    }
+    r.se |= (uint16_t)exp;
+    return r;
+}
+
+/* True if an unmasked denormal operand ends the instruction; flags it in any case. */
+static bool denormal_stops(const struct x86_fpr *a, const struct x86_fpr *b, uint16_t cw, uint16_t *sw)
+{
+    if (is_denormal(a) || is_denormal(b)) {
+        *sw |= FSW_DE;
+        return !(cw & FSW_DE);
+    }
+    return false;
+}
+
+/* ---- exponential and logarithm ---- */
+
+/* e^t - 1 for |t| < 0.7. */
+static struct wide expm1_series(struct wide t)
+{
+    struct wide sum = one;
+    for (uint32_t n = 34; n >= 2; n--) {
+        sum = add(one, div_small(mul(t, sum), n));
+    }
+    return mul(t, sum);
+}
+
+struct x86_fpr fpu_f2xm1(const struct x86_fpr *a, uint16_t cw, uint16_t *sw)
+{
+    *sw = 0;
+    if (is_nan_or_bad(a)) {
+        return nan_of(a, a, cw, sw);
+    }
+    if (is_zero(a) || (is_inf(a) && !is_neg(a))) {
+        return *a;
+    }
+    if (denormal_stops(a, a, cw, sw)) {
+        return *a;
+    }
+    struct wide x = from_fpr(a);
+    if (is_inf(a)) {
+        return (struct x86_fpr){.mant = BIT64(63), .se = 0xbfff};
+    }
+    if (x.exp >= 0) {
+        if (x.exp == 0 && a->mant == BIT64(63)) { /* 1 and -1: exact */
+            return x.neg ? (struct x86_fpr){.mant = BIT64(63), .se = 0xbffe} : *a;
+        }
+        return *a;
+    }
+    return round_to_fpr(inexact(expm1_series(mul(x, ln2)), !x.neg), cw, sw);
+}
+
+/* log2((1 + s) / (1 - s)) for |s| < 0.18. */
+static struct wide log2_series(struct wide s)
+{
+    struct wide s2 = mul(s, s), sum = div_small(one, 57);
+    for (int k = 27; k >= 0; k--) {
+        sum = add(div_small(one, (uint32_t)(2 * k + 1)), mul(s2, sum));
+    }
+    return mul(scaled(mul(s, sum), 1), log2e);
+}
+
+/* log2 of a positive number. */
+static struct wide log2_of(struct wide x)
+{
+    int exp = x.exp;
+    x.exp = 0;
+    if (x.m > U128(0xb504f333f9de6484ull, 0)) { /* above the square root of 2 */
+        x.exp = -1;
+        exp++;
+    }
+    struct wide whole = exp ? from_int(exp) : (struct wide){0};
+    if (x.m == one.m) {
+        return whole;
+    }
+    return add(whole, log2_series(div(sub(x, one), add(x, one))));
+}
+
+/* @y times a logarithm. @exact: it has no error. */
+static struct x86_fpr times_log(const struct x86_fpr *y, struct wide log, bool exact, uint16_t cw,
+                                uint16_t *sw)
+{
+    if (is_inf(y)) {
+        return log.m ? inf(is_neg(y) != log.neg) : invalid(sw);
+    }
+    if (is_zero(y) || !log.m) {
+        return zero(is_neg(y) != log.neg);
+    }
+    struct wide r = mul(from_fpr(y), log);
+    return round_to_fpr(exact ? r : inexact(r, true), cw, sw);
+}
+
+struct x86_fpr fpu_yl2x(const struct x86_fpr *x, const struct x86_fpr *y, uint16_t cw, uint16_t *sw)
+{
+    *sw = 0;
+    if (is_nan_or_bad(x) || is_nan_or_bad(y)) {
+        return nan_of(x, y, cw, sw);
+    }
+    if ((is_neg(x) && !is_zero(x)) || (is_zero(x) && is_zero(y)) || (is_inf(x) && is_zero(y))) {
+        return invalid(sw);
+    }
+    if (denormal_stops(x, y, cw, sw)) {
+        return *x;
+    }
+    if (is_zero(x)) {
+        *sw |= is_inf(y) ? 0 : FSW_ZE;
+        return inf(!is_neg(y));
+    }
+    if (is_inf(x)) {
+        return inf(is_neg(y));
+    }
+    struct wide w = from_fpr(x);
+    return times_log(y, log2_of(w), w.m == one.m, cw, sw);
+}
+
+struct x86_fpr fpu_yl2xp1(const struct x86_fpr *x, const struct x86_fpr *y, uint16_t cw, uint16_t *sw)
+{
+    *sw = 0;
+    if (is_nan_or_bad(x) || is_nan_or_bad(y)) {
+        return nan_of(x, y, cw, sw);
+    }
+    if (is_zero(x)) {
+        return is_inf(y) ? invalid(sw) : zero(is_neg(x) != is_neg(y));
+    }
+    struct wide w = from_fpr(x);
+    if ((is_neg(x) && w.exp >= 0) || (is_inf(x) && is_zero(y))) {
+        return invalid(sw);
+    }
+    if (is_inf(x)) {
+        return inf(is_neg(y));
+    }
+    if (denormal_stops(x, y, cw, sw)) {
+        return *x;
+    }
+    struct wide log;
+    if (w.exp < -2) { /* |x| < 1/4: no digits are lost */
+        log = log2_series(div(w, add(w, scaled(one, 1))));
+    } else {
+        log = log2_of(add(w, one));
+    }
+    return times_log(y, log, false, cw, sw);
+}
+
+/* ---- arc tangent ---- */
+
+/* atan(t) for 0 < t <= 1: the nearest eighth's from the table, a series for the rest. */
+static struct wide atan_of(struct wide t)
+{
+    unsigned k = 0;
+    if (t.exp >= -4) {
+        k = (unsigned)(t.m >> (124 - t.exp - 1)); /* 16 t */
+        k = (k + 1) / 2;
+    }
+    struct wide r = t;
+    if (k) {
+        struct wide c = scaled(from_int((int)k), -3);
+        r = div(sub(t, c), add(one, mul(t, c)));
+    }
+    struct wide r2 = mul(r, r), sum = div_small(one, 41);
+    for (int n = 19; n >= 0; n--) {
+        sum = sub(div_small(one, (uint32_t)(2 * n + 1)), mul(r2, sum));
+    }
+    return add(atan_eighths[k], mul(r, sum));
+}
+
+/* Multiples of pi / 4 for operands that are infinite or zero. */
+static struct x86_fpr quarter_pi(unsigned n, bool neg, uint16_t cw, uint16_t *sw)
+{
+    struct wide a = mul(scaled(pi, -2), from_int((int)n));
+    a.neg = neg;
+    return round_to_fpr(a, cw, sw);
+}
+
+static struct x86_fpr patan_finite(const struct x86_fpr *x, const struct x86_fpr *y, uint16_t cw,
+                                   uint16_t *sw)
+{
+    struct wide ax = from_fpr(x), ay = from_fpr(y);
+    ax.neg = ay.neg = false;
+    bool swap = ay.exp > ax.exp || (ay.exp == ax.exp && ay.m > ax.m);
+    struct wide t = swap ? div(ax, ay) : div(ay, ax), a = atan_of(t);
+    bool larger = false;
+    if (swap) {
+        a = sub(scaled(pi, -1), a);
+    }
+    if (is_neg(x)) {
+        a = sub(pi, a);
+        larger = swap;
+    }
+    a.neg = is_neg(y);
+    return round_to_fpr(inexact(a, larger), cw, sw);
+}
+
+struct x86_fpr fpu_patan(const struct x86_fpr *x, const struct x86_fpr *y, uint16_t cw, uint16_t *sw)
+{
+    bool neg = is_neg(y);
+    *sw = 0;
+    if (is_nan_or_bad(x) || is_nan_or_bad(y)) {
+        return nan_of(x, y, cw, sw);
+    }
+    if (denormal_stops(x, y, cw, sw)) {
+        return *x;
+    }
+    if (is_inf(y)) {
+        return quarter_pi(!is_inf(x) ? 2 : is_neg(x) ? 3 : 1, neg, cw, sw);
+    }
+    if (is_zero(y) || is_inf(x)) {
+        return is_neg(x) ? quarter_pi(4, neg, cw, sw) : zero(neg);
+    }
+    if (is_zero(x)) {
+        return quarter_pi(2, neg, cw, sw);
+    }
+    return patan_finite(x, y, cw, sw);
+}
+
+/* ---- sine, cosine, tangent ---- */
+
+static struct wide sin_series(struct wide r)
+{
+    struct wide r2 = mul(r, r), sum = one;
+    for (uint32_t n = 18; n >= 1; n--) {
+        sum = sub(one, div_small(mul(r2, sum), 2 * n * (2 * n + 1)));
+    }
+    return mul(r, sum);
+}
+
+static struct wide cos_series(struct wide r)
+{
+    struct wide r2 = mul(r, r), sum = one;
+    for (uint32_t n = 18; n >= 1; n--) {
+        sum = sub(one, div_small(mul(r2, sum), 2 * n * (2 * n - 1)));
+    }
+    return sum;
+}
+
+/* |a| = q * pi / 2 + r, |r| <= pi / 4, by the processor's pi of 66 bits; exact. Returns q mod 4. */
+static unsigned reduce(const struct x86_fpr *a, struct wide *r)
+{
+    const u128 half_pi = U128(6, 0x487ed5110b4611a6ull); /* times 2^-66 */
+    int exp = (a->se & 0x7fff) - 16383;
+    *r = from_fpr(a);
+    r->neg = false;
+    if (exp < -1) {
+        return 0;
+    }
+    u128 rest = a->mant;
+    unsigned q = 0;
+    for (int i = 0; i < exp + 3; i++) {
+        rest <<= 1;
+        q <<= 1;
+        if (rest >= half_pi) {
+            rest -= half_pi;
+            q++;
+        }
+    }
+    *r = (struct wide){.m = rest, .exp = 127 - 66};
+    if (rest > half_pi / 2) {
+        r->m = half_pi - rest;
+        r->neg = true;
+        q++;
+    }
+    *r = normal(*r);
+    return q & 3;
+}
+
+/* What needs no series. True if *out is the result. */
+static bool trig_special(const struct x86_fpr *a, uint16_t cw, uint16_t *sw, struct x86_fpr *out)
+{
+    *sw = 0;
+    *out = *a;
+    if (is_nan_or_bad(a)) {
+        *out = nan_of(a, a, cw, sw);
+        return true;
+    }
+    if (is_inf(a)) {
+        *out = invalid(sw);
+        return true;
+    }
+    if ((a->se & 0x7fff) >= 16383 + 63) {
+        *sw = FSW_C2;
+        return true;
+    }
+    return denormal_stops(a, a, cw, sw);
+}
+
+/* Sine of q * pi / 2 + r. */
+static struct wide sin_quadrant(unsigned q, struct wide r)
+{
+    struct wide s = inexact(q & 1 ? cos_series(r) : sin_series(r), false);
+    s.neg ^= q >> 1 & 1;
+    return s;
+}
+
+struct x86_fpr fpu_sin(const struct x86_fpr *a, uint16_t cw, uint16_t *sw)
+{
+    struct x86_fpr out;
+    struct wide r;
+    if (trig_special(a, cw, sw, &out) || is_zero(a)) {
+        return out;
+    }
+    struct wide s = sin_quadrant(reduce(a, &r), r);
+    s.neg ^= is_neg(a);
+    return round_to_fpr(s, cw, sw);
+}
+
+struct x86_fpr fpu_cos(const struct x86_fpr *a, uint16_t cw, uint16_t *sw)
+{
+    struct x86_fpr out;
+    struct wide r;
+    if (trig_special(a, cw, sw, &out)) {
+        return out;
+    }
+    if (is_zero(a)) {
+        return (struct x86_fpr){.mant = BIT64(63), .se = 0x3fff};
+    }
+    unsigned q = reduce(a, &r);
+    return round_to_fpr(sin_quadrant((q + 1) & 3, r), cw, sw);
+}
+
+struct x86_fpr fpu_tan(const struct x86_fpr *a, uint16_t cw, uint16_t *sw)
+{
+    struct x86_fpr out;
+    struct wide r;
+    if (trig_special(a, cw, sw, &out) || is_zero(a)) {
+        return out;
+    }
+    unsigned q = reduce(a, &r);
+    struct wide t = div(sin_quadrant(q, r), sin_quadrant((q + 1) & 3, r));
+    t.neg ^= is_neg(a);
+    return round_to_fpr(inexact(t, true), cw, sw);
+}
