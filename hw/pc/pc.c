@@ -80,6 +80,7 @@ static bool add_cpus(struct pc *pc, const struct pc_config *cfg, struct error **
         }
         piix3_connect_a20(&pc->piix3, vcpu_a20(m, i));
     }
+    m->vcpus[0]->ferr = &pc->piix3.ferr;
     return true;
 }
 

@@ -50,7 +50,7 @@ struct smbios_texts {
 struct pc_config {
     uint64_t ram_bytes;          /* 1 MiB to 64 GiB, a multiple of 4 KiB */
     uint64_t low_max;            /* most RAM below 4 GiB: MACHINE_LOW_MAX or less */
-    unsigned cpus, max_cpus;
+    unsigned cpus, max_cpus;     /* 1 or more */
     bool amd_cpu;                /* AuthenticAMD: e820 reserves the HyperTransport hole */
     uint32_t cpu_signature, cpu_features; /* CPUID leaf 1 EAX and EDX for SMBIOS; 0: unknown */
     struct firmware bios;        /* 64, 128 or 256 KiB */

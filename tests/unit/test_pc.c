@@ -263,6 +263,15 @@ static void the_sci_is_irq_9(void **state)
     assert_int_equal(take_irq(r, 9), 0x29);
 }
 
+static void the_fpus_error_pin_is_irq_13(void **state)
+{
+    struct rig *r = *state;
+    rig_build(r);
+    pic_setup(r);
+    irq_set(r->b.m.vcpus[0]->ferr, true);
+    assert_int_equal(take_irq(r, 13), 0x2d);
+}
+
 static void apm_commands_reach_smi(void **state)
 {
     struct rig *r = *state;
@@ -443,6 +452,7 @@ int main(void)
         T(the_floppy_controller_interrupts_on_irq_6),
         T(com1_interrupts_on_irq_4),
         T(the_sci_is_irq_9),
+        T(the_fpus_error_pin_is_irq_13),
         T(apm_commands_reach_smi),
         T(both_a20_gates_reach_the_cpu),
         T(three_ports_ask_for_a_reset),
