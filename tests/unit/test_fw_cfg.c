@@ -207,7 +207,9 @@ static void a_buffer_outside_memory_is_an_error(void **state)
 static void an_endless_transfer_is_refused(void **state)
 {
     struct rig *r = *state;
-    assert_int_equal(dma(r, DMA_SELECT | DMA_READ, 0xffffffff, 0), DMA_ERROR);
+    *ram(r, BUFFER) = 0x5a;
+    assert_int_equal(dma(r, DMA_SELECT | DMA_READ, 0xffffffff, BUFFER), DMA_ERROR);
+    assert_int_equal(*ram(r, BUFFER), 0x5a); /* not even begun */
     assert_int_equal(dma(r, DMA_SELECT | DMA_SKIP, 0xffffffff, 0), 0);
     assert_int_equal(dma(r, DMA_SKIP, 0xffffffff, 0), 0);
     assert_int_equal(bench_in8(&r->b, 0x511), 0);

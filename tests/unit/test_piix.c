@@ -316,9 +316,19 @@ static void the_header_and_defaults_are_a_piix3s(void **state)
     assert_int_equal(cfg_in8(r, 0x50), 0);
 }
 
+/* What software can read back of port 61h, 92h, CF9h and PIRQRCA. */
+static void registers(struct rig *r, uint32_t out[4])
+{
+    out[0] = bench_in8(&r->b, 0x61) & 0x0f;
+    out[1] = bench_in8(&r->b, 0x92);
+    out[2] = bench_in8(&r->b, 0xcf9);
+    out[3] = cfg_in8(r, 0x60);
+}
+
 static void reset_and_state_are_complete(void **state)
 {
     struct rig *r = *state;
+    uint32_t before[4], after[4];
     cfg_out8(r, 0x60, 11);
     irq_set(&r->piix3.pirq[0], true);
     irq_set(&r->piix3.isa_irq[4], true);
@@ -328,7 +338,22 @@ static void reset_and_state_are_complete(void **state)
     bench_out8(&r->b, 0x92, 2);
     bench_out8(&r->b, 0x80, 0x77);
     bench_out8(&r->b, 0xcf9, 2);
+    registers(r, before);
     bench_check_state(&r->b);
+    machine_commit(&r->b.m);
+    registers(r, after);
+    assert_memory_equal(before, after, sizeof(before));
+    irq_set(&r->piix3.isa_irq[11], false); /* PIRQA still holds it: its level is kept, too */
+    assert_true(lines(r) >> 11 & 1);
+
+    bench_reset(&r->b);
+    registers(r, after);
+    assert_int_equal(after[0], 0);
+    assert_int_equal(after[1], 0);
+    assert_int_equal(after[2], 0);
+    assert_int_equal(after[3], 0x80);
+    assert_int_equal(r->piix3.post_code, 0);
+    assert_true(r->b.probe[PROBE_A20].level);
     bench_check_reset(&r->b);
 }
 
