@@ -104,6 +104,8 @@ static void self_test_answers_55h_and_sets_the_system_flag(void **state)
     assert_int_equal(status(k), 0x1d);
     assert_int_equal(answer(k), 0x55);
     assert_int_equal(status(k), 0x1c);
+    command(k, 0x20);
+    assert_int_equal(answer(k), 0x07);
 }
 
 static void interface_tests_answer_0(void **state)
@@ -130,6 +132,20 @@ static void command_byte_is_ram_byte_0(void **state)
     bench_out8(&k->b, 0x60, 0xa7);
     command(k, 0x3f);
     assert_int_equal(answer(k), 0xa7);
+}
+
+static void a_new_command_replaces_one_that_waits_for_its_byte(void **state)
+{
+    struct kbc *k = *state;
+    command(k, 0x60);
+    command(k, 0xae);
+    assert_string_equal(keyboard_says(k, 0xee), "ee");
+    command(k, 0xa5); /* a password goes on to its 0 */
+    bench_out8(&k->b, 0x60, 0x12);
+    bench_out8(&k->b, 0x60, 0x34);
+    bench_out8(&k->b, 0x60, 0x00);
+    assert_string_equal(bytes(k), "");
+    assert_string_equal(keyboard_says(k, 0xee), "ee");
 }
 
 static void bit_3_of_the_status_tells_command_from_data(void **state)
@@ -205,6 +221,11 @@ static void irq1_follows_the_output_buffer_if_enabled(void **state)
     assert_false(k->b.IRQ1.level);
     command_byte(k, 0x01); /* enabling it shows what waits */
     assert_true(k->b.IRQ1.level);
+    bench_in8(&k->b, 0x60);
+    command(k, 0xd2);
+    bench_out8(&k->b, 0x60, 0x99);
+    assert_true(k->b.IRQ1.level);
+    assert_int_equal(answer(k), 0x99);
 }
 
 static void the_auxiliary_port_without_device_times_out(void **state)
@@ -229,6 +250,13 @@ static void the_auxiliary_port_without_device_times_out(void **state)
     assert_int_equal(status(k) & 0x61, 0x61);
     assert_int_equal(answer(k), 0xfe);
     assert_int_equal(status(k) & 0x61, 0);
+    command(k, 0x20); /* sending has enabled the port */
+    assert_int_equal(answer(k) & 0x20, 0);
+    command_byte(k, 0x01);
+    command(k, 0xd3);
+    bench_out8(&k->b, 0x60, 0x5a);
+    assert_false(k->b.IRQ12.level);
+    assert_false(k->b.IRQ1.level);
 }
 
 static void identify_gives_ab_83_and_translated_ab_41(void **state)
@@ -329,6 +357,16 @@ static void pause_and_print_screen_have_their_own_sequences(void **state)
     key(k, KEY_PAUSE, false);
     key(k, 0x1d, false);
     assert_string_equal(bytes(k), "1d e0 46 e0 c6 9d");
+    key(k, 0x36, true);
+    key(k, KEY_PRINT, true);
+    key(k, KEY_PRINT, false);
+    key(k, 0x36, false);
+    assert_string_equal(bytes(k), "36 e0 37 e0 b7 b6");
+    keyboard_says(k, 0xf0);
+    keyboard_says(k, 0x01);
+    command_byte(k, 0x00);
+    key(k, KEY_PAUSE, true);
+    assert_string_equal(bytes(k), "e1 1d 45 e1 9d c5");
 }
 
 static void gray_keys_come_inside_a_made_up_shift_state(void **state)
@@ -347,6 +385,14 @@ static void gray_keys_come_inside_a_made_up_shift_state(void **state)
     key(k, KEY_E0 | 0x53, false);
     key(k, 0x2a, false);
     assert_string_equal(bytes(k), "2a e0 aa e0 53 e0 d3 e0 2a aa");
+    key(k, 0x36, true);
+    key(k, KEY_E0 | 0x35, true);
+    key(k, KEY_E0 | 0x35, false);
+    key(k, 0x36, false);
+    assert_string_equal(bytes(k), "36 e0 b6 e0 35 e0 b5 e0 36 b6");
+    key(k, 0x53, true); /* keypad keys come as they are */
+    key(k, 0x53, false);
+    assert_string_equal(bytes(k), "53 d3");
 }
 
 static void a_byte_stays_readable_until_the_next_one_is_in(void **state)
@@ -370,7 +416,13 @@ static void an_answer_does_not_lose_a_key(void **state)
     bench_advance(&k->b, NS_PER_MS);
     command(k, 0xd0);
     assert_int_equal(answer(k), 0xdf); /* bit 4: a byte waits for the system */
+    bench_advance(&k->b, NS_PER_MS);
+    command(k, 0xd0); /* and once more */
+    assert_int_equal(answer(k), 0xdf);
     assert_string_equal(bytes(k), "1e");
+    command(k, 0xd0); /* of two answers only the last counts */
+    command(k, 0xaa);
+    assert_string_equal(bytes(k), "55");
 }
 
 static void a_disabled_interface_holds_the_keyboard(void **state)
@@ -382,6 +434,11 @@ static void a_disabled_interface_holds_the_keyboard(void **state)
     assert_false(k->b.m.keyboard->idle(k->b.m.keyboard->dev));
     command(k, 0xae);
     assert_string_equal(bytes(k), "1c");
+    command_byte(k, 0x10); /* the same by the command byte */
+    key(k, 0x1e, false);
+    assert_string_equal(bytes(k), "");
+    command_byte(k, 0x00);
+    assert_string_equal(bytes(k), "f0 1c");
     command(k, 0xad); /* a byte to the keyboard enables it again */
     assert_string_equal(keyboard_says(k, 0xee), "ee");
     command(k, 0x20);
@@ -398,6 +455,13 @@ static void f5_stops_scanning_and_f4_starts_it(void **state)
     assert_string_equal(keyboard_says(k, 0xf4), "fa");
     key(k, 0x1e, true);
     assert_string_equal(bytes(k), "1c");
+    command(k, 0xad); /* each of these forgets what was typed before it */
+    static const uint8_t clearing[] = {0xf4, 0xf6, 0xf5, 0xf4, 0xf7, 0xff};
+    for (unsigned i = 0; i < sizeof(clearing); i++) {
+        key(k, 0x1f, i % 2 == 0);
+        assert_string_equal(keyboard_says(k, clearing[i]), clearing[i] == 0xff ? "fa aa" : "fa");
+        command(k, 0xad);
+    }
 }
 
 static void set_3_keys_have_types(void **state)
@@ -419,6 +483,17 @@ static void set_3_keys_have_types(void **state)
     key(k, 0x2a, true);
     key(k, 0x2a, false);
     assert_string_equal(bytes(k), "12");
+    bench_advance(&k->b, NS_PER_SEC); /* make only does not repeat */
+    assert_string_equal(bytes(k), "");
+    assert_string_equal(keyboard_says(k, 0xf7), "fa");
+    key(k, 0x3b, true);
+    assert_string_equal(bytes(k), "07");
+    bench_advance(&k->b, 490 * NS_PER_MS);
+    assert_string_equal(bytes(k), "07");
+    key(k, 0x3b, false);
+    assert_string_equal(keyboard_says(k, 0xf6), "fa"); /* the defaults: set 2 */
+    key(k, 0x3b, true);
+    assert_string_equal(bytes(k), "05");
 }
 
 static void a_held_key_repeats_after_the_delay_while_it_is_taken(void **state)
@@ -506,6 +581,38 @@ static void reset_and_state_are_whole(void **state)
     bench_check_reset(&k->b);
 }
 
+/* Whatever was done before, a reset gives the state of power-on. */
+static void a_reset_gives_the_state_of_power_on(void **state)
+{
+    struct kbc *k = *state;
+    struct state_buf fresh, after;
+    struct device *d = k->b.m.devices;
+    bench_save(&k->b, d, &fresh);
+    command(k, 0xdd);
+    command_byte(k, 0x44);
+    command(k, 0xad);
+    key(k, 0x1e, true);
+    command(k, 0xae);
+    keyboard_says(k, 0xed);
+    keyboard_says(k, 0x07);
+    keyboard_says(k, 0xf3);
+    keyboard_says(k, 0x7f);
+    keyboard_says(k, 0xf8);
+    keyboard_says(k, 0xf5);
+    keyboard_says(k, 0xf0);
+    keyboard_says(k, 0x03);
+    keyboard_says(k, 0xf0);
+    bench_out8(&k->b, 0x60, 0xee);
+    bench_advance(&k->b, NS_PER_MS);
+    command(k, 0xd0);
+    command(k, 0xd1);
+    bench_reset(&k->b);
+    bench_save(&k->b, d, &after);
+    bench_assert_same(d, &fresh, &after, false, "reset after use");
+    state_buf_free(&fresh);
+    state_buf_free(&after);
+}
+
 static void random_accesses_do_no_harm(void **state)
 {
     struct kbc *k = *state;
@@ -525,6 +632,7 @@ int main(void)
         T(self_test_answers_55h_and_sets_the_system_flag),
         T(interface_tests_answer_0),
         T(command_byte_is_ram_byte_0),
+        T(a_new_command_replaces_one_that_waits_for_its_byte),
         T(bit_3_of_the_status_tells_command_from_data),
         T(output_port_bit_1_is_the_a20_gate),
         T(output_port_bits_4_and_5_follow_the_output_buffer),
@@ -548,6 +656,7 @@ int main(void)
         T(overrun_is_reported_by_00),
         T(ten_kib_typed_arrive_whole),
         T(reset_and_state_are_whole),
+        T(a_reset_gives_the_state_of_power_on),
         T(random_accesses_do_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -195,6 +195,7 @@ static void registers_after_power_on(void **state)
     assert_int_equal(bench_in8(&f->b, 0x3f1), 0xc0);
     assert_int_equal(bench_in8(&f->b, 0x3f7), 0x80); /* disk change */
     assert_int_equal(bench_in8(&f->b, 0x3f6), 0xff); /* not ours */
+    assert_int_equal(bench_in8(&f->b, 0x3f0), 0x46); /* SRA: no drive B, on track 0 */
     bench_advance(&f->b, NS_PER_SEC);
     assert_int_equal(f->b.IRQ6.n, 0);
 }
@@ -206,6 +207,7 @@ static void four_drives_report_after_a_reset(void **state)
     assert_int_equal(bench_in8(&f->b, 0x3f4), 0);
     bench_out8(&f->b, 0x3f2, 0x0c);
     wait_irq(f);
+    assert_int_equal(bench_in8(&f->b, 0x3f0) & 0x80, 0x80);
     for (unsigned n = 0; n < 4; n++) {
         assert_int_equal(sense(f), (0xc0 | n) << 8);
         assert_false(f->b.IRQ6.level);
@@ -216,6 +218,14 @@ static void four_drives_report_after_a_reset(void **state)
     assert_int_equal(sense(f), 0xc000);
     recalibrate(f); /* drops the three that nobody sensed */
     assert_int_equal(sense(f), 0x80);
+    SEND(f, 0x0f, 0x00, 60); /* a reset ends a seek and its interrupt */
+    bench_out8(&f->b, 0x3f2, 0x08);
+    bench_advance(&f->b, 100 * NS_PER_MS);
+    assert_false(f->b.IRQ6.level);
+    bench_out8(&f->b, 0x3f2, 0x0c);
+    wait_irq(f);
+    bench_out8(&f->b, 0x3f2, 0x08);
+    assert_false(f->b.IRQ6.level);
 }
 
 static void dor_bit_3_gates_the_interrupt(void **state)
@@ -307,6 +317,41 @@ static void save_and_restore_carry_all_settings(void **state)
     SEND(f, 0x2e);
     assert_int_equal(result(f), 16);
     assert_memory_equal(f->res, saved, 16);
+    memset(restore + 1, 0xff, 16); /* every bit that is kept, and no other */
+    send(f, 17, restore);
+    SEND(f, 0x2e);
+    result(f);
+    const uint8_t all[16] = {3,    0,    0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                             0xff, 0xbf, 0x7f, 0xff, 0,    0,    0,    0};
+    assert_memory_equal(f->res, all, 16);
+}
+
+static void commands_without_data_do_not_interrupt(void **state)
+{
+    struct fdc *f = with_1440(state);
+    SEND(f, 0x10);
+    result(f);
+    SEND(f, 0x0e);
+    result(f);
+    SEND(f, 0x2e);
+    result(f);
+    SEND(f, 0x04, 0x00);
+    result(f);
+    SEND(f, 0x14);
+    result(f);
+    assert_int_equal(f->b.IRQ6.n, 0);
+}
+
+static void drive_specification_takes_bytes_until_done(void **state)
+{
+    struct fdc *f = with_1440(state);
+    SEND(f, 0x8e, 0x01, 0x22, 0xc0); /* DN and NRP: no answer */
+    SEND(f, 0x8e, 0x01, 0x80);
+    assert_int_equal(result(f), 4);
+    SEND(f, 0x8e, 0, 0, 0, 0, 0); /* never done: cut off */
+    assert_int_equal(result(f), 4);
+    SEND(f, 0x10);
+    assert_int_equal(result(f), 1);
 }
 
 static void sense_drive_gives_track_0_and_write_protect(void **state)
@@ -360,6 +405,13 @@ static void recalibrate_of_an_absent_drive_finds_no_track_0(void **state)
     SEND(f, 0x07, 0x01);
     wait_irq(f);
     assert_int_equal(sense(f), 0x7100);
+    seek(f, 83); /* 79 pulses do not suffice from here, but the second time they do */
+    SEND(f, 0x07, 0x00);
+    wait_irq(f);
+    assert_int_equal(sense(f), 0x7000);
+    recalibrate(f);
+    seek(f, 79);
+    recalibrate(f);
 }
 
 static void a_step_with_a_disk_in_clears_disk_change(void **state)
@@ -457,6 +509,10 @@ static void sectors_that_are_not_there(void **state)
     assert_int_equal(transfer(f, 0x66, 0, 0, 0, 18), 0x400400);
     assert_int_equal(transfer(f, 0x66, 90, 0, 1, 18), 0x400410); /* ND, WC: no such cylinder */
     assert_int_equal(transfer(f, 0x26, 0, 0, 1, 18), 0x400100);  /* FM on an MFM disk */
+    SEND(f, 0x66, 0x00, 0, 1, 1, 2, 18, 0x1b, 0xff);             /* H is not the head */
+    wait_irq(f);
+    result(f);
+    assert_int_equal(f->res[1], 0x04);
     SEND(f, 0x66, 0x00, 0, 0, 1, 3, 18, 0x1b, 0xff);             /* 1024-byte sectors */
     wait_irq(f);
     result(f);
@@ -556,11 +612,13 @@ static void a_masked_dma_channel_is_an_overrun_after_a_revolution(void **state)
     bench_advance(&f->b, 100 * NS_PER_MS);
     assert_int_equal(bench_in8(&f->b, 0x3f4), 0x10);
     assert_int_equal(bench_in8(&f->b, 0x08) & 0x40, 0x40); /* it asks */
+    bench_out8(&f->b, 0x3f5, 0x08); /* a byte for a busy chip is lost */
     bench_advance(&f->b, 150 * NS_PER_MS);
     assert_true(f->b.IRQ6.level);
     assert_int_equal(result(f), 7);
     assert_int_equal(f->res[0], 0x40);
     assert_int_equal(f->res[1], 0x10);
+    assert_int_equal(bench_in8(&f->b, 0x08) & 0x40, 0);
 }
 
 static void without_dma_the_system_moves_the_bytes(void **state)
@@ -603,6 +661,9 @@ static void format_track_fills_the_sectors(void **state)
     wait_irq(f);
     assert_int_equal(result(f), 7);
     assert_int_equal(f->res[0], 0x04);
+    SEND(f, 0x0e); /* SC is the last EOT */
+    result(f);
+    assert_int_equal(f->res[6], 18);
     for (unsigned i = 0; i < 20; i++) {
         assert_true(block_read(f->block, (4 * 36 + 17 + i) * 512, back, 512, NULL));
         assert_int_equal(back[300], i >= 1 && i <= 18 ? 0xf6 : byte_of(4 * 36 + 17 + i));
@@ -611,6 +672,58 @@ static void format_track_fills_the_sectors(void **state)
     wait_irq(f);
     result(f);
     assert_int_equal(f->res[1], 0x02);
+    static const uint8_t wrong[][4] = {{5, 1, 1, 2}, {4, 0, 1, 2}, {4, 1, 0, 2}, {4, 1, 19, 2},
+                                       {4, 1, 1, 3}};
+    for (unsigned i = 0; i < ARRAY_SIZE(wrong); i++) {
+        memcpy(ram(f), wrong[i], 4);
+        program_dma(f, 18 * 4, 0x4a);
+        SEND(f, 0x4d, 0x04, 2, 18, 0x54, 0x11);
+        wait_irq(f);
+        result(f);
+        assert_int_equal(f->res[1], 0x02);
+    }
+    bench_out8(&f->b, 0x3f7, RATE_250K);
+    SEND(f, 0x4d, 0x04, 2, 18, 0x54, 0x11); /* another density */
+    wait_irq(f);
+    result(f);
+    assert_int_equal(f->res[1], 0x02);
+}
+
+static void terminal_count_ends_a_format(void **state)
+{
+    struct fdc *f = with_1440(state);
+    uint8_t back[512];
+    for (unsigned i = 0; i < 18; i++) {
+        const uint8_t id[] = {0, 0, (uint8_t)(i + 1), 2};
+        memcpy(ram(f) + 4 * i, id, 4);
+    }
+    program_dma(f, 10, 0x4a); /* two and a half address fields */
+    SEND(f, 0x4d, 0x00, 2, 18, 0x54, 0xf6);
+    wait_irq(f);
+    assert_int_equal(result(f), 7);
+    assert_int_equal(f->res[0], 0);
+    assert_true(block_read(f->block, 2 * 512, back, 512, NULL));
+    assert_int_equal(back[0], byte_of(2));
+    program_dma(f, 8, 0x4a);
+    SEND(f, 0x4d, 0x00, 2, 18, 0x54, 0xf6);
+    wait_irq(f);
+    assert_int_equal(result(f), 7);
+    assert_int_equal(f->res[0], 0);
+}
+
+static void a_disk_taken_out_during_a_transfer_has_no_marks(void **state)
+{
+    struct fdc *f = with_1440(state);
+    SEND(f, 0x03, 0xaf, 0x03);
+    SEND(f, 0x45, 0x00, 0, 0, 1, 2, 18, 0x1b, 0xff);
+    wait_irq(f);
+    no_disk(f);
+    for (unsigned i = 0; i < 512; i++) {
+        bench_out8(&f->b, 0x3f5, 1);
+    }
+    assert_int_equal(result(f), 7);
+    assert_int_equal(f->res[0], 0x40);
+    assert_int_equal(f->res[1], 0x01);
 }
 
 static void verify_and_read_track_and_deleted_data(void **state)
@@ -625,6 +738,12 @@ static void verify_and_read_track_and_deleted_data(void **state)
     assert_int_equal(transfer(f, 0x42, 0, 0, 9, 18), 0); /* from the index hole, whatever R says */
     assert_int_equal(ram(f)[0], byte_of(0));
     assert_int_equal(ram(f)[17 * 512], byte_of(17));
+    SEND(f, 0x13, 0x00, 0x10, 0x00);
+    program_dma(f, 18 * 512, 0x46);
+    assert_int_equal(transfer(f, 0x42, 7, 0, 1, 18), 0x0400); /* elsewhere: told, not refused */
+    SEND(f, 0x13, 0x00, 0x50, 0x00);
+    program_dma(f, 0x8000, 0x46);
+    assert_int_equal(transfer(f, 0x42, 0, 0, 1, 30), 0x408000);
     program_dma(f, 1024, 0x46);
     assert_int_equal(transfer(f, 0x4c, 0, 0, 1, 18), 0x40); /* a normal mark: CM, one sector */
     assert_chrn(f, 0, 0, 2);
@@ -742,6 +861,60 @@ static void reset_and_state_are_whole(void **state)
     bench_check_reset(&f->b);
 }
 
+/* Whatever was done before, a reset gives the state of power-on. */
+static void a_reset_gives_the_state_of_power_on(void **state)
+{
+    struct fdc *f = with_1440(state);
+    struct state_buf fresh, after;
+    struct device *d = f->b.m.devices;
+    while (strcmp(d->id, "i82078") != 0) {
+        d = d->next;
+    }
+    bench_reset(&f->b);
+    bench_save(&f->b, d, &fresh);
+    bench_out8(&f->b, 0x3f7, RATE_500K);
+    SEND(f, 0x03, 0xaf, 0x02);
+    SEND(f, 0x13, 0x00, 0x57, 0x20);
+    SEND(f, 0x12, 0xbf);
+    SEND(f, 0x94);
+    result(f);
+    bench_out8(&f->b, 0x3f3, 2);
+    bench_out8(&f->b, 0xd6, 0xc0);
+    bench_out8(&f->b, 0xd4, 0);
+    program_dma(f, 2048, 0x46);
+    transfer(f, 0xe6, 5, 1, 1, 18);
+    SEND(f, 0x0f, 0x01, 40);
+    bench_out8(&f->b, 0x3f5, 0x46);
+    bench_out8(&f->b, 0x3f5, 0x01);
+    bench_reset(&f->b);
+    bench_save(&f->b, d, &after);
+    bench_assert_same(d, &fresh, &after, false, "reset after use");
+    state_buf_free(&fresh);
+    state_buf_free(&after);
+}
+
+/* A saved state is a file, and files can say anything. */
+static void a_nonsense_state_does_no_harm(void **state)
+{
+    struct fdc *f = with_1440(state);
+    struct i82078 *s = &f->chip;
+    for (unsigned i = 0; i < 200; i++) {
+        s->phase = bench_random(&f->b) & 3;
+        s->op = bench_random(&f->b) & 15;
+        s->head = (uint8_t)bench_random(&f->b);
+        s->pos = (uint16_t)bench_random(&f->b);
+        s->len = (uint16_t)bench_random(&f->b);
+        s->moving = bench_random(&f->b) & 1;
+        s->cmd_len = (uint8_t)bench_random(&f->b);
+        s->cmd_need = (uint8_t)bench_random(&f->b);
+        s->res_len = (uint8_t)bench_random(&f->b);
+        s->res_pos = (uint8_t)bench_random(&f->b);
+        s->specify[1] = bench_random(&f->b) & 1;
+        i82078_type.loaded(s);
+        bench_fuzz_ports(&f->b, 0x3f0, 8, 20, 1000000);
+    }
+}
+
 static void random_accesses_do_no_harm(void **state)
 {
     struct fdc *f = with_1440(state);
@@ -782,6 +955,8 @@ int main(void)
         T(dumpreg_shows_what_was_set),
         T(lock_saves_the_fifo_settings_from_a_software_reset),
         T(save_and_restore_carry_all_settings),
+        T(commands_without_data_do_not_interrupt),
+        T(drive_specification_takes_bytes_until_done),
         T(sense_drive_gives_track_0_and_write_protect),
         T(seek_sets_the_drive_busy_until_it_ends),
         T(seeks_of_two_drives_overlap),
@@ -803,6 +978,8 @@ int main(void)
         T(a_masked_dma_channel_is_an_overrun_after_a_revolution),
         T(without_dma_the_system_moves_the_bytes),
         T(format_track_fills_the_sectors),
+        T(terminal_count_ends_a_format),
+        T(a_disk_taken_out_during_a_transfer_has_no_marks),
         T(verify_and_read_track_and_deleted_data),
         T(disks_of_360k_in_a_1200k_drive),
         T(disks_of_720k_in_a_1440k_drive),
@@ -810,6 +987,8 @@ int main(void)
         T(a_later_disk_must_fit_the_drive),
         T(a_file_that_fails_gives_a_data_error),
         T(reset_and_state_are_whole),
+        T(a_reset_gives_the_state_of_power_on),
+        T(a_nonsense_state_does_no_harm),
         T(random_accesses_do_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

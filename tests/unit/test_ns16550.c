@@ -17,6 +17,7 @@ struct far_end {
     size_t n;
     const uint8_t *send;     /* still to go in */
     size_t left;
+    unsigned flushes;
 };
 
 struct uart {
@@ -47,7 +48,13 @@ static void far_send_more(struct chardev *c)
     f->left -= n;
 }
 
-static const struct chardev_ops far_ops = {.write = far_write, .wants_input = far_send_more};
+static void far_flush(struct chardev *c)
+{
+    container_of(c, struct far_end, chr)->flushes++;
+}
+
+static const struct chardev_ops far_ops = {
+    .write = far_write, .flush = far_flush, .wants_input = far_send_more};
 
 static int setup(void **state)
 {
@@ -146,6 +153,7 @@ static void a_character_takes_ten_bit_times(void **state)
     assert_int_equal(in(u, LSR), 0x60);
     assert_int_equal(u->far.n, 2);
     assert_memory_equal(u->far.got, "AB", 2);
+    assert_int_equal(u->far.flushes, 1); /* when the line falls silent */
 }
 
 static void baud_rate_and_frame_follow_divisor_and_lcr(void **state)
@@ -191,6 +199,10 @@ static void thr_empty_interrupts_when_enabled_and_after_each_character(void **st
     assert_false(u->b.IRQ4.level);
     characters(u, 1);
     assert_true(u->b.IRQ4.level);
+    out(u, DATA, 'C');
+    out(u, IER, 0x00);
+    out(u, IER, 0x02); /* enabled while THR is full: nothing to tell */
+    assert_false(u->b.IRQ4.level);
 }
 
 static void a_received_character_interrupts_until_it_is_read(void **state)
@@ -304,6 +316,38 @@ static void changing_fifo_mode_and_the_clear_bits_empty_the_fifos(void **state)
     out(u, FCR, 0x05);
     characters(u, 5);
     assert_int_equal(u->far.n, 1); /* what was in the shift register goes out */
+}
+
+static void clearing_a_fifo_ends_what_it_had_to_say(void **state)
+{
+    struct uart *u = *state;
+    init_8n1(u);
+    out(u, FCR, 0xc1);
+    out(u, IER, 0x03);
+    in(u, IIR);
+    far_sends(u, "0123456789abcdefXYZ");
+    characters(u, 24);
+    assert_int_equal(in(u, IIR), 0xc4);
+    out(u, FCR, 0xc3); /* the time-out goes too, and the line moves on */
+    assert_int_equal(in(u, IIR), 0xc1);
+    characters(u, 1);
+    assert_int_equal(in(u, DATA), 'X');
+    out(u, DATA, 'x');
+    out(u, DATA, 'y');
+    assert_int_equal(in(u, IIR), 0xc1);
+    out(u, FCR, 0xc5); /* an emptied transmitter is an empty one */
+    assert_int_equal(in(u, IIR), 0xc2);
+    out(u, FCR, 0x00);
+    characters(u, 1);
+    assert_int_equal(in(u, LSR) & 1, 1);
+    out(u, FCR, 0x06); /* without bit 0 the clear bits do not count */
+    assert_int_equal(in(u, LSR) & 1, 1);
+    out(u, DATA, 'p');
+    out(u, DATA, 'q');
+    out(u, FCR, 0x06);
+    u->far.n = 0;
+    characters(u, 4);
+    assert_memory_equal(u->far.got + u->far.n - 2, "pq", 2);
 }
 
 static void loopback_returns_characters_and_modem_lines(void **state)
@@ -433,10 +477,39 @@ static void reset_and_state_are_whole(void **state)
     characters(u, 1);
     bench_advance(&u->b, 1000);
     bench_check_state(&u->b);
+    assert_true(u->b.IRQ4.level); /* driven again by the load */
     characters(u, 3);
     assert_memory_equal(u->far.got, "xy", 2);
     assert_int_equal(in(u, DATA), '0');
     bench_check_reset(&u->b);
+}
+
+/* Whatever was done before, a reset gives the state of power-on. */
+static void a_reset_gives_the_state_of_power_on(void **state)
+{
+    struct uart *u = *state;
+    struct state_buf fresh, after;
+    struct device *d = u->b.m.devices;
+    bench_save(&u->b, d, &fresh);
+    init_8n1(u);
+    out(u, FCR, 0xc1);
+    out(u, IER, 0x0f);
+    out(u, SCR, 0x55);
+    far_sends(u, "ab");
+    characters(u, 20);
+    out(u, DATA, 'x');
+    out(u, DATA, 'y');
+    out(u, LCR, 0x83);
+    out(u, DATA, 1);
+    out(u, MCR, 0x1f);
+    far_sends(u, "more");
+    u->far.left = 0;
+    assert_true(u->b.IRQ4.level);
+    bench_reset(&u->b);
+    bench_save(&u->b, d, &after);
+    bench_assert_same(d, &fresh, &after, false, "reset after use");
+    state_buf_free(&fresh);
+    state_buf_free(&after);
 }
 
 static void random_accesses_do_no_harm(void **state)
@@ -465,6 +538,7 @@ int main(void)
         T(characters_below_the_trigger_time_out_after_four),
         T(the_transmit_fifo_takes_sixteen),
         T(changing_fifo_mode_and_the_clear_bits_empty_the_fifos),
+        T(clearing_a_fifo_ends_what_it_had_to_say),
         T(loopback_returns_characters_and_modem_lines),
         T(overrun_sets_oe_until_lsr_is_read),
         T(a_break_in_loopback_is_a_zero_with_bi),
@@ -472,6 +546,7 @@ int main(void)
         T(long_input_arrives_whole),
         T(a_port_without_line_sends_into_nothing),
         T(reset_and_state_are_whole),
+        T(a_reset_gives_the_state_of_power_on),
         T(random_accesses_do_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
