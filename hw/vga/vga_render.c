@@ -5,8 +5,8 @@
  *         "Attribute Controller Registers"; [BOCHS-VBE].
  * Model:  one line at a time, as the CRTC walks. Text is drawn to look as on QEMU, so that pictures
  *         can be compared: attribute bit 7 is a bright background whatever the blink bit says, the
- *         cursor blinks by the machine's clock, and the ninth dot repeats the eighth for B0h-DFh,
- *         where [VGA] says C0h-DFh (shades then have no gaps).
+ *         cursor blinks by the machine's clock, the ninth dot repeats the eighth for B0h-DFh, where
+ *         [VGA] says C0h-DFh (shades then have no gaps), and white is F8F8F8h at 15 bits a pixel.
  */
 #include "core/base/bytes.h"
 #include "hw/vga/vga_internal.h"
@@ -244,8 +244,7 @@ static uint32_t vbe_pixel(const struct vga *v, const uint32_t *dac, unsigned bpp
     }
     px |= (uint32_t)ram[(at + 1) & mask] << 8;
     if (bpp == 15) {
-        return widen(px >> 10 & 0x1f, 5) << 16 | widen(px >> 5 & 0x1f, 5) << 8 |
-               widen(px & 0x1f, 5);
+        return (px >> 10 & 0x1f) << 19 | (px >> 5 & 0x1f) << 11 | (px & 0x1f) << 3;
     }
     if (bpp == 16) {
         return widen(px >> 11, 5) << 16 | widen(px >> 5 & 0x3f, 6) << 8 | widen(px & 0x1f, 5);

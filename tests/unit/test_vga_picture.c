@@ -301,7 +301,7 @@ static void vbe_pictures_lie_in_the_linear_frame_buffer(void **state)
         uint16_t bpp;
         uint32_t raw, rgb;
     } depth[] = {
-        {8, 0x0c, 0xff5757}, {15, 0x7c1f, 0xff00ff}, {16, 0x07e0, 0x00ff00},
+        {8, 0x0c, 0xff5757}, {15, 0x7c1f, 0xf800f8}, {16, 0x07e0, 0x00ff00},
         {24, 0x123456, 0x123456}, {32, 0x99abcdef, 0xabcdef},
     };
     struct vga_bench *t = *state;
