@@ -474,6 +474,16 @@ static void set_3_keys_have_types(void **state)
     key(k, 0x2a, true); /* Shift: make and break */
     key(k, 0x2a, false);
     assert_string_equal(bytes(k), "1c 12 f0 12");
+    key(k, 0x3b, true); /* F1: make only */
+    assert_string_equal(bytes(k), "07");
+    bench_advance(&k->b, 490 * NS_PER_MS);
+    assert_string_equal(bytes(k), "");
+    key(k, 0x3b, false);
+    key(k, 0x1e, true);
+    assert_string_equal(bytes(k), "1c");
+    bench_advance(&k->b, 490 * NS_PER_MS);
+    assert_string_equal(bytes(k), "1c");
+    key(k, 0x1e, false);
     assert_string_equal(keyboard_says(k, 0xfc), "fa");
     assert_string_equal(keyboard_says(k, 0x1c), "fa");
     key(k, 0x1e, true);

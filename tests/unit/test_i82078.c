@@ -372,6 +372,7 @@ static void seek_sets_the_drive_busy_until_it_ends(void **state)
 {
     struct fdc *f = with_1440(state);
     SEND(f, 0x0f, 0x00, 40);
+    assert_int_equal(sense(f), 0x80); /* nothing to say yet */
     assert_int_equal(bench_in8(&f->b, 0x3f4), 0x81);
     assert_false(f->b.IRQ6.level);
     wait_irq(f);
@@ -530,6 +531,19 @@ static void the_wrong_data_rate_finds_no_address_mark(void **state)
     bench_out8(&f->b, 0x3f4, RATE_500K); /* DSR sets the rate too */
     program_dma(f, 512, 0x46);
     assert_int_equal(transfer(f, 0xe6, 0, 0, 1, 1), 0);
+}
+
+static void the_data_rate_after_power_on_is_250k(void **state)
+{
+    struct fdc *f = *state;
+    insert(f, 737280, 0);
+    bench_power_on(&f->b);
+    bench_out8(&f->b, 0x3f7, RATE_500K);
+    bench_power_on(&f->b);
+    SEND(f, 0x4a, 0x00);
+    wait_irq(f);
+    assert_int_equal(result(f), 7);
+    assert_int_equal(f->res[0], 0x00);
 }
 
 static void read_id_names_the_track(void **state)
@@ -970,6 +984,7 @@ int main(void)
         T(tc_inside_a_sector_ends_after_it),
         T(sectors_that_are_not_there),
         T(the_wrong_data_rate_finds_no_address_mark),
+        T(the_data_rate_after_power_on_is_250k),
         T(read_id_names_the_track),
         T(an_empty_drive_has_no_address_marks),
         T(write_data_reaches_the_image),
