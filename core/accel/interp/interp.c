@@ -297,7 +297,7 @@ static void run_blocks(struct interp *e)
 static void unwound(struct interp *e)
 {
     struct x86_cpu *cpu = &e->cpu;
-    cpu->budget += rest_of_block(cpu) - 1;
+    cpu->budget += (int64_t)rest_of_block(cpu) - 1;
     unpatch(e);
     e->step_trap = false;
     if (cpu->exc.active) {
