@@ -331,7 +331,8 @@ struct x86_fpr fpu_f2xm1(const struct x86_fpr *a, uint16_t cw, uint16_t *sw)
         return (struct x86_fpr){.mant = BIT64(63), .se = 0xbfff};
     }
     if (x.exp >= 0) {
-        if (x.exp == 0 && a->mant == BIT64(63)) { /* 1 and -1: exact */
+        if (x.exp == 0 && a->mant == BIT64(63)) { /* 1 and -1: exact, but processors set PE */
+            *sw |= FSW_PE;
             return x.neg ? (struct x86_fpr){.mant = BIT64(63), .se = 0xbffe} : *a;
         }
         return *a;

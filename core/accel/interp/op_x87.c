@@ -180,14 +180,12 @@ static void compare_flags(struct x86_cpu *cpu, const struct insn *in, bool quiet
         sw = compare_values(cpu, x87_st(cpu, i), quiet);
     }
     bool stop = x87_blocked(cpu, sw);
-    x87_report(cpu, sw & ~FSW_C1, 0);
-    if (stop) {
-        return;
-    }
+    uint16_t c1 = sw & FSW_SF ? 0 : cpu->s.fsw & FSW_C1; /* cleared by a stack fault only */
+    x87_report(cpu, (uint16_t)((sw & ~FSW_C1) | c1), 0);
     x86_set_rflags(cpu,
                    (sw & FSW_C3 ? FL_ZF : 0) | (sw & FSW_C2 ? FL_PF : 0) | (sw & FSW_C0 ? FL_CF : 0),
                    FL_OSZAPC);
-    pops(cpu, n_pops);
+    pops(cpu, stop ? 0 : n_pops);
 }
 
 OP(fcomi) { compare_flags(cpu, in, false, 0); }
@@ -220,7 +218,7 @@ static void load(struct x86_cpu *cpu, const struct insn *in, const struct x86_fp
         return;
     }
     x87_report(cpu, sw, 0);
-    if (!x87_blocked(cpu, sw)) {
+    if (!(sw & ~cpu->s.fcw & FSW_IE)) { /* a denormal is loaded even if that is unmasked */
         x87_push(cpu, v);
     }
 }
@@ -396,12 +394,18 @@ OP(fbstp)
     store_done(cpu, in, sw, stored, true);
 }
 
+/* D9 D8-DF, the undocumented twin of DD D8-DF, pops an empty register without a fault. */
 static void store_reg(struct x86_cpu *cpu, const struct insn *in, bool pops_it)
 {
     unsigned i = in->rm & 7;
     struct x86_fpr v = fpu_indefinite();
     x87_begin(cpu);
     x87_note(cpu, in);
+    if (x87_empty(cpu, 0) && (in->opcode & 7) == 1) {
+        x87_report(cpu, 0, 0);
+        x87_pop(cpu);
+        return;
+    }
     if (x87_empty(cpu, 0)) {
         if (!x87_underflow(cpu)) {
             return;
@@ -467,7 +471,6 @@ OP(fcmovcc)
     if (on != (in->opcode & 1)) { /* DB: the negations */
         *x87_st(cpu, 0) = *x87_st(cpu, i);
     }
-    x87_report(cpu, 0, 0);
 }
 
 OP(ffree)
@@ -565,13 +568,21 @@ static void unary(struct x86_cpu *cpu, const struct insn *in, enum fpu_unary op)
 OP(fsqrt) { unary(cpu, in, FPU_SQRT); }
 OP(frndint) { unary(cpu, in, FPU_RNDINT); }
 
+/* FPREM's C2 says that the remainder is partial, C0 C3 C1 are the quotient; where there is none, C0 and
+ * C3 keep their values. */
 static void binary(struct x86_cpu *cpu, const struct insn *in, enum fpu_binary op, uint16_t cc)
 {
     uint16_t sw;
-    if (operands(cpu, in, true, false)) {
-        struct x86_fpr v = fpu_binary(op, x87_st(cpu, 0), x87_st(cpu, 1), cpu->s.fcw, &sw);
-        result(cpu, &v, sw, cc, false);
+    if (!operands(cpu, in, true, false)) {
+        cpu->s.fsw &= (uint16_t)~(cc & FSW_C2);
+        return;
     }
+    struct x86_fpr v = fpu_binary(op, x87_st(cpu, 0), x87_st(cpu, 1), cpu->s.fcw, &sw);
+    bool nan = (fpu_examine(&v) & (FSW_C3 | FSW_C2 | FSW_C0)) == FSW_C0;
+    if (nan || x87_blocked(cpu, sw)) {
+        cc &= FSW_C2;
+    }
+    result(cpu, &v, sw, cc, false);
 }
 
 OP(fscale) { binary(cpu, in, FPU_SCALE, 0); }
