@@ -5,8 +5,8 @@
  * master, reset and diagnostics. What a command means lies in ata_disk.c and atapi.c, behind struct
  * ata_device_ops.
  *
- * Order of calls: ata_channel_init by the controller, which maps `command` and `control`;
- * ata_device_init by each device, then ata_attach. Everything here is [locked].
+ * Order of calls: ata_channel_init by the controller, which maps `command` and `control`, then
+ * ata_attach by each device. Everything here is [locked].
  *
  * Source: [ATA6] chapters 6 "Interface register definitions" and 9 "Protocol".
  */
@@ -117,7 +117,9 @@ struct ata_channel {
     bool intrq_level;
 };
 
-void ata_channel_init(struct ata_channel *c, struct machine *m, const char *name, struct irq *intrq,
+/* @name and @control_name are borrowed. @dma_request is called when the selected device raises DMARQ. */
+void ata_channel_init(struct ata_channel *c, struct machine *m, const char *name,
+                      const char *control_name, struct irq *intrq,
                       void (*dma_request)(void *opaque), void *opaque);
 void ata_channel_reset(struct ata_channel *c);   /* hardware reset; devices reset themselves */
 void ata_channel_loaded(struct ata_channel *c);

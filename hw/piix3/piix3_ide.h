@@ -23,7 +23,6 @@ struct piix3_ide_channel {
     struct atapi *cd[PIIX3_IDE_UNITS];
     struct irq intrq;            /* from the devices */
     struct irq *irq;             /* to the interrupt controller; borrowed */
-    bool intrq_level;
     uint8_t command;             /* BMICx */
     uint8_t status;              /* BMISx */
     uint32_t table;              /* BMIDTPx */
