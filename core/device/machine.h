@@ -25,6 +25,7 @@ struct accel;
 struct x86_model;
 struct display_source;
 struct keyboard_sink;
+struct pointer_sink;
 
 /* Why the machine stops or resets; names as in QMP's RESET and SHUTDOWN events. */
 enum machine_cause {
@@ -36,6 +37,7 @@ enum machine_cause {
     CAUSE_GUEST_RESET,       /* port 92h, CF9h, 8042 */
     CAUSE_TRIPLE_FAULT,
     CAUSE_GUEST_EXIT,        /* isa-debug-exit, coldboot-exit: with a status */
+    CAUSE_GUEST_PANIC,       /* pvpanic */
     CAUSE_DEAD_HALT,         /* halted with interrupts off, nothing can wake it */
     CAUSE_EXPECT,            /* the script ended: with a status */
     CAUSE_ERROR,             /* the accelerator cannot go on */
@@ -77,6 +79,10 @@ struct machine {
     /* What front ends use; NULL when the machine has none. Borrowed from the devices. */
     const struct display_source *display;
     const struct keyboard_sink *keyboard;
+    const struct pointer_sink *pointer;
+    /* The other way round: a front end sets it to hear the PC speaker. 0 Hz is silence. [locked] */
+    void (*speaker_tone)(void *opaque, unsigned hz);
+    void *speaker_opaque;
 
     /* Requests, made by devices and front ends, carried out with all vCPUs outside run. */
     enum machine_cause reset_request, stop_request;

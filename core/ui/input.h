@@ -1,5 +1,5 @@
 /*
- * Keyboard input. A key is named by its set 1 make code (01h..58h), plus KEY_E0 for keys with the
+ * Keyboard and pointer input. A key is named by its set 1 make code (01h..58h), plus KEY_E0 for keys with the
  * E0 prefix; Pause is KEY_PAUSE and Print Screen KEY_PRINT. The keyboard device turns this into
  * whatever scan code set the guest has chosen.
  */
@@ -22,6 +22,22 @@ struct keyboard_sink {
     /* Called (locked) each time the guest takes the last pending byte; set by the typist. */
     void (**on_idle)(void *opaque);
     void **on_idle_opaque;
+    void *dev;
+};
+
+enum { /* buttons of a pointer */
+    POINTER_LEFT = 0x01,
+    POINTER_RIGHT = 0x02,
+    POINTER_MIDDLE = 0x04,
+    POINTER_SIDE = 0x08,          /* the fourth and fifth: back and forward */
+    POINTER_EXTRA = 0x10,
+};
+
+struct pointer_sink {
+    /* Relative motion in counts: @dx to the right, @dy down, @wheel notches towards the user. [locked] */
+    void (*move)(void *dev, int dx, int dy, int wheel);
+    void (*buttons)(void *dev, unsigned down);            /* POINTER_ bits that are held [locked] */
+    bool (*idle)(void *dev);      /* the guest has taken all motion and buttons that were sent [locked] */
     void *dev;
 };
 
