@@ -37,7 +37,7 @@ static bool makes_double_fault(const struct x86_cpu *cpu, unsigned vector)
     return (first == CONTRIBUTORY && second == CONTRIBUTORY) || (first == PAGE && second != BENIGN);
 }
 
-_Noreturn static void raise(struct x86_cpu *cpu, unsigned vector, bool has_error, uint32_t error)
+_Noreturn static void raise_exception(struct x86_cpu *cpu, unsigned vector, bool has_error, uint32_t error)
 {
     cpu->s.rip = x86_insn_rip(cpu);
     if (cpu->exc.active) {
@@ -65,12 +65,12 @@ _Noreturn static void raise(struct x86_cpu *cpu, unsigned vector, bool has_error
 
 void x86_fault(struct x86_cpu *cpu, unsigned vector, uint32_t error)
 {
-    raise(cpu, vector, true, error);
+    raise_exception(cpu, vector, true, error);
 }
 
 void x86_fault_noerr(struct x86_cpu *cpu, unsigned vector)
 {
-    raise(cpu, vector, false, 0);
+    raise_exception(cpu, vector, false, 0);
 }
 
 /* ---- delivery ---- */
