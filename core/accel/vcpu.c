@@ -386,6 +386,24 @@ static void kick_all(struct machine *m)
     }
 }
 
+static bool guest_asked(enum machine_cause cause)
+{
+    return cause == CAUSE_GUEST_SHUTDOWN || cause == CAUSE_GUEST_RESET || cause == CAUSE_TRIPLE_FAULT;
+}
+
+static void carry_out_stop(struct machine *m)
+{
+    enum machine_cause cause = m->stop_request;
+    machine_tell(m, MACHINE_SHUTDOWN, cause);
+    if (m->no_shutdown && guest_asked(cause)) {
+        m->stop_request = CAUSE_NONE;
+        m->run_state = RUN_SHUTDOWN;
+        machine_tell(m, MACHINE_STOPPED, cause);
+    } else {
+        loop_quit(&m->loop);
+    }
+}
+
 /* On the main loop: carries out what devices and front ends asked for. [locked] */
 static void carry_out(void *opaque)
 {
@@ -395,16 +413,18 @@ static void carry_out(void *opaque)
     }
     pause_all_vcpus(m);
     if (m->stop_request != CAUSE_NONE) {
-        bool guests = m->stop_request == CAUSE_GUEST_SHUTDOWN || m->stop_request == CAUSE_GUEST_RESET ||
-                      m->stop_request == CAUSE_TRIPLE_FAULT;
-        if (!(m->no_shutdown && guests)) {
-            loop_quit(&m->loop);
-        }
-        return; /* paused for good, or until the monitor says otherwise */
+        carry_out_stop(m);
+        return;
     }
+    enum machine_cause cause = m->reset_request;
     m->reset_request = CAUSE_NONE;
     machine_reset(m);
-    resume_all_vcpus(m);
+    machine_tell(m, MACHINE_RESET, cause);
+    if (m->run_state == RUN_RUNNING) {
+        resume_all_vcpus(m);
+    } else {
+        m->run_state = RUN_PRELAUNCH;
+    }
 }
 
 static void requested(struct machine *m)
@@ -503,6 +523,7 @@ void resume_all_vcpus(struct machine *m)
         machine_commit(m);
     }
     clock_start(&m->clock);
+    m->run_state = RUN_RUNNING;
     for (unsigned i = 0; i < m->n_vcpus; i++) {
         m->vcpus[i]->pause_wanted = false;
         pthread_cond_broadcast(&m->vcpus[i]->cond);
@@ -521,6 +542,27 @@ void pause_all_vcpus(struct machine *m)
         }
     }
     clock_stop(&m->clock);
+}
+
+bool machine_start(struct machine *m, struct error **err)
+{
+    if (m->run_state == RUN_SHUTDOWN) {
+        return error_set(err, "Resetting the Virtual Machine is required");
+    }
+    if (m->run_state != RUN_RUNNING) {
+        resume_all_vcpus(m);
+        machine_tell(m, MACHINE_RESUMED, CAUSE_NONE);
+    }
+    return true;
+}
+
+void machine_stop(struct machine *m)
+{
+    if (m->run_state == RUN_RUNNING) {
+        pause_all_vcpus(m);
+        m->run_state = RUN_PAUSED;
+        machine_tell(m, MACHINE_STOPPED, CAUSE_NONE);
+    }
 }
 
 void vcpus_fini(struct machine *m)

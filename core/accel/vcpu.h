@@ -78,6 +78,10 @@ void vcpu_set_inta(struct machine *m, unsigned index, int (*inta)(void *opaque),
 void resume_all_vcpus(struct machine *m);
 /* Gets every vCPU out of run and waits for it; the clock stands still. [locked; not on a vCPU's thread] */
 void pause_all_vcpus(struct machine *m);
+/* What a user's stop and cont do: as above, with m->run_state and its listeners. Starting fails after a
+ * shutdown that only a reset ends. [locked; not on a vCPU's thread] */
+bool machine_start(struct machine *m, struct error **err);
+void machine_stop(struct machine *m);
 /* Ends all threads and frees the vCPUs. [not locked] */
 void vcpus_fini(struct machine *m);
 

@@ -198,6 +198,52 @@ void machine_request_stop(struct machine *m, enum machine_cause cause, int statu
     }
 }
 
+/* --- front ends ------------------------------------------------------------------------------- */
+
+void machine_listen(struct machine *m, struct machine_listener *l)
+{
+    l->next = m->listeners;
+    m->listeners = l;
+}
+
+void machine_unlisten(struct machine *m, struct machine_listener *l)
+{
+    for (struct machine_listener **at = &m->listeners; *at != NULL; at = &(*at)->next) {
+        if (*at == l) {
+            *at = l->next;
+            return;
+        }
+    }
+}
+
+void machine_tell(struct machine *m, enum machine_event event, enum machine_cause cause)
+{
+    for (struct machine_listener *l = m->listeners, *next; l != NULL; l = next) {
+        next = l->next;
+        l->event(l->opaque, event, cause);
+    }
+}
+
+void machine_add_info(struct machine *m, struct info_provider *p)
+{
+    struct info_provider **at = &m->board.infos;
+    while (*at != NULL) {
+        at = &(*at)->next;
+    }
+    p->next = NULL;
+    *at = p;
+}
+
+void machine_add_slot(struct machine *m, struct media_slot *s)
+{
+    struct media_slot **at = &m->board.slots;
+    while (*at != NULL) {
+        at = &(*at)->next;
+    }
+    s->next = NULL;
+    *at = s;
+}
+
 /* --- state ------------------------------------------------------------------------------------ */
 
 void machine_save_devices(struct machine *m, struct state_buf *out)

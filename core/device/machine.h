@@ -8,6 +8,7 @@
 #ifndef CORE_DEVICE_MACHINE_H
 #define CORE_DEVICE_MACHINE_H
 
+#include "core/device/board.h"
 #include "core/device/device.h"
 #include "core/device/irq.h"
 #include "core/event/clock.h"
@@ -41,6 +42,26 @@ enum machine_cause {
     CAUSE_DEAD_HALT,         /* halted with interrupts off, nothing can wake it */
     CAUSE_EXPECT,            /* the script ended: with a status */
     CAUSE_ERROR,             /* the accelerator cannot go on */
+    CAUSE_HOST_UI,           /* the display was closed, or its quit key pressed */
+};
+
+/* What the machine is doing, as a user sees it; names as in QMP's query-status. */
+enum run_state {
+    RUN_PRELAUNCH,           /* not started yet, or reset while it was stopped */
+    RUN_RUNNING,
+    RUN_PAUSED,              /* by the user */
+    RUN_SHUTDOWN,            /* the guest powered off, and no_shutdown keeps the machine */
+};
+
+/* What happened to the machine as a whole; told on the main loop, locked, after the fact. */
+enum machine_event {
+    MACHINE_STOPPED, MACHINE_RESUMED, MACHINE_RESET, MACHINE_POWERDOWN, MACHINE_SHUTDOWN,
+};
+
+struct machine_listener {
+    void (*event)(void *opaque, enum machine_event event, enum machine_cause cause);
+    void *opaque;
+    struct machine_listener *next;
 };
 
 struct machine;
@@ -92,6 +113,9 @@ struct machine {
     bool stop_on_triple_fault;           /* as if no_reboot were set, for this cause */
     bool stop_on_dead_halt;              /* CAUSE_DEAD_HALT is requested; else it halts for ever */
     void (*requested)(struct machine *m);/* set by vcpu.c: gets vCPUs out of run */
+    enum run_state run_state;            /* kept by vcpu.c */
+    struct machine_listener *listeners;
+    struct board board;                  /* what front ends may ask of the board */
     struct machine_hook *hooks;          /* what machine_fini undoes, last added first */
 };
 
@@ -127,6 +151,15 @@ void machine_reset(struct machine *m);
  * CAUSE_NONE. The running instruction finishes; no further one starts before. [locked] */
 void machine_request_reset(struct machine *m, enum machine_cause cause);
 void machine_request_stop(struct machine *m, enum machine_cause cause, int status);
+
+/* Adds a listener; it stays the caller's, until machine_unlisten. [locked] */
+void machine_listen(struct machine *m, struct machine_listener *l);
+void machine_unlisten(struct machine *m, struct machine_listener *l);
+void machine_tell(struct machine *m, enum machine_event event, enum machine_cause cause);
+
+/* See board.h. [locked] */
+void machine_add_info(struct machine *m, struct info_provider *p);
+void machine_add_slot(struct machine *m, struct media_slot *s);
 
 /* All device and vCPU state, one section a device; RAM is not in it. [locked, vCPUs out of run] */
 void machine_save_devices(struct machine *m, struct state_buf *out);
