@@ -1,6 +1,6 @@
 /*
  * What the mechanisms of the software CPU (paging, segmentation, delivery, tasks, system registers,
- * SMM) share among themselves. Engines need x86_cpu.h only.
+ * SMM) share among themselves and with the system instructions. Engines need x86_cpu.h only.
  */
 #ifndef CORE_CPU_MECH_H
 #define CORE_CPU_MECH_H

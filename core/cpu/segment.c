@@ -50,16 +50,26 @@ void x86_derive_seg(struct x86_cpu *cpu, unsigned seg)
     if (cpu->mode & MODE_CS64) {
         bool based = seg == S_FS || seg == S_GS;
         top = !based && s->base == 0 ? BIT64(47) : based && s->base < BIT64(46) ? BIT64(46) : 0;
-        cpu->seg_top_r[seg] = cpu->seg_top_w[seg] = top;
+        cpu->seg_top_r[seg] = cpu->seg_top_w[seg] = cpu->align_check ? 0 : top;
         return;
     }
-    cpu->seg_top_r[seg] = may(cpu, seg, false) ? top : 0;
-    cpu->seg_top_w[seg] = may(cpu, seg, true) ? top : 0;
+    cpu->seg_top_r[seg] = may(cpu, seg, false) && !cpu->align_check ? top : 0;
+    cpu->seg_top_w[seg] = may(cpu, seg, true) && !cpu->align_check ? top : 0;
 }
 
 _Noreturn static void bad_address(struct x86_cpu *cpu, unsigned seg)
 {
     x86_fault(cpu, seg == S_SS ? X86_SS : X86_GP, 0);
+}
+
+/* [SDM3] "Interrupt 17 - Alignment Check Exception (#AC)". Unsure: here it comes before a page fault. */
+static uint64_t aligned(struct x86_cpu *cpu, uint64_t lin, unsigned size)
+{
+    bool checked = size == 2 || size == 4 || size == 8;
+    if (unlikely(cpu->align_check) && checked && (lin & (size - 1))) {
+        x86_fault(cpu, X86_AC, 0);
+    }
+    return lin;
 }
 
 static uint64_t linear_64(struct x86_cpu *cpu, unsigned seg, uint64_t off, unsigned size)
@@ -75,12 +85,12 @@ static uint64_t seg_check(struct x86_cpu *cpu, unsigned seg, uint64_t off, unsig
 {
     const struct x86_seg *s = &cpu->s.seg[seg];
     if (cpu->mode & MODE_CS64) {
-        return linear_64(cpu, seg, off, size);
+        return aligned(cpu, linear_64(cpu, seg, off, size), size);
     }
     if (!may(cpu, seg, write) || !in_limit(s, off, size)) {
         bad_address(cpu, seg);
     }
-    return (uint32_t)(s->base + off);
+    return aligned(cpu, (uint32_t)(s->base + off), size);
 }
 
 uint64_t x86_seg_read_check(struct x86_cpu *cpu, unsigned seg, uint64_t off, unsigned size)

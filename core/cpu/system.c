@@ -35,6 +35,7 @@ void x86_mode_changed(struct x86_cpu *cpu)
     cpu->cpl = !cpu->pe ? 0 : cpu->vm ? 3 : (uint8_t)x86_cpl(s);
     cpu->mode = mode_word(cpu);
     cpu->tlb = cpu->tlbs[cpu->cpl == 3];
+    cpu->align_check = cpu->cpl == 3 && (s->cr0 & CR0_AM) && (s->rflags & FL_AC);
     bool wide = cpu->mode & MODE_CS64;
     cpu->lin_mask = wide ? ~0ull : 0xffffffff;
     /* In a 16-bit segment, too, IP can pass FFFF: the next fetch then meets the limit. */
@@ -80,7 +81,7 @@ void x86_set_rflags(struct x86_cpu *cpu, uint64_t val, uint64_t mask)
         cpu->rf_icount = x86_icount(cpu);
     }
     cpu->s.rflags = now;
-    if ((old ^ now) & (FL_TF | FL_VM)) {
+    if ((old ^ now) & (FL_TF | FL_VM | FL_AC)) {
         x86_mode_changed(cpu);
     }
 }
@@ -154,7 +155,7 @@ void x86_set_cr0(struct x86_cpu *cpu, uint64_t val)
     }
     cpu->s.cr0 = val;
     cpu->s.efer = efer;
-    if ((old ^ val) & (CR0_PE | CR0_PG)) {
+    if ((old ^ val) & (CR0_PE | CR0_PG | CR0_AM)) {
         x86_mode_changed(cpu);
     }
     if ((old ^ val) & (CR0_PG | (val & CR0_PG ? CR0_WP : 0))) {

@@ -76,6 +76,7 @@ struct x86_cpu {
     uint32_t mode;               /* MODE_*: what decoded blocks depend on */
     uint8_t cpl;
     bool pe, vm, pg, lma;
+    bool align_check;            /* #AC is on: CR0.AM, EFLAGS.AC, CPL 3; then every seg_top is 0 */
     struct tlb_entry *tlb;       /* tlbs[0] supervisor, tlbs[1] user */
 
     /* The running block. */

@@ -416,6 +416,26 @@ static void ltr_and_lldt_are_checked(void **state)
     assert_int_equal(*bench_mem(b, BENCH_GDT + FREE * 8 + 5), 0x8b);
 }
 
+static void misaligned_accesses_fault_at_level_3_when_asked(void **state) /* #AC */
+{
+    struct cpu_bench *b = *state;
+    struct x86_cpu *cpu = b->cpu;
+    x86_set_cr0(cpu, cpu->s.cr0 | CR0_AM);
+    x86_set_rflags(cpu, FL_AC, FL_AC);
+    x86_load_seg(cpu, S_DS, SEL_DATA3);
+    ASSERT_FINE(b, x86_ld32(cpu, S_DS, 0x5001));
+    to_user(b);
+    x86_set_rflags(cpu, FL_AC, FL_AC);
+    ASSERT_FAULT(b, x86_ld32(cpu, S_DS, 0x5002), X86_AC, 0);
+    ASSERT_FAULT(b, x86_st16(cpu, S_DS, 0x5001, 1), X86_AC, 0);
+    ASSERT_FINE(b, x86_ld16(cpu, S_DS, 0x5002));
+    ASSERT_FINE(b, x86_ld8(cpu, S_DS, 0x5001));
+    cpu->s.gpr[R_SP] = 0x7001;
+    ASSERT_FAULT(b, x86_push(cpu, 1, 4), X86_AC, 0);
+    x86_set_rflags(cpu, 0, FL_AC);
+    ASSERT_FINE(b, x86_ld32(cpu, S_DS, 0x5002));
+}
+
 static void a_push_that_faults_changes_nothing(void **state)
 {
     struct cpu_bench *b = *state;
@@ -452,6 +472,7 @@ int main(void)
         TP(iret_enters_virtual_8086_mode),
         TP(lar_lsl_verr_verw_see_what_privilege_allows),
         TP(ltr_and_lldt_are_checked),
+        TP(misaligned_accesses_fault_at_level_3_when_asked),
         TP(a_push_that_faults_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
