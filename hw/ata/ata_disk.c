@@ -80,14 +80,15 @@ static bool read_sectors(struct ata_disk *s, uint64_t lba, unsigned n)
 
     trace_ata_disk_io(s->ata.id, 0, lba, n);
     memset(s->ata.buffer + len, 0, (size_t)n * ATA_SECTOR_BYTES - len);
-    return report(s, len == 0 || block_read(s->block, lba * ATA_SECTOR_BYTES, s->ata.buffer, len, &err),
-                  err);
+    bool ok = len == 0 || block_read(s->block, lba * ATA_SECTOR_BYTES, s->ata.buffer, len, &err);
+    return report(s, ok, err);
 }
 
 static bool flush(struct ata_disk *s)
 {
     struct error *err = NULL;
-    return report(s, block_flush(s->block, &err), err);
+    bool ok = block_flush(s->block, &err);
+    return report(s, ok, err);
 }
 
 static bool write_sectors(struct ata_disk *s, uint64_t lba, unsigned n)
@@ -96,11 +97,8 @@ static bool write_sectors(struct ata_disk *s, uint64_t lba, unsigned n)
     size_t len = bytes_in_image(s, lba, n);
 
     trace_ata_disk_io(s->ata.id, 1, lba, n);
-    if (!report(s, len == 0 || block_write(s->block, lba * ATA_SECTOR_BYTES, s->ata.buffer, len, &err),
-                err)) {
-        return false;
-    }
-    return s->write_cache || flush(s);
+    bool ok = len == 0 || block_write(s->block, lba * ATA_SECTOR_BYTES, s->ata.buffer, len, &err);
+    return report(s, ok, err) && (s->write_cache || flush(s));
 }
 
 /* ---- addresses ---- */
