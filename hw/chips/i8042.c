@@ -2,13 +2,13 @@
  * Intel 8042 programmed as the AT and PS/2 keyboard and auxiliary device controller.
  *
  * Source: [PS2TR] "Keyboard and Auxiliary Device Controller"; [ATTR] "Keyboard Controller".
- * Pins:   keyboard cable, IRQ1 and IRQ12 out, A20 gate out, system reset out (a machine request).
- * Model:  a command is carried out at once, so IBF is never seen set. A keyboard byte takes 250 us
+ * Pins:   keyboard and mouse cables, IRQ1 and IRQ12 out, A20 gate out, system reset out (a machine request).
+ * Model:  a command is carried out at once, so IBF is never seen set. A device's byte takes 250 us
  *         to come in after the guest has read the one before (the wire takes about 900 us):
  *         programs that chain to the BIOS handler read port 60h twice and must get the same byte.
- *         An answer of the controller never overwrites a keyboard byte: that byte comes again.
- * Not:    a pointing device on the auxiliary port: D4h is answered by a time-out. Diagnostic dump
- *         ACh, input port polling C1h and C2h. The keyboard lock is open.
+ *         While the output buffer is full both devices wait; then the keyboard goes first. An
+ *         answer of the controller never overwrites a device's byte: that byte comes again.
+ * Not:    diagnostic dump ACh. The keyboard lock is open.
  */
 #include "hw/chips/i8042.h"
 
@@ -46,6 +46,8 @@ enum { /* output port P2 */
 
 enum { P1_UNLOCKED = 0x80 };
 
+enum { FROM_SELF, FROM_KEYBOARD, FROM_MOUSE }; /* i8042.source, .held */
+
 enum { /* commands, port 64h; 20h..3Fh and 60h..7Fh address the RAM */
     CMD_PASSWORD_TEST = 0xa4,
     CMD_PASSWORD_LOAD = 0xa5,
@@ -58,6 +60,8 @@ enum { /* commands, port 64h; 20h..3Fh and 60h..7Fh address the RAM */
     CMD_KBD_OFF = 0xad,
     CMD_KBD_ON = 0xae,
     CMD_READ_P1 = 0xc0,
+    CMD_POLL_P1_LOW = 0xc1,
+    CMD_POLL_P1_HIGH = 0xc2,
     CMD_READ_P2 = 0xd0,
     CMD_WRITE_P2 = 0xd1,
     CMD_WRITE_KBD_OUT = 0xd2,
@@ -83,31 +87,42 @@ static bool keyboard_on(const struct i8042 *s)
     return !(s->ram[0] & CTR_KBD_OFF);
 }
 
-/* Lets the keyboard send its next byte, if it has one and there is room for it. */
+static bool mouse_on(const struct i8042 *s)
+{
+    return !(s->ram[0] & CTR_AUX_OFF);
+}
+
+/* Lets a device send its next byte, if one has any and there is room for it. */
 static void clock_in(struct i8042 *s)
 {
     if (!(s->status & STATUS_OBF) && !timer_armed(&s->shift) &&
-        (s->held || (keyboard_on(s) && ps2_keyboard_has_byte(&s->kbd)))) {
+        (s->held != FROM_SELF || (keyboard_on(s) && ps2_keyboard_has_byte(&s->kbd)) ||
+         (mouse_on(s) && ps2_mouse_has_byte(&s->mouse)))) {
         timer_at(&s->shift, clock_now(&s->m->clock) + BYTE_NS);
     }
 }
 
-static void put(struct i8042 *s, uint8_t val, uint8_t status)
+static void put(struct i8042 *s, uint8_t source, uint8_t val, uint8_t status)
 {
     s->out = val;
+    s->source = source;
     s->status = (s->status & ~(STATUS_AUX_OBF | STATUS_TIMEOUT)) | STATUS_OBF | status;
     trace_i8042_byte(val, s->status);
+}
+
+static void put_device(struct i8042 *s, uint8_t source, uint8_t val)
+{
+    put(s, source, val, source == FROM_MOUSE ? STATUS_AUX_OBF : 0);
 }
 
 /* A byte of the controller's own. */
 static void answer(struct i8042 *s, uint8_t val, uint8_t status)
 {
-    if ((s->status & STATUS_OBF) && s->from_keyboard) {
-        s->held = true;
+    if ((s->status & STATUS_OBF) && s->source != FROM_SELF) {
+        s->held = s->source;
         s->held_byte = s->out;
     }
-    s->from_keyboard = false;
-    put(s, val, status);
+    put(s, FROM_SELF, val, status);
 }
 
 /* [PS2TR] "Keyboard Controller Commands", bit 6 of the command byte: set 2 becomes set 1. False if
@@ -127,7 +142,7 @@ static bool translate(struct i8042 *s, uint8_t *val)
     return true;
 }
 
-/* The keyboard's byte has arrived. */
+/* A device's byte has arrived. */
 static void shift_done(void *opaque)
 {
     struct i8042 *s = opaque;
@@ -136,22 +151,22 @@ static void shift_done(void *opaque)
     if (s->status & STATUS_OBF) {
         return; /* an answer came first; reading it starts over */
     }
-    if (s->held) {
-        s->held = false;
-        s->from_keyboard = true;
-        put(s, s->held_byte, 0);
+    if (s->held != FROM_SELF) {
+        put_device(s, s->held, s->held_byte);
+        s->held = FROM_SELF;
     } else if (keyboard_on(s) && ps2_keyboard_take(&s->kbd, &val)) {
         if (!translate(s, &val)) {
             clock_in(s);
             return;
         }
-        s->from_keyboard = true;
-        put(s, val, 0);
+        put_device(s, FROM_KEYBOARD, val);
+    } else if (mouse_on(s) && ps2_mouse_take(&s->mouse, &val)) {
+        put_device(s, FROM_MOUSE, val);
     }
     update_irq(s);
 }
 
-static void keyboard_ready(void *opaque)
+static void device_ready(void *opaque)
 {
     clock_in(opaque);
 }
@@ -202,9 +217,9 @@ static void second_byte(struct i8042 *s, uint8_t cmd, uint8_t val)
     case CMD_WRITE_AUX_OUT:
         answer(s, val, STATUS_AUX_OBF);
         break;
-    case CMD_WRITE_AUX: /* [PS2TR] nobody answers: FEh with the time-out bit */
+    case CMD_WRITE_AUX: /* as with the keyboard, sending turns the interface on */
         s->ram[0] &= ~CTR_AUX_OFF;
-        answer(s, 0xfe, STATUS_AUX_OBF | STATUS_TIMEOUT);
+        ps2_mouse_write(&s->mouse, val);
         break;
     default: /* 60h..7Fh */
         if ((cmd & 0x1f) == 0) {
@@ -259,11 +274,15 @@ static void write_command(struct i8042 *s, uint8_t val)
 {
     s->status |= STATUS_A2;
     s->pending = 0;
+    s->polling = 0;
     switch (val) {
     case CMD_PASSWORD_TEST: answer(s, 0xf1, 0); break; /* no password */
     case CMD_PASSWORD_ENABLE: break;                   /* ignored without one */
     case CMD_AUX_OFF: s->ram[0] |= CTR_AUX_OFF; break;
-    case CMD_AUX_ON: s->ram[0] &= ~CTR_AUX_OFF; break;
+    case CMD_AUX_ON:
+        s->ram[0] &= ~CTR_AUX_OFF;
+        clock_in(s);
+        break;
     case CMD_AUX_TEST: answer(s, 0, 0); break;         /* lines are good */
     case CMD_SELF_TEST: self_test(s); break;
     case CMD_KBD_TEST: answer(s, 0, 0); break;
@@ -273,6 +292,8 @@ static void write_command(struct i8042 *s, uint8_t val)
         clock_in(s);
         break;
     case CMD_READ_P1: answer(s, P1_UNLOCKED, 0); break;
+    case CMD_POLL_P1_LOW: /* [PS2TR] until the next command */
+    case CMD_POLL_P1_HIGH: s->polling = val; break;
     case CMD_READ_P2: answer(s, read_p2(s), 0); break;
     case CMD_A20_OFF: set_p2(s, P2_RUN); break;
     case CMD_A20_ON: set_p2(s, P2_RUN | P2_A20); break;
@@ -288,10 +309,47 @@ static void write_command(struct i8042 *s, uint8_t val)
     }
 }
 
-static bool is_idle(void *dev)
+/* What the status register shows; polling puts half of P1 into its upper half. */
+static uint8_t read_status(const struct i8042 *s)
+{
+    switch (s->polling) {
+    case CMD_POLL_P1_LOW: return (s->status & 0x0f) | (uint8_t)(P1_UNLOCKED << 4);
+    case CMD_POLL_P1_HIGH: return (s->status & 0x0f) | (P1_UNLOCKED & 0xf0);
+    default: return s->status;
+    }
+}
+
+/* Nothing of @source waits to be read. */
+static bool all_read(const struct i8042 *s, uint8_t source)
+{
+    return !((s->status & STATUS_OBF) && s->source == source) && s->held != source;
+}
+
+static bool keyboard_idle(void *dev)
 {
     const struct i8042 *s = dev;
-    return !(s->status & STATUS_OBF) && !s->held && !ps2_keyboard_has_byte(&s->kbd);
+    return all_read(s, FROM_KEYBOARD) && !ps2_keyboard_has_byte(&s->kbd) &&
+           !((s->status & STATUS_OBF) && s->source == FROM_SELF);
+}
+
+static bool pointer_idle(void *dev)
+{
+    const struct i8042 *s = dev;
+    return all_read(s, FROM_MOUSE) && !ps2_mouse_has_byte(&s->mouse) &&
+           !ps2_mouse_has_news(&s->mouse);
+}
+
+static void taken(struct i8042 *s)
+{
+    if (s->source == FROM_KEYBOARD) {
+        ps2_keyboard_taken(&s->kbd);
+    } else if (s->source == FROM_MOUSE) {
+        ps2_mouse_taken(&s->mouse);
+    }
+    clock_in(s);
+    if (s->source != FROM_MOUSE && keyboard_idle(s) && s->on_idle != NULL) {
+        s->on_idle(s->on_idle_opaque);
+    }
 }
 
 /* Reading empties the output buffer; its contents stay until the next byte. */
@@ -304,13 +362,7 @@ static uint64_t data_read(void *dev, uint64_t off, unsigned size)
     if (s->status & STATUS_OBF) {
         s->status &= ~(STATUS_OBF | STATUS_AUX_OBF | STATUS_TIMEOUT);
         update_irq(s);
-        if (s->from_keyboard) {
-            ps2_keyboard_taken(&s->kbd);
-        }
-        clock_in(s);
-        if (is_idle(s) && s->on_idle != NULL) {
-            s->on_idle(s->on_idle_opaque);
-        }
+        taken(s);
     }
     return val;
 }
@@ -327,9 +379,10 @@ static void data_write(void *dev, uint64_t off, uint64_t val, unsigned size)
 static uint64_t command_read(void *dev, uint64_t off, unsigned size)
 {
     struct i8042 *s = dev;
+    uint8_t val = read_status(s);
 
-    trace_i8042_read(0x64, s->status);
-    return s->status;
+    trace_i8042_read(0x64, val);
+    return val;
 }
 
 static void command_write(void *dev, uint64_t off, uint64_t val, unsigned size)
@@ -351,6 +404,18 @@ static void sink_key(void *dev, unsigned key, bool down)
     ps2_keyboard_key(&s->kbd, key, down);
 }
 
+static void sink_move(void *dev, int dx, int dy, int wheel)
+{
+    struct i8042 *s = dev;
+    ps2_mouse_move(&s->mouse, dx, dy, wheel);
+}
+
+static void sink_buttons(void *dev, unsigned down)
+{
+    struct i8042 *s = dev;
+    ps2_mouse_buttons(&s->mouse, down);
+}
+
 /* Power-on: status 18h as PCs show it before the self test; A20 open; interrupts on and translation
  * off in the command byte, which the BIOS sets before anyone relies on it. */
 static void i8042_reset(void *dev)
@@ -359,15 +424,17 @@ static void i8042_reset(void *dev)
 
     timer_cancel(&s->shift);
     ps2_keyboard_reset(&s->kbd);
+    ps2_mouse_reset(&s->mouse);
     memset(s->ram, 0, sizeof(s->ram));
     s->ram[0] = CTR_IRQ1 | CTR_IRQ12;
     s->status = STATUS_UNLOCKED | STATUS_A2;
     s->out = 0;
     s->pending = 0;
     s->xlat_break = false;
-    s->from_keyboard = false;
-    s->held = false;
+    s->source = FROM_SELF;
+    s->held = FROM_SELF;
     s->held_byte = 0;
+    s->polling = 0;
     set_p2(s, P2_RUN | P2_A20);
     update_irq(s);
 }
@@ -377,6 +444,7 @@ static void i8042_loaded(void *dev)
     struct i8042 *s = dev;
 
     ps2_keyboard_loaded(&s->kbd);
+    ps2_mouse_loaded(&s->mouse);
     irq_set(s->a20, s->port2 & P2_A20);
     update_irq(s);
 }
@@ -389,16 +457,18 @@ static const struct state_field i8042_state[] = {
     STATE(struct i8042, port2),
     STATE(struct i8042, pending),
     STATE(struct i8042, xlat_break),
-    STATE(struct i8042, from_keyboard),
+    STATE(struct i8042, source),
     STATE(struct i8042, held),
     STATE(struct i8042, held_byte),
     STATE_TIMER(struct i8042, shift),
+    STATE_SUB(struct i8042, mouse, ps2_mouse_state),
+    STATE(struct i8042, polling),
     STATE_END(),
 };
 
 const struct device_type i8042_type = {
     .name = "i8042",
-    .version = 1,
+    .version = 2,
     .reset = i8042_reset,
     .state = i8042_state,
     .loaded = i8042_loaded,
@@ -420,7 +490,8 @@ void i8042_init(struct i8042 *s, struct machine *m, struct irq *irq1, struct irq
     s->irq1 = irq1;
     s->irq12 = irq12;
     s->port2 = P2_LINES | P2_RUN | P2_A20;
-    ps2_keyboard_init(&s->kbd, &m->clock, keyboard_ready, s);
+    ps2_keyboard_init(&s->kbd, &m->clock, device_ready, s);
+    ps2_mouse_init(&s->mouse, &m->clock, device_ready, s);
     timer_init(&s->shift, &m->clock, "i8042 shift", shift_done, s);
     region_io(&s->data, "i8042 data", &data_ops, s, 1);
     region_map(&m->ports.root, &s->data, 0x60, 0);
@@ -428,11 +499,15 @@ void i8042_init(struct i8042 *s, struct machine *m, struct irq *irq1, struct irq
     region_map(&m->ports.root, &s->command, 0x64, 0);
     s->sink = (struct keyboard_sink){
         .key = sink_key,
-        .idle = is_idle,
+        .idle = keyboard_idle,
         .on_idle = &s->on_idle,
         .on_idle_opaque = &s->on_idle_opaque,
         .dev = s,
     };
     m->keyboard = &s->sink;
+    s->pointer = (struct pointer_sink){
+        .move = sink_move, .buttons = sink_buttons, .idle = pointer_idle, .dev = s,
+    };
+    m->pointer = &s->pointer;
     machine_add(m, &i8042_type, "i8042", s);
 }

@@ -1,7 +1,8 @@
 /*
- * Intel 8042 as the PC's keyboard and auxiliary device controller, with the keyboard behind it.
+ * Intel 8042 as the PC's keyboard and auxiliary device controller, with keyboard and mouse behind it.
  *
- * i8042_init maps ports 60h and 64h, registers the device and offers the keyboard as m->keyboard.
+ * i8042_init maps ports 60h and 64h, registers the device and offers the keyboard as m->keyboard and
+ * the mouse as m->pointer.
  */
 #ifndef HW_CHIPS_I8042_H
 #define HW_CHIPS_I8042_H
@@ -10,6 +11,7 @@
 #include "core/device/machine.h"
 #include "core/ui/input.h"
 #include "hw/chips/ps2_keyboard.h"
+#include "hw/chips/ps2_mouse.h"
 
 struct i8042 {
     struct machine *m;
@@ -19,6 +21,8 @@ struct i8042 {
     void (*on_idle)(void *opaque);        /* set by the typist */
     void *on_idle_opaque;
     struct ps2_keyboard kbd;
+    struct pointer_sink pointer;
+    struct ps2_mouse mouse;
 
     uint8_t status;                       /* 64h as read, but for the bits derived from elsewhere */
     uint8_t ram[32];                      /* [0] is the command byte */
@@ -26,10 +30,11 @@ struct i8042 {
     uint8_t port2;                        /* output port P2 */
     uint8_t pending;                      /* command that waits for a byte at 60h, or 0 */
     bool xlat_break;                      /* F0h seen: the next code is a break code */
-    bool from_keyboard;                   /* what is in `out` came from the keyboard */
-    bool held;                            /* a keyboard byte gave way to an answer of ours: */
+    uint8_t source;                       /* where `out` came from: enum in i8042.c */
+    uint8_t held;                         /* whose byte gave way to an answer of ours, or 0: */
     uint8_t held_byte;                    /* it comes again afterwards */
-    struct timer shift;                   /* the keyboard's next byte has been clocked in */
+    uint8_t polling;                      /* C1h or C2h: status shows half of the input port */
+    struct timer shift;                   /* a device's next byte has been clocked in */
 };
 
 extern const struct device_type i8042_type;

@@ -57,6 +57,8 @@ void ps2_mouse_write(struct ps2_mouse *s, uint8_t val);
 
 /* Takes the next byte; false if there is none. */
 bool ps2_mouse_take(struct ps2_mouse *s, uint8_t *val);
+/* The guest has read a byte of this mouse: room for the next report. */
+void ps2_mouse_taken(struct ps2_mouse *s);
 bool ps2_mouse_has_byte(const struct ps2_mouse *s);
 
 /* Motion in counts, and which buttons are held: as in struct pointer_sink. */

@@ -228,7 +228,7 @@ static void irq1_follows_the_output_buffer_if_enabled(void **state)
     assert_int_equal(answer(k), 0x99);
 }
 
-static void the_auxiliary_port_without_device_times_out(void **state)
+static void the_auxiliary_port_has_its_own_irq_and_can_be_turned_off(void **state)
 {
     struct kbc *k = *state;
     command_byte(k, 0x23);
@@ -247,9 +247,7 @@ static void the_auxiliary_port_without_device_times_out(void **state)
     assert_int_equal(answer(k) & 0x20, 0x20);
     command(k, 0xd4);
     bench_out8(&k->b, 0x60, 0xf2);
-    assert_int_equal(status(k) & 0x61, 0x61);
-    assert_int_equal(answer(k), 0xfe);
-    assert_int_equal(status(k) & 0x61, 0);
+    assert_string_equal(bytes(k), "fa 00");
     command(k, 0x20); /* sending has enabled the port */
     assert_int_equal(answer(k) & 0x20, 0);
     command_byte(k, 0x01);
@@ -257,6 +255,68 @@ static void the_auxiliary_port_without_device_times_out(void **state)
     bench_out8(&k->b, 0x60, 0x5a);
     assert_false(k->b.IRQ12.level);
     assert_false(k->b.IRQ1.level);
+}
+
+static void an_answer_does_not_lose_a_byte_of_the_mouse(void **state)
+{
+    struct kbc *k = *state;
+    command_byte(k, 0x03);
+    command(k, 0xd4);
+    bench_out8(&k->b, 0x60, 0xf2);
+    bench_advance(&k->b, NS_PER_MS);
+    assert_int_equal(status(k) & 0x21, 0x21); /* the acknowledge is there */
+    command(k, 0x20);
+    assert_int_equal(status(k) & 0x21, 0x01); /* the command byte took its place ... */
+    assert_true(k->b.IRQ1.level);
+    assert_false(k->b.IRQ12.level);
+    assert_int_equal(answer(k), 0x03);
+    bench_advance(&k->b, NS_PER_MS);
+    assert_int_equal(status(k) & 0x21, 0x21); /* ... and it comes again, as the mouse's */
+    assert_true(k->b.IRQ12.level);
+    assert_string_equal(bytes(k), "fa 00");
+}
+
+static void the_keyboard_goes_before_the_mouse_and_neither_loses_a_byte(void **state)
+{
+    struct kbc *k = *state;
+    unsigned sources = 0, n = 0;
+    command_byte(k, 0x03);
+    bench_out8(&k->b, 0x60, 0xf2);
+    command(k, 0xd4);
+    bench_out8(&k->b, 0x60, 0xf2);
+    for (unsigned i = 0; i < 20; i++) {
+        bench_advance(&k->b, 250 * NS_PER_US);
+        uint8_t now = status(k);
+        if (now & 1) {
+            sources = sources << 1 | (now >> 5 & 1);
+            bench_in8(&k->b, 0x60);
+            n++;
+        }
+    }
+    assert_int_equal(n, 5);
+    assert_int_equal(sources, 0x03); /* three of the keyboard, then two of the mouse */
+}
+
+static void a_disabled_auxiliary_port_keeps_the_mouse_waiting(void **state)
+{
+    struct kbc *k = *state;
+    command(k, 0xd4);
+    bench_out8(&k->b, 0x60, 0xeb);
+    command(k, 0xa7);
+    assert_string_equal(bytes(k), "");
+    command(k, 0xa8);
+    assert_string_equal(bytes(k), "fa 08 00 00");
+}
+
+static void polling_the_input_port_shows_half_of_it_in_the_status(void **state)
+{
+    struct kbc *k = *state;
+    command(k, 0xc2);
+    assert_int_equal(status(k) & 0xf0, 0x80);
+    command(k, 0xc1);
+    assert_int_equal(status(k) & 0xf0, 0x00);
+    command(k, 0xae);
+    assert_int_equal(status(k) & 0xf0, 0x10);
 }
 
 static void identify_gives_ab_83_and_translated_ab_41(void **state)
@@ -648,7 +708,11 @@ int main(void)
         T(output_port_bits_4_and_5_follow_the_output_buffer),
         T(pulsing_bit_0_resets),
         T(irq1_follows_the_output_buffer_if_enabled),
-        T(the_auxiliary_port_without_device_times_out),
+        T(the_auxiliary_port_has_its_own_irq_and_can_be_turned_off),
+        T(an_answer_does_not_lose_a_byte_of_the_mouse),
+        T(the_keyboard_goes_before_the_mouse_and_neither_loses_a_byte),
+        T(a_disabled_auxiliary_port_keeps_the_mouse_waiting),
+        T(polling_the_input_port_shows_half_of_it_in_the_status),
         T(identify_gives_ab_83_and_translated_ab_41),
         T(reset_acknowledges_then_reports_the_self_test),
         T(echo_resend_and_unknown_commands),
