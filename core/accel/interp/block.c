@@ -48,9 +48,14 @@ static void bad_insn(struct insn *in, insn_run run)
 
 /* ---- lines ---- */
 
+static unsigned line_hash(uint64_t line)
+{
+    return (line ^ line >> 13) & (LINE_HASH - 1);
+}
+
 static struct block_line **line_bucket(struct interp *e, uint64_t line)
 {
-    return &e->lines[(line ^ line >> 13) & (LINE_HASH - 1)];
+    return &e->lines[line_hash(line)];
 }
 
 static bool covers(const struct block *b, uint64_t addr, uint64_t len)
@@ -113,6 +118,7 @@ static void invalidate_line(struct interp *e, uint64_t line, uint64_t addr, uint
                 next = next->next;
             }
             unlink_block(e, n->block);
+            e->heat[line_hash(line)] += e->heat[line_hash(line)] < HOT;
         } else {
             kept = true;
         }
@@ -175,6 +181,7 @@ void block_flush_all(struct interp *e)
 {
     memset(e->hash, 0, sizeof(e->hash));
     memset(e->lines, 0, sizeof(e->lines));
+    memset(e->heat, 0, sizeof(e->heat));
     e->blocks_used = 0;
     e->patched = NULL;
     block_new_generation(e);
@@ -337,9 +344,10 @@ static struct block *build(struct interp *e, uint64_t lin, uint64_t ram)
     struct block *b = (struct block *)(e->blocks + e->blocks_used);
     const uint8_t *host = e->cpu.arena->base + ram;
     unsigned room = PAGE_BYTES - (unsigned)(lin & PAGE_OFFSET);
+    unsigned most = e->heat[line_hash(line_of(ram))] < HOT ? BLOCK_INSNS : HOT_INSNS;
     bool ends = false;
     *b = (struct block){.ram = ram, .mode = e->cpu.mode & MODE_DECODE};
-    while (!ends && b->n < BLOCK_INSNS && b->bytes < room) {
+    while (!ends && b->n < most && b->bytes < room) {
         unsigned left = room - b->bytes;
         /* Marked before it is read: a store by another thread is then told to us. */
         mark(e, ram + b->bytes);

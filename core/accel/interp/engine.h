@@ -18,6 +18,8 @@
 #include "core/event/thread.h"
 
 #define BLOCK_INSNS      64       /* most instructions in a block */
+#define HOT_INSNS        4        /* the same where code changes again and again */
+#define HOT              8        /* changes that make a line hot */
 #define BLOCK_ARENA      (8u * 1024 * 1024)
 #define BLOCK_HASH       8192u
 #define LINE_HASH        8192u
@@ -87,6 +89,7 @@ struct interp {
     size_t blocks_used;
     struct block *hash[BLOCK_HASH];
     struct block_line *lines[LINE_HASH];
+    uint8_t heat[LINE_HASH];     /* how often a line's code was written over; hot lines get short blocks */
     struct jump_entry jump[JUMP_ENTRIES];
     union {                      /* an instruction that cannot be cached */
         struct block block;
