@@ -2,8 +2,8 @@
  * Descriptors in the GDT and the LDT, and the instructions that look at them: LAR, LSL, VERR, VERW,
  * LLDT, LTR.
  *
- * Source: [SDM3] "Segment Descriptors", "System Descriptor Types", "Busy Flag"; [SDM2] "LAR", "LSL",
- *         "VERR/VERW", "LLDT", "LTR".
+ * Source: [SDM3] "Segment Descriptors", "System Descriptor Types", "Busy Flag"; [SDM2] "LAR",
+ *         "LSL", "VERR/VERW", "LLDT", "LTR".
  */
 #include "core/cpu/mech.h"
 
@@ -126,7 +126,8 @@ void x86_ltr(struct x86_cpu *cpu, uint16_t sel)
     cpu->s.tr.base |= high;
 }
 
-/* [SDM2] "LAR", "LSL": CPL and RPL must not be less privileged than DPL, but for conforming code. */
+/* [SDM2] "LAR", "LSL": CPL and RPL must not be less privileged than DPL, but for conforming
+ * code. */
 static bool visible(const struct x86_cpu *cpu, const struct x86_desc *d)
 {
     unsigned dpl = attr_dpl(d->attr);
@@ -138,7 +139,8 @@ bool x86_lar(struct x86_cpu *cpu, uint16_t sel, uint32_t *out)
     static const uint16_t legacy = BIT(SYS_TSS16) | BIT(SYS_LDT) | BIT(SYS_TSS16_BUSY) |
                                    BIT(SYS_CALL16) | BIT(SYS_TASK) | BIT(SYS_TSS32) |
                                    BIT(SYS_TSS32_BUSY) | BIT(SYS_CALL32);
-    static const uint16_t wide = BIT(SYS_LDT) | BIT(SYS_TSS32) | BIT(SYS_TSS32_BUSY) | BIT(SYS_CALL32);
+    static const uint16_t wide =
+        BIT(SYS_LDT) | BIT(SYS_TSS32) | BIT(SYS_TSS32_BUSY) | BIT(SYS_CALL32);
     struct x86_desc d;
     if (sel_null(sel) || !x86_desc_read(cpu, sel, &d)) {
         return false;

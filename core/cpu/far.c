@@ -1,15 +1,16 @@
 /*
- * Far transfers: JMP, CALL, RET and IRET in every mode, through code segments, call gates, task gates
- * and TSSs.
+ * Far transfers: JMP, CALL, RET and IRET in every mode, through code segments, call gates, task
+ * gates and TSSs.
  *
- * Source: [SDM2] "JMP", "CALL", "RET", "IRET" (their Operation sections give the order of the checks);
- *         [SDM3] "Gate Descriptors", "Stack Switching", "Task Gate Descriptor".
- * Model:  a transfer reads and checks everything, writes its stack frame, sets the accessed bits and
- *         only then changes registers.
+ * Source: [SDM2] "JMP", "CALL", "RET", "IRET" (their Operation sections give the order of the
+ *         checks); [SDM3] "Gate Descriptors", "Stack Switching", "Task Gate Descriptor".
+ * Model:  a transfer reads and checks everything, writes its stack frame, sets the accessed bits
+ *         and only then changes registers.
  */
 #include "core/cpu/mech.h"
 
-void x86_put_cs(struct x86_cpu *cpu, const struct x86_seg *cs, uint64_t rip, const struct x86_stack *st)
+void x86_put_cs(struct x86_cpu *cpu, const struct x86_seg *cs, uint64_t rip,
+                const struct x86_stack *st)
 {
     struct x86_seg *old = &cpu->s.seg[S_CS];
     bool same = !st && old->attr == cs->attr && old->limit == cs->limit;
@@ -65,7 +66,8 @@ static void check_gate(struct x86_cpu *cpu, const struct x86_desc *d)
 }
 
 /* JMP or CALL to a TSS or task gate. */
-static void to_task(struct x86_cpu *cpu, const struct x86_desc *d, enum x86_task_source how, uint64_t next)
+static void to_task(struct x86_cpu *cpu, const struct x86_desc *d, enum x86_task_source how,
+                    uint64_t next)
 {
     unsigned type = attr_system(d->attr);
     if (type == SYS_TASK) {
@@ -144,8 +146,8 @@ void x86_far_jmp(struct x86_cpu *cpu, uint16_t sel, uint64_t off, unsigned size)
 }
 
 /* CALL within the privilege level. */
-static void call_same(struct x86_cpu *cpu, struct x86_desc *d, const struct x86_seg *cs, uint64_t rip,
-                      uint64_t next, unsigned size)
+static void call_same(struct x86_cpu *cpu, struct x86_desc *d, const struct x86_seg *cs,
+                      uint64_t rip, uint64_t next, unsigned size)
 {
     struct x86_stack st;
     x86_stack_current(cpu, &st);
@@ -331,7 +333,8 @@ static void iret_real(struct x86_cpu *cpu, unsigned size)
     x86_put_cs(cpu, &cs, rip, NULL);
 }
 
-/* [SDM2] "IRET", RETURN-FROM-VIRTUAL-8086-MODE; [SDM3] "Virtual-8086 Mode Extensions" for IOPL < 3. */
+/* [SDM2] "IRET", RETURN-FROM-VIRTUAL-8086-MODE; [SDM3] "Virtual-8086 Mode Extensions" for IOPL
+ * below 3. */
 static void iret_v86(struct x86_cpu *cpu, unsigned size)
 {
     bool iopl3 = (cpu->s.rflags & FL_IOPL) == FL_IOPL;

@@ -1,10 +1,11 @@
 /*
- * x87 arithmetic by the host's own x87: basic operations are exact by definition ([SDM1] "Rounding",
- * "x87 FPU Floating-Point Exceptions"), so every x86 host gives the same bits.
+ * x87 arithmetic by the host's own x87: basic operations are exact by definition ([SDM1]
+ * "Rounding", "x87 FPU Floating-Point Exceptions"), so every x86 host gives the same bits.
  *
- * Model:  operands are loaded with everything masked, then the guest's control word is loaded and one
- *         instruction runs. FNSTSW takes its flags, FNCLEX removes them before anything can trap, and
- *         the host's control word comes back. The host's register stack is empty before and after.
+ * Model:  operands are loaded with everything masked, then the guest's control word is loaded and
+ *         one instruction runs. FNSTSW takes its flags, FNCLEX removes them before anything can
+ *         trap, and the host's control word comes back. The host's register stack is empty before
+ *         and after.
  */
 #include "core/cpu/fpu.h"
 
@@ -26,10 +27,12 @@ static uint16_t usable(uint16_t cw)
 
 /* r = a op b, b in a register. */
 #define WITH_ST(name, insn)                                                                        \
-    static void name(struct x86_fpr *r, const struct x86_fpr *a, const void *b, uint16_t cw, uint16_t *sw) \
+    static void name(struct x86_fpr *r, const struct x86_fpr *a, const void *b, uint16_t cw,       \
+                     uint16_t *sw)                                                                 \
     {                                                                                              \
         const struct x86_fpr *pb = b;                                                              \
-        __asm__ volatile("fldt %[b]\n\tfldt %[a]\n\tfldcw %[cw]\n\t" insn RUN_TAIL "\n\tfstp %%st(0)" \
+        __asm__ volatile("fldt %[b]\n\tfldt %[a]\n\tfldcw %[cw]\n\t" insn RUN_TAIL                 \
+                         "\n\tfstp %%st(0)"                                                        \
                          : [r] "=m"(*r), [sw] "=m"(*sw)                                            \
                          : [a] "m"(*a), [b] "m"(*pb), [cw] "m"(cw), [host] "m"(host_cw)            \
                          : "st", "st(1)");                                                         \
@@ -37,7 +40,8 @@ static uint16_t usable(uint16_t cw)
 
 /* r = a op b, b in memory as @type. */
 #define WITH_MEM(name, insn, type)                                                                 \
-    static void name(struct x86_fpr *r, const struct x86_fpr *a, const void *b, uint16_t cw, uint16_t *sw) \
+    static void name(struct x86_fpr *r, const struct x86_fpr *a, const void *b, uint16_t cw,       \
+                     uint16_t *sw)                                                                 \
     {                                                                                              \
         type vb;                                                                                   \
         memcpy(&vb, b, sizeof(vb));                                                                \
@@ -74,8 +78,8 @@ WITH_ST(prem1_st, "fprem1")
 typedef void (*host_op)(struct x86_fpr *r, const struct x86_fpr *a, const void *b, uint16_t cw,
                         uint16_t *sw);
 
-struct x86_fpr fpu_arith(enum fpu_arith op, enum fpu_kind kind, const struct x86_fpr *a, const void *b,
-                         uint16_t cw, uint16_t *sw)
+struct x86_fpr fpu_arith(enum fpu_arith op, enum fpu_kind kind, const struct x86_fpr *a,
+                         const void *b, uint16_t cw, uint16_t *sw)
 {
     static const host_op ops[8][FPU_KINDS] = {
         [FPU_ADD] = KINDS_ROW(add), [FPU_MUL] = KINDS_ROW(mul), [FPU_COM] = KINDS_ROW(com),
@@ -96,8 +100,8 @@ uint16_t fpu_ucom(const struct x86_fpr *a, const struct x86_fpr *b, uint16_t cw)
     return sw & (FSW_EXCEPTIONS | FSW_CC);
 }
 
-struct x86_fpr fpu_binary(enum fpu_binary op, const struct x86_fpr *a, const struct x86_fpr *b, uint16_t cw,
-                          uint16_t *sw)
+struct x86_fpr fpu_binary(enum fpu_binary op, const struct x86_fpr *a, const struct x86_fpr *b,
+                          uint16_t cw, uint16_t *sw)
 {
     static const host_op ops[] = {
         [FPU_SCALE] = scale_st, [FPU_PREM] = prem_st, [FPU_PREM1] = prem1_st,
@@ -215,7 +219,8 @@ struct x86_fpr fpu_from_int(int64_t val)
     };
 }
 
-/* Digits above 9 are undefined ([SDM2] "FBLD"); here they count as what they say, as on processors. */
+/* Digits above 9 are undefined ([SDM2] "FBLD"); here they count as what they say, as on
+ * processors. */
 struct x86_fpr fpu_from_bcd(const uint8_t bcd[10])
 {
     int64_t val = 0;

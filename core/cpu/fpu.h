@@ -2,9 +2,9 @@
  * x87 arithmetic on single values: what does not depend on the register stack.
  *
  * Each function takes the control word and gives back status bits: the six exception flags, C1 for
- * rounding up and, where the operation defines them, C0, C2 and C3. An exception that the control word
- * does not mask and that comes before the result (invalid, denormal, zero divide) leaves the value
- * without meaning: the caller stores nothing then.
+ * rounding up and, where the operation defines them, C0, C2 and C3. An exception that the control
+ * word does not mask and that comes before the result (invalid, denormal, zero divide) leaves the
+ * value without meaning: the caller stores nothing then.
  *
  * Source: [SDM1] "Programming with the x87 FPU"; [SDM2], the entry of each instruction.
  */
@@ -28,8 +28,8 @@ enum fpu_arith { FPU_ADD, FPU_MUL, FPU_COM, FPU_COMP, FPU_SUB, FPU_SUBR, FPU_DIV
 enum fpu_kind { FPU_ST, FPU_M32, FPU_M64, FPU_I16, FPU_I32, FPU_KINDS };
 
 /* @a op @b; FPU_COM gives condition codes only. */
-struct x86_fpr fpu_arith(enum fpu_arith op, enum fpu_kind kind, const struct x86_fpr *a, const void *b,
-                         uint16_t cw, uint16_t *sw);
+struct x86_fpr fpu_arith(enum fpu_arith op, enum fpu_kind kind, const struct x86_fpr *a,
+                         const void *b, uint16_t cw, uint16_t *sw);
 /* Unordered compare: only signalling NaNs are invalid. */
 uint16_t fpu_ucom(const struct x86_fpr *a, const struct x86_fpr *b, uint16_t cw);
 
@@ -37,8 +37,8 @@ enum fpu_unary { FPU_SQRT, FPU_RNDINT };
 struct x86_fpr fpu_unary(enum fpu_unary op, const struct x86_fpr *a, uint16_t cw, uint16_t *sw);
 /* ST0 op ST1. */
 enum fpu_binary { FPU_SCALE, FPU_PREM, FPU_PREM1 };
-struct x86_fpr fpu_binary(enum fpu_binary op, const struct x86_fpr *a, const struct x86_fpr *b, uint16_t cw,
-                          uint16_t *sw);
+struct x86_fpr fpu_binary(enum fpu_binary op, const struct x86_fpr *a, const struct x86_fpr *b,
+                          uint16_t cw, uint16_t *sw);
 /* Significand and, in *exp, the exponent as a number. */
 struct x86_fpr fpu_xtract(const struct x86_fpr *a, struct x86_fpr *exp, uint16_t *sw);
 /* FLD1 FLDL2T FLDL2E FLDPI FLDLG2 FLDLN2 FLDZ: @n is 0..6. */
@@ -66,14 +66,17 @@ static inline struct x86_fpr fpu_indefinite(void)
     return (struct x86_fpr){.mant = 0xc000000000000000ull, .se = 0xffff};
 }
 
-/* ---- transcendental instructions (fpu_trans.c): our own arithmetic, the same on every host ---- */
+/* ---- transcendental instructions (fpu_trans.c): the same on every host ---- */
 
 struct x86_fpr fpu_f2xm1(const struct x86_fpr *a, uint16_t cw, uint16_t *sw);
 /* ST1 * log2(ST0) and ST1 * log2(ST0 + 1): @y is ST1. */
-struct x86_fpr fpu_yl2x(const struct x86_fpr *x, const struct x86_fpr *y, uint16_t cw, uint16_t *sw);
-struct x86_fpr fpu_yl2xp1(const struct x86_fpr *x, const struct x86_fpr *y, uint16_t cw, uint16_t *sw);
+struct x86_fpr fpu_yl2x(const struct x86_fpr *x, const struct x86_fpr *y, uint16_t cw,
+                        uint16_t *sw);
+struct x86_fpr fpu_yl2xp1(const struct x86_fpr *x, const struct x86_fpr *y, uint16_t cw,
+                          uint16_t *sw);
 /* The angle of the point (@x = ST0, @y = ST1). */
-struct x86_fpr fpu_patan(const struct x86_fpr *x, const struct x86_fpr *y, uint16_t cw, uint16_t *sw);
+struct x86_fpr fpu_patan(const struct x86_fpr *x, const struct x86_fpr *y, uint16_t cw,
+                         uint16_t *sw);
 /* Sine, cosine, tangent. C2 is set, and nothing else done, if |a| is 2^63 or more. */
 struct x86_fpr fpu_sin(const struct x86_fpr *a, uint16_t cw, uint16_t *sw);
 struct x86_fpr fpu_cos(const struct x86_fpr *a, uint16_t cw, uint16_t *sw);

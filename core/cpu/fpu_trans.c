@@ -2,10 +2,11 @@
  * Transcendental x87 instructions: F2XM1 FYL2X FYL2XP1 FPATAN FSIN FCOS FPTAN.
  *
  * Source: [SDM1] "Transcendental Instruction Accuracy" (error below 1 ulp), "Approximation of Pi"
- *         (arguments are reduced by a pi of 66 significant bits); [SDM2], the tables of the entries.
+ *         (arguments are reduced by a pi of 66 significant bits); [SDM2], the tables of the
+ *         entries.
  * Model:  numbers of 128 significant bits, Taylor series in Horner's form, one rounding at the end.
- *         Processors of different makers differ in the last bit; this gives the same everywhere. The
- *         precision control does not apply.
+ *         Processors of different makers differ in the last bit; this gives the same everywhere.
+ *         The precision control does not apply.
  * Chosen: F2XM1 outside [-1, 1] returns its operand; FYL2XP1 works for every operand above -1.
  */
 #include "core/cpu/fpu.h"
@@ -77,7 +78,8 @@ static struct wide scaled(struct wide a, int by)
 
 static struct wide mul(struct wide a, struct wide b)
 {
-    uint64_t a1 = (uint64_t)(a.m >> 64), a0 = (uint64_t)a.m, b1 = (uint64_t)(b.m >> 64), b0 = (uint64_t)b.m;
+    uint64_t a1 = (uint64_t)(a.m >> 64), a0 = (uint64_t)a.m, b1 = (uint64_t)(b.m >> 64),
+             b0 = (uint64_t)b.m;
     u128 low = (u128)a0 * b0, mid1 = (u128)a1 * b0, mid2 = (u128)a0 * b1;
     u128 carry = (low >> 64) + (uint64_t)mid1 + (uint64_t)mid2;
     struct wide r = {
@@ -210,7 +212,8 @@ static struct x86_fpr invalid(uint16_t *sw)
 }
 
 /* One of the operands is a NaN or no number: what an addition would give. */
-static struct x86_fpr nan_of(const struct x86_fpr *a, const struct x86_fpr *b, uint16_t cw, uint16_t *sw)
+static struct x86_fpr nan_of(const struct x86_fpr *a, const struct x86_fpr *b, uint16_t cw,
+                             uint16_t *sw)
 {
     struct x86_fpr r = fpu_arith(FPU_ADD, FPU_ST, a, b, cw, sw);
     *sw &= FSW_IE;
@@ -293,7 +296,8 @@ static struct x86_fpr round_to_fpr(struct wide a, uint16_t cw, uint16_t *sw)
 }
 
 /* True if an unmasked denormal operand ends the instruction; flags it in any case. */
-static bool denormal_stops(const struct x86_fpr *a, const struct x86_fpr *b, uint16_t cw, uint16_t *sw)
+static bool denormal_stops(const struct x86_fpr *a, const struct x86_fpr *b, uint16_t cw,
+                           uint16_t *sw)
 {
     if (is_denormal(a) || is_denormal(b)) {
         *sw |= FSW_DE;
@@ -403,7 +407,8 @@ struct x86_fpr fpu_yl2x(const struct x86_fpr *x, const struct x86_fpr *y, uint16
     return times_log(y, log2_of(w), w.m == one.m, cw, sw);
 }
 
-struct x86_fpr fpu_yl2xp1(const struct x86_fpr *x, const struct x86_fpr *y, uint16_t cw, uint16_t *sw)
+struct x86_fpr fpu_yl2xp1(const struct x86_fpr *x, const struct x86_fpr *y, uint16_t cw,
+                          uint16_t *sw)
 {
     *sw = 0;
     if (is_nan_or_bad(x) || is_nan_or_bad(y)) {
@@ -480,7 +485,8 @@ static struct x86_fpr patan_finite(const struct x86_fpr *x, const struct x86_fpr
     return round_to_fpr(inexact(a, larger), cw, sw);
 }
 
-struct x86_fpr fpu_patan(const struct x86_fpr *x, const struct x86_fpr *y, uint16_t cw, uint16_t *sw)
+struct x86_fpr fpu_patan(const struct x86_fpr *x, const struct x86_fpr *y, uint16_t cw,
+                         uint16_t *sw)
 {
     bool neg = is_neg(y);
     *sw = 0;

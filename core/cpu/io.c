@@ -1,7 +1,8 @@
 /*
  * Ports: permission and access; and what else the TSS says besides tasks and stacks.
  *
- * Source: [SDM1] "Protected-Mode I/O", "I/O Permission Bit Map"; [SDM3] "Interrupt Redirection Bit Map".
+ * Source: [SDM1] "Protected-Mode I/O", "I/O Permission Bit Map"; [SDM3] "Interrupt Redirection Bit
+ *         Map".
  */
 #include "core/cpu/mech.h"
 

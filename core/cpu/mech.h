@@ -38,8 +38,18 @@ static inline void sys_write(struct x86_cpu *cpu, uint64_t lin, uint64_t val, un
 /* ---- descriptors (descriptor.c) ---- */
 
 enum {
-    SYS_TSS16 = 1, SYS_LDT = 2, SYS_TSS16_BUSY = 3, SYS_CALL16 = 4, SYS_TASK = 5, SYS_INT16 = 6,
-    SYS_TRAP16 = 7, SYS_TSS32 = 9, SYS_TSS32_BUSY = 11, SYS_CALL32 = 12, SYS_INT32 = 14, SYS_TRAP32 = 15,
+    SYS_TSS16 = 1,
+    SYS_LDT = 2,
+    SYS_TSS16_BUSY = 3,
+    SYS_CALL16 = 4,
+    SYS_TASK = 5,
+    SYS_INT16 = 6,
+    SYS_TRAP16 = 7,
+    SYS_TSS32 = 9,
+    SYS_TSS32_BUSY = 11,
+    SYS_CALL32 = 12,
+    SYS_INT32 = 14,
+    SYS_TRAP32 = 15,
 };
 enum { TSS_BUSY = 2 };           /* bit of a TSS descriptor's type */
 
@@ -90,7 +100,8 @@ static inline unsigned attr_system(uint32_t attr)
 
 static inline uint32_t gate_offset(const struct x86_desc *d)
 {
-    return (uint32_t)(d->raw & 0xffff) | ((d->attr & 8) ? (uint32_t)(d->raw >> 32) & 0xffff0000 : 0);
+    return (uint32_t)(d->raw & 0xffff) |
+           ((d->attr & 8) ? (uint32_t)(d->raw >> 32) & 0xffff0000 : 0);
 }
 
 static inline uint16_t gate_sel(const struct x86_desc *d)
@@ -119,7 +130,8 @@ struct x86_seg x86_desc_seg(const struct x86_desc *d);
  * right: #NP if it is absent. Its accessed bit in memory is the caller's to set, last. */
 struct x86_seg x86_code_seg(struct x86_cpu *cpu, const struct x86_desc *d, unsigned cpl);
 /* Stack segment for privilege @cpl: null and bad ones are @vector, an absent one #SS. */
-void x86_stack_desc(struct x86_cpu *cpu, uint16_t sel, unsigned cpl, unsigned vector, struct x86_desc *d);
+void x86_stack_desc(struct x86_cpu *cpu, uint16_t sel, unsigned cpl, unsigned vector,
+                    struct x86_desc *d);
 /* Loads a register's cache and derives what depends on it. */
 void x86_put_seg(struct x86_cpu *cpu, unsigned seg, const struct x86_seg *val);
 /* The register as real-address and virtual-8086 mode load it. */
@@ -182,7 +194,8 @@ static inline uint64_t x86_icount(const struct x86_cpu *cpu)
 /* #GP(0) if @rip is outside @cs. */
 void x86_check_rip(struct x86_cpu *cpu, const struct x86_seg *cs, uint64_t rip);
 /* Commits a far transfer: CS, RIP and, unless @st is NULL, SS and SP. Derives the rest. */
-void x86_put_cs(struct x86_cpu *cpu, const struct x86_seg *cs, uint64_t rip, const struct x86_stack *st);
+void x86_put_cs(struct x86_cpu *cpu, const struct x86_seg *cs, uint64_t rip,
+                const struct x86_stack *st);
 
 /* ---- control registers (system.c) ---- */
 

@@ -3,9 +3,10 @@
  *
  * Source: [SDM3] "Paging" (32-bit, PAE and 4-level), "Page-Fault Exceptions", "Accessed and Dirty
  *         Flags", "Invalidation of TLBs".
- * Model:  a TLB entry is one 4 KiB page, pieces of larger pages included. A permission that an entry
- *         lacks is always looked up again before it faults, as processors do. A and D are set only
- *         when the access is allowed. Without paging the TLB maps linear to physical one to one.
+ * Model:  a TLB entry is one 4 KiB page, pieces of larger pages included. A permission that an
+ *         entry lacks is always looked up again before it faults, as processors do. A and D are set
+ *         only when the access is allowed. Without paging the TLB maps linear to physical one to
+ *         one.
  * Unsure: A of the upper levels after a walk that faults; here it stays.
  */
 #include "core/cpu/cpuid.h"
@@ -169,7 +170,8 @@ static void walk_64(struct x86_cpu *cpu, uint64_t lin, struct walk *w)
         }
         walk_note(w, addr, e, 8);
         bool leaf = level == 1 || (level < 4 && (e & PTE_PS));
-        bool bad_ps = (e & PTE_PS) && (level == 4 || (level == 3 && !x86_has(cpu->model, X86_F_PDPE1GB)));
+        bool bad_ps =
+            (e & PTE_PS) && (level == 4 || (level == 3 && !x86_has(cpu->model, X86_F_PDPE1GB)));
         uint64_t inside = leaf && level > 1 ? (BIT64(shift) - 1) & ~0x1fffull : 0;
         w->reserved = w->reserved || (e & (rsvd | inside)) || bad_ps;
         if (w->reserved) {
@@ -326,8 +328,8 @@ void x86_tlb_flush_nonglobal(struct x86_cpu *cpu)
     code_stale(cpu);
 }
 
-/* [SDM3] "Operations that Invalidate TLBs": INVLPG drops the page's translation, global or not; of a
- * large page that means all its pieces, and we do not know its size any more. */
+/* [SDM3] "Operations that Invalidate TLBs": INVLPG drops the page's translation, global or not; of
+ * a large page that means all its pieces, and we do not know its size any more. */
 void x86_tlb_flush_page(struct x86_cpu *cpu, uint64_t lin)
 {
     uint64_t page = lin & ~PAGE_OFFSET;
@@ -465,7 +467,8 @@ void x86_lin_read_bytes(struct x86_cpu *cpu, uint64_t lin, void *buf, unsigned l
     }
 }
 
-void x86_lin_write_bytes(struct x86_cpu *cpu, uint64_t lin, const void *buf, unsigned len, bool user)
+void x86_lin_write_bytes(struct x86_cpu *cpu, uint64_t lin, const void *buf, unsigned len,
+                         bool user)
 {
     struct piece p[2];
     unsigned n = pieces_of(cpu, lin, len, ACC_WRITE, user, p);

@@ -62,7 +62,8 @@ _Noreturn static void bad_address(struct x86_cpu *cpu, unsigned seg)
     x86_fault(cpu, seg == S_SS ? X86_SS : X86_GP, 0);
 }
 
-/* [SDM3] "Interrupt 17 - Alignment Check Exception (#AC)". Unsure: here it comes before a page fault. */
+/* [SDM3] "Interrupt 17 - Alignment Check Exception (#AC)". Unsure: here it comes before a page
+ * fault. */
 static uint64_t aligned(struct x86_cpu *cpu, uint64_t lin, unsigned size)
 {
     bool checked = size == 2 || size == 4 || size == 8;
@@ -81,7 +82,8 @@ static uint64_t linear_64(struct x86_cpu *cpu, unsigned seg, uint64_t off, unsig
     return lin;
 }
 
-static uint64_t seg_check(struct x86_cpu *cpu, unsigned seg, uint64_t off, unsigned size, bool write)
+static uint64_t seg_check(struct x86_cpu *cpu, unsigned seg, uint64_t off, unsigned size,
+                          bool write)
 {
     const struct x86_seg *s = &cpu->s.seg[seg];
     if (cpu->mode & MODE_CS64) {
@@ -136,7 +138,8 @@ static void load_real(struct x86_cpu *cpu, unsigned seg, uint16_t sel)
     }
 }
 
-void x86_stack_desc(struct x86_cpu *cpu, uint16_t sel, unsigned cpl, unsigned vector, struct x86_desc *d)
+void x86_stack_desc(struct x86_cpu *cpu, uint16_t sel, unsigned cpl, unsigned vector,
+                    struct x86_desc *d)
 {
     if (sel_null(sel)) {
         x86_fault(cpu, vector, 0);
@@ -287,7 +290,8 @@ void x86_stack_new(struct x86_stack *st, const struct x86_seg *seg, uint64_t sp,
     st->n = 0;
 }
 
-static uint64_t stack_linear(struct x86_cpu *cpu, const struct x86_stack *st, uint64_t off, unsigned size)
+static uint64_t stack_linear(struct x86_cpu *cpu, const struct x86_stack *st, uint64_t off,
+                             unsigned size)
 {
     if (st->mask == ~0ull) {
         if (!canonical(off) || !canonical(off + size - 1)) {
@@ -318,6 +322,7 @@ void x86_stack_write(struct x86_cpu *cpu, struct x86_stack *st, unsigned size)
 {
     for (unsigned i = 0; i < st->n; i++) {
         st->sp = (st->mask == 0xffff ? st->sp & ~0xffffull : 0) | ((st->sp - size) & st->mask);
-        x86_lin_write(cpu, stack_linear(cpu, st, st->sp & st->mask, size), st->item[i], size, st->user);
+        x86_lin_write(cpu, stack_linear(cpu, st, st->sp & st->mask, size), st->item[i], size,
+                      st->user);
     }
 }

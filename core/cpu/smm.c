@@ -2,8 +2,8 @@
  * System management mode: SMI entry, the state save map, RSM.
  *
  * Source: [SDM3] "System Management Mode": tables "SMRAM State Save Map", "Processor Register
- *         Initialization in SMM", "SMM Revision Identifier", "SMBASE Relocation"; [AMD2] "SMRAM State
- *         Save Area" for models with long mode.
+ *         Initialization in SMM", "SMM Revision Identifier", "SMBASE Relocation"; [AMD2] "SMRAM
+ *         State Save Area" for models with long mode.
  * Model:  two maps, chosen by the model. The 32-bit one keeps hidden state (descriptor caches, CR4,
  *         descriptor tables) in the bytes that the manual reserves; their places are ours. I/O
  *         instruction restart is not offered, and the revision identifier says so.
@@ -24,12 +24,14 @@ struct slot {
 #define SLOT_N(at, f, n)  {at, offsetof(struct x86_state, f), n, sizeof(((struct x86_state *)0)->f)}
 #define SLOT(at, f)       SLOT_N(at, f, 4)
 #define SLOT_SEL(at, f)   SLOT_N(at, f.sel, 2)
-#define SLOT_HIDDEN(at, f) SLOT_N(at, f.base, 4), SLOT_N((at) + 4, f.limit, 4), SLOT_N((at) + 8, f.attr, 4)
+#define SLOT_HIDDEN(at, f)                                                                         \
+    SLOT_N(at, f.base, 4), SLOT_N((at) + 4, f.limit, 4), SLOT_N((at) + 8, f.attr, 4)
 
 static const struct slot map32[] = {
     SLOT(0xfffc, cr0), SLOT(0xfff8, cr3), SLOT(0xfff4, rflags), SLOT(0xfff0, rip),
-    SLOT(0xffec, gpr[R_DI]), SLOT(0xffe8, gpr[R_SI]), SLOT(0xffe4, gpr[R_BP]), SLOT(0xffe0, gpr[R_SP]),
-    SLOT(0xffdc, gpr[R_BX]), SLOT(0xffd8, gpr[R_DX]), SLOT(0xffd4, gpr[R_CX]), SLOT(0xffd0, gpr[R_AX]),
+    SLOT(0xffec, gpr[R_DI]), SLOT(0xffe8, gpr[R_SI]), SLOT(0xffe4, gpr[R_BP]),
+    SLOT(0xffe0, gpr[R_SP]), SLOT(0xffdc, gpr[R_BX]), SLOT(0xffd8, gpr[R_DX]),
+    SLOT(0xffd4, gpr[R_CX]), SLOT(0xffd0, gpr[R_AX]),
     SLOT(0xffcc, dr[6]), SLOT(0xffc8, dr[7]),
     SLOT_SEL(0xffc4, tr), SLOT_SEL(0xffc0, ldtr), SLOT_SEL(0xffbc, seg[S_GS]),
     SLOT_SEL(0xffb8, seg[S_FS]), SLOT_SEL(0xffb4, seg[S_DS]), SLOT_SEL(0xffb0, seg[S_SS]),
@@ -66,10 +68,14 @@ static const struct slot map64[] = {
 
 /* Segments of the 64-bit map in the order of their attribute words, FE02h and every 16 bytes on. */
 static const uint16_t attr64[][2] = {
-    {0xfe02, offsetof(struct x86_state, seg[S_ES])}, {0xfe12, offsetof(struct x86_state, seg[S_CS])},
-    {0xfe22, offsetof(struct x86_state, seg[S_SS])}, {0xfe32, offsetof(struct x86_state, seg[S_DS])},
-    {0xfe42, offsetof(struct x86_state, seg[S_FS])}, {0xfe52, offsetof(struct x86_state, seg[S_GS])},
-    {0xfe72, offsetof(struct x86_state, ldtr)}, {0xfe92, offsetof(struct x86_state, tr)},
+    {0xfe02, offsetof(struct x86_state, seg[S_ES])},
+    {0xfe12, offsetof(struct x86_state, seg[S_CS])},
+    {0xfe22, offsetof(struct x86_state, seg[S_SS])},
+    {0xfe32, offsetof(struct x86_state, seg[S_DS])},
+    {0xfe42, offsetof(struct x86_state, seg[S_FS])},
+    {0xfe52, offsetof(struct x86_state, seg[S_GS])},
+    {0xfe72, offsetof(struct x86_state, ldtr)},
+    {0xfe92, offsetof(struct x86_state, tr)},
 };
 
 /* One map in whole. */

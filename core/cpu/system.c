@@ -21,8 +21,9 @@ static uint32_t mode_word(const struct x86_cpu *cpu)
         mode |= s->seg[S_CS].attr & AR_DB ? MODE_CS32 : 0;
         mode |= s->seg[S_SS].attr & AR_DB ? MODE_SS32 : 0;
     }
-    return mode | (cpu->pe ? MODE_PE : 0) | (cpu->vm ? MODE_VM : 0) | (cpu->cpl == 3 ? MODE_CPL3 : 0) |
-           (s->in_smm ? MODE_SMM : 0) | (s->rflags & FL_TF ? MODE_TF : 0);
+    return mode | (cpu->pe ? MODE_PE : 0) | (cpu->vm ? MODE_VM : 0) |
+           (cpu->cpl == 3 ? MODE_CPL3 : 0) | (s->in_smm ? MODE_SMM : 0) |
+           (s->rflags & FL_TF ? MODE_TF : 0);
 }
 
 void x86_mode_changed(struct x86_cpu *cpu)

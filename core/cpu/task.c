@@ -1,10 +1,11 @@
 /*
  * Hardware task switches.
  *
- * Source: [SDM3] "Task Management": "Task Switching" (its numbered steps), table "Exception Conditions
- *         Checked During a Task Switch", "32-Bit" and "16-Bit Task-State Segment".
- * Model:  both TSSs and the two busy bits are known to be writable before anything is changed. After
- *         the switch is made, faults belong to the new task, with RIP at its first instruction.
+ * Source: [SDM3] "Task Management": "Task Switching" (its numbered steps), table "Exception
+ *         Conditions Checked During a Task Switch", "32-Bit" and "16-Bit Task-State Segment".
+ * Model:  both TSSs and the two busy bits are known to be writable before anything is changed.
+ *         After the switch is made, faults belong to the new task, with RIP at its first
+ *         instruction.
  * Chosen: a 16-bit TSS clears the upper halves of the general registers.
  */
 #include "core/cpu/mech.h"
@@ -168,8 +169,8 @@ static void load_segments(struct x86_cpu *cpu, const struct task *t)
     x86_mode_changed(cpu);
 }
 
-/* Registers of the new task. Selectors are loaded, their descriptors not yet: until then the caches are
- * unusable and CPL is what CS asks for. */
+/* Registers of the new task. Selectors are loaded, their descriptors not yet: until then the caches
+ * are unusable and CPL is what CS asks for. */
 static void commit(struct x86_cpu *cpu, const struct task *t, bool wide)
 {
     bool vm = t->eflags & FL_VM;
@@ -186,8 +187,8 @@ static void commit(struct x86_cpu *cpu, const struct task *t, bool wide)
     }
     cpu->s.ldtr = x86_null_seg(t->ldt);
     x86_set_rflags(cpu, t->eflags,
-                   FL_OSZAPC | FL_TF | FL_IF | FL_DF | FL_IOPL | FL_NT | FL_RF | FL_VM | FL_AC | FL_VIF |
-                       FL_VIP | FL_ID);
+                   FL_OSZAPC | FL_TF | FL_IF | FL_DF | FL_IOPL | FL_NT | FL_RF | FL_VM | FL_AC |
+                       FL_VIF | FL_VIP | FL_ID);
     cpu->s.cr0 |= CR0_TS;
     cpu->s.dr[7] &= ~0x155ull; /* local breakpoints */
     x86_mode_changed(cpu);
@@ -196,8 +197,8 @@ static void commit(struct x86_cpu *cpu, const struct task *t, bool wide)
     }
 }
 
-void x86_task_switch(struct x86_cpu *cpu, uint16_t tss_sel, enum x86_task_source source, uint64_t next_rip,
-                     bool has_error, uint32_t error)
+void x86_task_switch(struct x86_cpu *cpu, uint16_t tss_sel, enum x86_task_source source,
+                     uint64_t next_rip, bool has_error, uint32_t error)
 {
     bool iret = source == TASK_IRET, nested = source == TASK_CALL || source == TASK_GATE;
     struct x86_desc d;

@@ -1,10 +1,10 @@
 /*
  * Faults and the delivery of interrupts and exceptions.
  *
- * Source: [SDM3] "Interrupt and Exception Handling" (classes, double fault conditions, error codes),
- *         "Masking Exceptions and Interrupts When Switching Stacks", "Debug Exceptions"; [SDM2]
- *         "INT n/INTO/INT3/INT1" (its Operation section gives the order of the checks); [SDM3]
- *         "Virtual-8086 Mode" and "Software Interrupt Handling Methods".
+ * Source: [SDM3] "Interrupt and Exception Handling" (classes, double fault conditions, error
+ *         codes), "Masking Exceptions and Interrupts When Switching Stacks", "Debug Exceptions";
+ *         [SDM2] "INT n/INTO/INT3/INT1" (its Operation section gives the order of the checks);
+ *         [SDM3] "Virtual-8086 Mode" and "Software Interrupt Handling Methods".
  */
 #include "core/cpu/mech.h"
 #include "trace/core_cpu.h"
@@ -27,7 +27,8 @@ static bool external(unsigned kind)
     return kind != INT_SOFTWARE && kind != INT_SOFT_EXC;
 }
 
-/* [SDM3] "Interrupt 8 - Double Fault Exception (#DF)": a second fault while the first is delivered. */
+/* [SDM3] "Interrupt 8 - Double Fault Exception (#DF)": a second fault while the first is
+ * delivered. */
 static bool makes_double_fault(const struct x86_cpu *cpu, unsigned vector)
 {
     if (cpu->exc.kind != INT_EXCEPTION) {
@@ -37,7 +38,8 @@ static bool makes_double_fault(const struct x86_cpu *cpu, unsigned vector)
     return (first == CONTRIBUTORY && second == CONTRIBUTORY) || (first == PAGE && second != BENIGN);
 }
 
-_Noreturn static void raise_exception(struct x86_cpu *cpu, unsigned vector, bool has_error, uint32_t error)
+_Noreturn static void raise_exception(struct x86_cpu *cpu, unsigned vector, bool has_error,
+                                      uint32_t error)
 {
     cpu->s.rip = x86_insn_rip(cpu);
     if (cpu->exc.active) {
@@ -107,8 +109,8 @@ static void deliver_real(struct x86_cpu *cpu, const struct event *e)
     x86_put_cs(cpu, &cs, to & 0xffff, NULL);
 }
 
-/* INT n in virtual-8086 mode that CR4.VME lets the 8086 program handle itself: [SDM3] "Method 5" (IOPL
- * 3) and "Method 6" (IOPL < 3: VIF stands for IF). */
+/* INT n in virtual-8086 mode that CR4.VME lets the 8086 program handle itself: [SDM3] "Method 5"
+ * (IOPL 3) and "Method 6" (IOPL < 3: VIF stands for IF). */
 static void deliver_redirected(struct x86_cpu *cpu, const struct event *e)
 {
     bool iopl3 = (cpu->s.rflags & FL_IOPL) == FL_IOPL;
@@ -203,8 +205,8 @@ static void deliver_same(struct x86_cpu *cpu, const struct event *e, const struc
 /* The gate of a vector, checked up to its presence. */
 static void need_gate(struct x86_cpu *cpu, const struct event *e, struct x86_desc *gate)
 {
-    static const uint16_t types = BIT(SYS_TASK) | BIT(SYS_INT16) | BIT(SYS_TRAP16) | BIT(SYS_INT32) |
-                                  BIT(SYS_TRAP32);
+    static const uint16_t types =
+        BIT(SYS_TASK) | BIT(SYS_INT16) | BIT(SYS_TRAP16) | BIT(SYS_INT32) | BIT(SYS_TRAP32);
     uint32_t error = e->vector * 8 + 2; /* IDT */
     if (e->vector * 8 + 7 > cpu->s.idtr.limit) {
         x86_fault(cpu, X86_GP, error);
@@ -295,8 +297,8 @@ void x86_interrupt(struct x86_cpu *cpu, unsigned vector, enum x86_int_kind kind,
     deliver(cpu, &e);
 }
 
-/* [SDM3] "Instruction-Breakpoint Exception Condition": faults push RF set, so that the instruction is
- * not stopped twice by a breakpoint. */
+/* [SDM3] "Instruction-Breakpoint Exception Condition": faults push RF set, so that the instruction
+ * is not stopped twice by a breakpoint. */
 void x86_deliver_fault(struct x86_cpu *cpu)
 {
     cpu->cur = NULL;

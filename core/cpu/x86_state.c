@@ -3,8 +3,8 @@
  *
  * Source: [SDM3] "Processor State After Reset", table "IA-32 Processor States Following Power-up,
  *         Reset, or INIT".
- * Chosen: the x87 tags after power-on are "zero" (the registers hold +0.0), as the table says; FINIT
- *         makes them empty.
+ * Chosen: the x87 tags after power-on are "zero" (the registers hold +0.0), as the table says;
+ *         FINIT makes them empty.
  */
 #include "core/cpu/x86_state.h"
 

@@ -68,7 +68,8 @@ static inline uint64_t bench_host_read(void *host, struct space *s, uint64_t add
     return space_read(s, addr, size);
 }
 
-static inline void bench_host_write(void *host, struct space *s, uint64_t addr, uint64_t val, unsigned size)
+static inline void bench_host_write(void *host, struct space *s, uint64_t addr, uint64_t val,
+                                    unsigned size)
 {
     space_write(s, addr, val, size);
 }
@@ -147,7 +148,8 @@ static inline uint8_t *bench_mem(struct cpu_bench *b, uint64_t phys)
     return ram_host(&b->ram) + phys;
 }
 
-/* An 8-byte descriptor in the GDT, LDT or IDT: @attr as enum AR_*. @limit in bytes or, with AR_G, pages. */
+/* An 8-byte descriptor in the GDT, LDT or IDT: @attr as enum AR_*. @limit in bytes or, with AR_G,
+ * pages. */
 static inline void bench_desc(struct cpu_bench *b, uint32_t table, unsigned index, uint32_t base,
                               uint32_t limit, uint32_t attr)
 {

@@ -22,7 +22,8 @@ enum { OPERAND = 0x20000 };      /* linear address of memory operands in the ben
 #define ROW_S(r) NULL
 #define ROW_F(r) FN_##r
 #define FN_OP(n) run_##n
-#define INSN(map, op, modrm, pfx, name, o1, o2, o3, attr, rd, wr, und, feat, run, emit, test) ROW_##test(run),
+#define INSN(map, op, modrm, pfx, name, o1, o2, o3, attr, rd, wr, und, feat, run, emit, test)      \
+    ROW_##test(run),
 #define INSN8 INSN
 static const insn_run x87_run[ROW_COUNT] = {
     NULL,
@@ -84,7 +85,8 @@ static void random_state(struct state *s)
     uint32_t masks = rnd() % 3 ? 0x3f : rnd() & 0x3f;
     uint32_t pc = rnd() % 3 ? 3 : (rnd() & 1) * 2;
     s->fpu.cw = 0xffff0040u | masks | pc << 8 | (rnd() & 3) << 10;
-    s->fpu.sw = 0xffff0000u | (rnd() & (0x3f00 | 0x4000)) | (rnd() & 0x3f & masks & (rnd() % 2 ? 0x3f : 0)) |
+    s->fpu.sw = 0xffff0000u | (rnd() & (0x3f00 | 0x4000)) |
+                (rnd() & 0x3f & masks & (rnd() % 2 ? 0x3f : 0)) |
                 (rnd() % 8 ? 0 : 0x40 & masks << 6);
     unsigned top = s->fpu.sw >> 11 & 7;
     uint32_t tags = 0;
@@ -101,7 +103,9 @@ static void random_state(struct state *s)
     uint64_t bits = rnd();
     switch (rnd() % 6) {
     case 0: memcpy(s->mem, &m, 10); break;
-    case 1: bits = (bits & 0x800fffffffffffffull) | (rnd() % 3 * 0x3ff) << 52; break; /* m64, special */
+    case 1:
+        bits = (bits & 0x800fffffffffffffull) | (rnd() % 3 * 0x3ff) << 52;
+        break; /* m64, special */
     case 2: bits = (bits & 0x807fffffu) | (uint32_t)(rnd() % 3 * 0x7f) << 23; break; /* m32 */
     case 3: bits >>= rnd() % 63; break;
     default: break;
@@ -137,13 +141,15 @@ static int make_code(void **state)
     return mprotect(code_page, 8192, PROT_READ | PROT_EXEC);
 }
 
+/* The stack pointer moves below the red zone, so operands are reached by registers only. */
 static void run_native(struct state *s, const uint8_t *code)
 {
     uint8_t *m = s->mem;
-    __asm__ volatile("lea -128(%%rsp), %%rsp\n\tfrstor %[fpu]\n\tpush %[fl]\n\tpopfq\n\tcall *%[code]\n\t"
-                     "pushfq\n\tpop %[fl]\n\tlea 128(%%rsp), %%rsp\n\tfnsave %[fpu]\n\tfninit\n\tcld"
-                     : [fpu] "+m"(s->fpu), [fl] "+r"(s->flags), "+S"(m)
-                     : [code] "r"(code)
+    __asm__ volatile("lea -128(%%rsp), %%rsp\n\tfrstor (%[fpu])\n\tpush %[fl]\n\tpopfq\n\t"
+                     "call *%[code]\n\tpushfq\n\tpop %[fl]\n\tlea 128(%%rsp), %%rsp\n\t"
+                     "fnsave (%[fpu])\n\tfninit\n\tcld"
+                     : [fl] "+r"(s->flags), "+S"(m)
+                     : [code] "r"(code), [fpu] "r"(&s->fpu)
                      : "memory", "cc");
 }
 
@@ -202,7 +208,8 @@ static const char *const transcendental[] = {
 };
 /* These define C0, C2, C3. */
 static const char *const compares[] = {
-    "fcom", "fcomp", "fcompp", "fucom", "fucomp", "fucompp", "ftst", "fxam", "ficom", "ficomp", NULL,
+    "fcom", "fcomp", "fcompp", "fucom",  "fucomp", "fucompp",
+    "ftst", "fxam",  "ficom",  "ficomp", NULL,
 };
 static const char *const remainders[] = {"fprem", "fprem1", NULL};
 
@@ -227,7 +234,8 @@ static bool same(const struct state *a, const struct state *b, uint16_t sw_mask)
     return memcmp(a->fpu.reg, b->fpu.reg, sizeof(a->fpu.reg)) == 0;
 }
 
-static void compare(struct cpu_bench *b, unsigned op, unsigned modrm, const struct insn *in, uint16_t sw_mask)
+static void compare(struct cpu_bench *b, unsigned op, unsigned modrm, const struct insn *in,
+                    uint16_t sw_mask)
 {
     struct state start, native, ours;
     random_state(&start);
@@ -260,8 +268,8 @@ static bool host_is_other(void)
 static void every_instruction_agrees_with_the_host(void **state)
 {
     static const char *const control[] = {
-        "fldenv", "fldcw", "fnstenv", "fnstcw", "fnsave", "frstor", "fnstsw", "fninit", "fneni", "fndisi",
-        "fnsetpm", NULL,
+        "fldenv", "fldcw",  "fnstenv", "fnstcw", "fnsave",  "frstor",
+        "fnstsw", "fninit", "fneni",   "fndisi", "fnsetpm", NULL,
     };
     struct cpu_bench *b = *state;
     struct insn in;
@@ -269,7 +277,9 @@ static void every_instruction_agrees_with_the_host(void **state)
         skip();
     }
     for (unsigned op = 0xd8; op < 0xe0; op++) {
-        for (unsigned modrm = 6; modrm < 256; modrm += modrm < 0x3e ? 8 : modrm == 0x3e ? 0x82 : 1) {
+        for (unsigned modrm = 6; modrm < 256; modrm += modrm < 0x3e    ? 8
+                                                       : modrm == 0x3e ? 0x82
+                                                                       : 1) {
             if (!decoded(op, modrm, &in)) {
                 continue;
             }
@@ -280,8 +290,8 @@ static void every_instruction_agrees_with_the_host(void **state)
             uint16_t sw_mask = named(name, compares)     ? 0xffff
                                : named(name, remainders) ? 0xffff
                                                          : (uint16_t)~(FSW_C0 | FSW_C2 | FSW_C3);
-            if (strcmp(name, "ffree") == 0 || strcmp(name, "fnop") == 0 || strcmp(name, "ffreep") == 0 ||
-                strcmp(name, "fnclex") == 0) {
+            if (strcmp(name, "ffree") == 0 || strcmp(name, "fnop") == 0 ||
+                strcmp(name, "ffreep") == 0 || strcmp(name, "fnclex") == 0) {
                 sw_mask &= (uint16_t)~FSW_C1; /* undefined */
             }
             seed = (uint64_t)op << 8 | modrm | 1ull << 40;
@@ -345,7 +355,8 @@ static void check_transcendental(struct cpu_bench *b, unsigned modrm, const stru
     run_native(&native, code_of(0xd9, modrm));
     run_ours(b, &ours, in);
     uint16_t sw_mask = (uint16_t)~(FSW_C0 | FSW_C1 | FSW_C3 | FSW_UE);
-    bool ok = !((native.fpu.sw ^ ours.fpu.sw) & sw_mask) && !((native.fpu.tw ^ ours.fpu.tw) & 0xffff);
+    bool ok =
+        !((native.fpu.sw ^ ours.fpu.sw) & sw_mask) && !((native.fpu.tw ^ ours.fpu.tw) & 0xffff);
     for (unsigned i = 0; ok && i < 2; i++) {
         ok = ulps(native.fpu.reg[i], ours.fpu.reg[i]) <= 2;
     }
@@ -358,7 +369,8 @@ static void check_transcendental(struct cpu_bench *b, unsigned modrm, const stru
     }
 }
 
-static void transcendentals_are_close_to_the_host(void **state) /* [SDM1] "Transcendental Instruction Accuracy" */
+static void transcendentals_are_close_to_the_host(
+    void **state) /* [SDM1] "Transcendental Instruction Accuracy" */
 {
     struct cpu_bench *b = *state;
     struct insn in;
@@ -377,8 +389,15 @@ static void transcendentals_are_close_to_the_host(void **state) /* [SDM1] "Trans
 static void transcendental_special_cases_agree_with_the_host(void **state)
 {
     static const struct x86_fpr values[] = {
-        {0, 0}, {0, 0x8000}, {1ull << 63, 0x7fff}, {1ull << 63, 0xffff}, {0xc000000000001234ull, 0x7fff},
-        {0x8000000000001234ull, 0xffff}, {1ull << 63, 0x3fff}, {1ull << 63, 0xbfff}, {0x1234, 0x3fff},
+        {0, 0},
+        {0, 0x8000},
+        {1ull << 63, 0x7fff},
+        {1ull << 63, 0xffff},
+        {0xc000000000001234ull, 0x7fff},
+        {0x8000000000001234ull, 0xffff},
+        {1ull << 63, 0x3fff},
+        {1ull << 63, 0xbfff},
+        {0x1234, 0x3fff},
     };
     struct cpu_bench *b = *state;
     struct insn in;
@@ -397,7 +416,8 @@ static void transcendental_special_cases_agree_with_the_host(void **state)
             if (strcmp(insn_info[in.row].name, "fyl2xp1") == 0 && whole) {
                 continue; /* outside its domain */
             }
-            struct state start = {.fpu = {.cw = variant & 1 ? 0xffff0340 : 0xffff037f, .sw = 0xffff0000}};
+            struct state start = {
+                .fpu = {.cw = variant & 1 ? 0xffff0340 : 0xffff037f, .sw = 0xffff0000}};
             start.fpu.tw = 0xffff0000u | (variant & 2 ? 0xfff3 : 0xfff0); /* ST(0) empty */
             memcpy(start.fpu.reg[0], x, 10);
             memcpy(start.fpu.reg[1], y, 10);
@@ -405,7 +425,8 @@ static void transcendental_special_cases_agree_with_the_host(void **state)
             run_native(&native, code_of(0xd9, modrm));
             run_ours(b, &ours, &in);
             uint16_t sw_mask = (uint16_t)~(FSW_C0 | FSW_C1 | FSW_C2 | FSW_C3);
-            bool ok = !((native.fpu.sw ^ ours.fpu.sw) & sw_mask) && !((native.fpu.tw ^ ours.fpu.tw) & 0xffff);
+            bool ok = !((native.fpu.sw ^ ours.fpu.sw) & sw_mask) &&
+                      !((native.fpu.tw ^ ours.fpu.tw) & 0xffff);
             for (unsigned i = 0; ok && i < 8; i++) {
                 ok = ulps(native.fpu.reg[i], ours.fpu.reg[i]) <= 1;
             }
@@ -508,8 +529,10 @@ static void environments_have_four_forms(void **state)
         cpu->s.fds = 0x6666;
         cpu->pe = form < 2;
         assert_false(RUN(b, 0xd9, 0x36)); /* FNSTENV [ESI] */
-        const void *want = form == 0 ? (const void *)prot32 : form == 1 ? prot16 : form == 2 ? (const void *)real32
-                                                                                         : real16;
+        const void *want = form == 0   ? (const void *)prot32
+                           : form == 1 ? prot16
+                           : form == 2 ? (const void *)real32
+                                       : real16;
         assert_memory_equal(bench_mem(b, OPERAND), want, opsize == 2 ? 14 : 28);
         assert_false(RUN(b, 0xd9, 0x26)); /* FLDENV */
         assert_int_equal(cpu->s.ftag, 0x80);
@@ -542,7 +565,8 @@ static void fnsave_and_frstor_keep_everything(void **state)
     assert_int_equal(cpu->s.fsw, before.fsw);
     assert_int_equal(cpu->s.ftag, before.ftag);
     for (unsigned i = 0; i < 8; i++) {
-        assert_true(cpu->s.fpr[i].mant == before.fpr[i].mant && cpu->s.fpr[i].se == before.fpr[i].se);
+        assert_true(cpu->s.fpr[i].mant == before.fpr[i].mant &&
+                    cpu->s.fpr[i].se == before.fpr[i].se);
     }
 }
 

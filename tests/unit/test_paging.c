@@ -1,6 +1,6 @@
 /*
- * Paging: walks of all forms, access rights, accessed and dirty bits, error codes, TLB invalidation,
- * A20, devices behind pages.
+ * Paging: walks of all forms, access rights, accessed and dirty bits, error codes, TLB
+ *         invalidation, A20, devices behind pages.
  * Sources: [SDM3] "Paging".
  */
 #include "unit/cpu_bench.h"

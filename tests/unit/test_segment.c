@@ -91,11 +91,18 @@ struct load_case {
 static void data_segment_loads_are_checked(void **state) /* [SDM2] "MOV" */
 {
     static const struct load_case cases[] = {
-        {"data", 0x93, 0, -1}, {"data, RPL 3", 0x93, 3, X86_GP}, {"DPL 3, RPL 3", 0xf3, 3, -1},
-        {"read-only data", 0x91, 0, -1}, {"code, readable", 0x9b, 0, -1},
-        {"code, execute only", 0x99, 0, X86_GP}, {"conforming, readable, RPL 3", 0x9f, 3, -1},
-        {"conforming, execute only", 0x9d, 0, X86_GP}, {"absent", 0x13, 0, X86_NP},
-        {"absent and bad type", 0x19, 0, X86_GP}, {"LDT", 0x82, 0, X86_GP}, {"TSS", 0x89, 0, X86_GP},
+        {"data", 0x93, 0, -1},
+        {"data, RPL 3", 0x93, 3, X86_GP},
+        {"DPL 3, RPL 3", 0xf3, 3, -1},
+        {"read-only data", 0x91, 0, -1},
+        {"code, readable", 0x9b, 0, -1},
+        {"code, execute only", 0x99, 0, X86_GP},
+        {"conforming, readable, RPL 3", 0x9f, 3, -1},
+        {"conforming, execute only", 0x9d, 0, X86_GP},
+        {"absent", 0x13, 0, X86_NP},
+        {"absent and bad type", 0x19, 0, X86_GP},
+        {"LDT", 0x82, 0, X86_GP},
+        {"TSS", 0x89, 0, X86_GP},
         {"expand down", 0x97, 0, -1},
     };
     struct cpu_bench *b = *state;
@@ -116,9 +123,14 @@ static void data_segment_loads_are_checked(void **state) /* [SDM2] "MOV" */
 static void stack_segment_loads_are_checked(void **state)
 {
     static const struct load_case cases[] = {
-        {"data", 0x93, 0, -1}, {"RPL is not CPL", 0x93, 3, X86_GP}, {"DPL is not CPL", 0xf3, 0, X86_GP},
-        {"read-only", 0x91, 0, X86_GP}, {"code", 0x9b, 0, X86_GP}, {"absent", 0x13, 0, X86_SS},
-        {"expand down", 0x97, 0, -1}, {"system", 0x82, 0, X86_GP},
+        {"data", 0x93, 0, -1},
+        {"RPL is not CPL", 0x93, 3, X86_GP},
+        {"DPL is not CPL", 0xf3, 0, X86_GP},
+        {"read-only", 0x91, 0, X86_GP},
+        {"code", 0x9b, 0, X86_GP},
+        {"absent", 0x13, 0, X86_SS},
+        {"expand down", 0x97, 0, -1},
+        {"system", 0x82, 0, X86_GP},
     };
     struct cpu_bench *b = *state;
     uint16_t sel = FREE * 8;
@@ -348,7 +360,8 @@ static void iret_loads_what_privilege_allows(void **state) /* [SDM2] "IRET" */
 
 static void iret_enters_virtual_8086_mode(void **state)
 {
-    static const uint32_t frame[] = {0x100, 0x2000, 0x23202, 0xfff0, 0x3000, 0x4000, 0x5000, 0x6000, 0x7000};
+    static const uint32_t frame[] = {0x100,  0x2000, 0x23202, 0xfff0, 0x3000,
+                                     0x4000, 0x5000, 0x6000,  0x7000};
     struct cpu_bench *b = *state;
     struct x86_cpu *cpu = b->cpu;
     memcpy(bench_mem(b, 0x8000), frame, sizeof(frame));

@@ -1,5 +1,6 @@
 /*
- * System management mode: the save map, the processor's state in SMM, relocation, RSM and its checks.
+ * System management mode: the save map, the processor's state in SMM, relocation, RSM and its
+ * checks.
  * Source: [SDM3] "System Management Mode"; what SeaBIOS reads: revision at FEFCh, SMBASE at FEF8h.
  */
 #include "unit/cpu_bench.h"
@@ -58,7 +59,8 @@ static void entry_saves_registers_where_the_manual_says(void **state) /* "SMRAM 
     assert_int_equal(map(b, 0xff00) >> 16, 0); /* not halted */
 }
 
-static void the_handler_starts_in_a_big_real_mode(void **state) /* "Processor Register Initialization" */
+static void
+the_handler_starts_in_a_big_real_mode(void **state) /* "Processor Register Initialization" */
 {
     struct cpu_bench *b = *state;
     struct x86_cpu *cpu = b->cpu;
@@ -136,22 +138,26 @@ static void rsm_outside_smm_is_undefined(void **state)
     ASSERT_FAULT(b, x86_rsm(b->cpu), X86_UD, 0);
 }
 
+static __attribute__((noinline)) void rsm_with(struct cpu_bench *b, uint32_t at, uint32_t val)
+{
+    x86_smi(b->cpu);
+    st32le(bench_mem(b, SMBASE + at), val);
+    ASSERT_FINE(b, x86_rsm(b->cpu));
+    assert_int_equal(b->cpu->s.activity, ACT_SHUTDOWN);
+}
+
 static void rsm_shuts_down_on_an_invalid_map(void **state) /* [SDM2] "RSM" */
 {
     static const struct {
         uint32_t at, val;
     } cases[] = {
-        {0xfffc, CR0_PG}, {0xfffc, CR0_NW | CR0_PE}, {0xfef8, 0x12345},
-        {0xff2c, 1u << 31}, /* CR4 */
+        {0xfffc, CR0_PG}, {0xfffc, CR0_NW | CR0_PE}, {0xfef8, 0x12345}, {0xff2c, 1u << 31}, /* CR4 */
     };
     for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
-        struct cpu_bench *b;
-        setup((void **)&b);
-        x86_smi(b->cpu);
-        st32le(bench_mem(b, SMBASE + cases[i].at), cases[i].val);
-        ASSERT_FINE(b, x86_rsm(b->cpu));
-        assert_int_equal(b->cpu->s.activity, ACT_SHUTDOWN);
-        teardown((void **)&b);
+        void *b = NULL;
+        setup(&b);
+        rsm_with(b, cases[i].at, cases[i].val);
+        teardown(&b);
     }
 }
 

@@ -189,7 +189,8 @@ static void check(struct interp_bench *b, const uint8_t *code, unsigned n, int v
     prepare(b, code, n);
     int got = run_code(b);
     if (got != vector) {
-        print_message("%02x %02x %02x: vector %d, not %d\n", code[0], code[1], code[2], got, vector);
+        print_message("%02x %02x %02x: vector %d, not %d\n", code[0], code[1], code[2], got,
+                      vector);
         fail();
     }
 }
@@ -219,7 +220,8 @@ static void models_without_cr4_have_no_cr4(void **state)
     CHECK(b, X86_UD, 0x0f, 0x32); /* RDMSR */
 }
 
-static void debug_registers_4_and_5_are_6_and_7(void **state) /* [SDM3] "Debug Registers DR4 and DR5" */
+static void
+debug_registers_4_and_5_are_6_and_7(void **state) /* [SDM3] "Debug Registers DR4 and DR5" */
 {
     struct interp_bench *b = *state;
     PREPARE(b, 0x66, 0xb8, 0xff, 0xff, 0xff, 0xff, 0x0f, 0x23, 0xf0, /* mov dr6,-1 */
@@ -229,7 +231,8 @@ static void debug_registers_4_and_5_are_6_and_7(void **state) /* [SDM3] "Debug R
     assert_int_equal(run_code(b), -1);
     assert_int_equal(b->cpu->s.gpr[R_BX], 0xffffefff);
     assert_int_equal(b->cpu->s.gpr[R_CX], 0x7ff);
-    CHECK(b, X86_UD, 0x66, 0xb8, 8, 0, 0, 0, 0x0f, 0x22, 0xe0, 0x0f, 0x21, 0xe3); /* CR4.DE; mov ebx,dr4 */
+    CHECK(b, X86_UD, 0x66, 0xb8, 8, 0, 0, 0, 0x0f, 0x22, 0xe0, 0x0f, 0x21,
+          0xe3); /* CR4.DE; mov ebx,dr4 */
 }
 
 static void general_detect_guards_the_debug_registers(void **state)
@@ -253,8 +256,8 @@ static void unknown_msrs_fault(void **state)
 static void the_time_stamp_counter_can_be_set(void **state)
 {
     struct interp_bench *b = *state;
-    PREPARE(b, 0x66, 0xb9, 0x10, 0, 0, 0, 0x66, 0xb8, 0, 0, 0, 0x10, 0x66, 0xba, 5, 0, 0, 0, 0x0f, 0x30,
-            0x0f, 0x31); /* mov ecx,10h; mov eax,10000000h; mov edx,5; wrmsr; rdtsc */
+    PREPARE(b, 0x66, 0xb9, 0x10, 0, 0, 0, 0x66, 0xb8, 0, 0, 0, 0x10, 0x66, 0xba, 5, 0, 0, 0, 0x0f,
+            0x30, 0x0f, 0x31); /* mov ecx,10h; mov eax,10000000h; mov edx,5; wrmsr; rdtsc */
     assert_int_equal(run_code(b), -1);
     assert_int_equal(b->cpu->s.gpr[R_DX], 5);
     assert_in_range(b->cpu->s.gpr[R_AX], 0x10000000, 0x10000100);
@@ -286,8 +289,8 @@ static void mtrrs_are_kept_and_checked(void **state)
     }
 }
 
-/* From prepare's real mode into virtual-8086 mode at the same place; gates lead to the same handlers, in
- * a flat 16-bit segment at level 0. */
+/* From prepare's real mode into virtual-8086 mode at the same place; gates lead to the same
+ * handlers, in a flat 16-bit segment at level 0. */
 static void enter_v86(struct interp_bench *b)
 {
     enum { GDT = 0x8000, IDT = 0x8100, TSS = 0x8200 };

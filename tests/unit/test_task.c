@@ -5,8 +5,12 @@
 #include "unit/cpu_bench.h"
 
 enum {
-    NEW_TSS = 0x4000, NEW_TSS16 = 0x4100,
-    SEL_NEW = SEL_FREE, SEL_NEW16 = SEL_FREE + 8, SEL_GATE = SEL_FREE + 16, SEL_SPARE = SEL_FREE + 24,
+    NEW_TSS = 0x4000,
+    NEW_TSS16 = 0x4100,
+    SEL_NEW = SEL_FREE,
+    SEL_NEW16 = SEL_FREE + 8,
+    SEL_GATE = SEL_FREE + 16,
+    SEL_SPARE = SEL_FREE + 24,
 };
 
 static const uint32_t new_gpr[8] = {0xa0a0, 0xc0c0, 0xd0d0, 0xb0b0, 0x7800, 0xb5b5, 0x5151, 0xd1d1};
@@ -184,31 +188,39 @@ static void the_new_tss_is_checked(void **state)
     ASSERT_FAULT(b, x86_iret(cpu, 4), X86_TS, SEL_NEW);
 }
 
+struct segment_case {
+    unsigned at, val;
+    int vector;
+    uint32_t error;
+};
+
+static __attribute__((noinline)) void switch_with(struct cpu_bench *b, const struct segment_case *c)
+{
+    bench_desc(b, BENCH_GDT, SEL_SPARE / 8, 0, 0xffff, 0x401b);
+    put32(b, NEW_TSS + c->at, c->val);
+    assert_true(BENCH_FAULTS(b, x86_far_jmp(b->cpu, SEL_NEW, 0, 4)));
+    assert_int_equal(b->cpu->exc.vector, c->vector);
+    assert_int_equal(b->cpu->exc.error, c->error);
+    assert_int_equal(b->cpu->s.rip, 0x6000);
+    assert_int_equal(b->cpu->s.tr.sel, SEL_NEW);
+    assert_true(busy(b, SEL_NEW));
+}
+
 /* [SDM3] table "Exception Conditions Checked During a Task Switch": after the switch. */
 static void segments_of_the_new_task_fault_in_it(void **state)
 {
-    static const struct {
-        unsigned at, val;
-        int vector;
-        uint32_t error;
-    } cases[] = {
+    static const struct segment_case cases[] = {
         {0x60, SEL_DATA0, X86_TS, SEL_DATA0}, {0x60, 0x904, X86_TS, 0x904},
-        {0x4c, 0, X86_TS, 0}, {0x4c, SEL_DATA0, X86_TS, SEL_DATA0}, {0x4c, SEL_SPARE, X86_NP, SEL_SPARE},
-        {0x50, 0, X86_TS, 0}, {0x50, SEL_DATA3, X86_TS, SEL_DATA3 & ~3},
-        {0x54, SEL_TSS, X86_TS, SEL_TSS}, {0x58, 0x900, X86_TS, 0x900},
+        {0x4c, 0, X86_TS, 0},                 {0x4c, SEL_DATA0, X86_TS, SEL_DATA0},
+        {0x4c, SEL_SPARE, X86_NP, SEL_SPARE}, {0x50, 0, X86_TS, 0},
+        {0x50, SEL_DATA3, X86_TS, SEL_DATA3 & ~3}, {0x54, SEL_TSS, X86_TS, SEL_TSS},
+        {0x58, 0x900, X86_TS, 0x900},
     };
     for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
-        struct cpu_bench *b;
-        setup((void **)&b);
-        bench_desc(b, BENCH_GDT, SEL_SPARE / 8, 0, 0xffff, 0x401b);
-        put32(b, NEW_TSS + cases[i].at, cases[i].val);
-        assert_true(BENCH_FAULTS(b, x86_far_jmp(b->cpu, SEL_NEW, 0, 4)));
-        assert_int_equal(b->cpu->exc.vector, cases[i].vector);
-        assert_int_equal(b->cpu->exc.error, cases[i].error);
-        assert_int_equal(b->cpu->s.rip, 0x6000);
-        assert_int_equal(b->cpu->s.tr.sel, SEL_NEW);
-        assert_true(busy(b, SEL_NEW));
-        teardown((void **)&b);
+        void *b = NULL;
+        setup(&b);
+        switch_with(b, &cases[i]);
+        teardown(&b);
     }
 }
 

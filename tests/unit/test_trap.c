@@ -1,7 +1,8 @@
 /*
- * Delivery of interrupts and exceptions: real mode, gates, stack switches, virtual-8086 mode with and
- * without VME, double faults, shutdown.
- * Sources: [SDM3] "Interrupt and Exception Handling", "8086 Emulation"; [SDM2] "INT n/INTO/INT3/INT1".
+ * Delivery of interrupts and exceptions: real mode, gates, stack switches, virtual-8086 mode with
+ * and without VME, double faults, shutdown.
+ * Sources: [SDM3] "Interrupt and Exception Handling", "8086 Emulation"; [SDM2] "INT
+ *          n/INTO/INT3/INT1".
  */
 #include "unit/cpu_bench.h"
 
@@ -24,7 +25,8 @@ static int teardown(void **state)
     return 0;
 }
 
-static void gate(struct cpu_bench *b, unsigned v, uint16_t sel, uint32_t off, unsigned type, unsigned dpl)
+static void gate(struct cpu_bench *b, unsigned v, uint16_t sel, uint32_t off, unsigned type,
+                 unsigned dpl)
 {
     bench_gate(b, BENCH_IDT, v, sel, off, type, dpl, 0);
 }
@@ -39,7 +41,8 @@ static void to_user(struct cpu_bench *b)
 /* Virtual-8086 mode at 2000:0100, stack 3000:fff0, data 4000-7000, with @flags. */
 static void to_v86(struct cpu_bench *b, uint32_t flags)
 {
-    uint32_t frame[] = {0x100, 0x2000, flags | FL_VM | 2, 0xfff0, 0x3000, 0x4000, 0x5000, 0x6000, 0x7000};
+    uint32_t frame[] = {0x100,  0x2000, flags | FL_VM | 2, 0xfff0, 0x3000, 0x4000, 0x5000,
+                        0x6000, 0x7000};
     b->cpu->s.gpr[R_SP] = 0x8000;
     memcpy(bench_mem(b, 0x8000), frame, sizeof(frame));
     ASSERT_FINE(b, x86_iret(b->cpu, 4));
@@ -175,7 +178,8 @@ static void gates_are_checked(void **state)
     ASSERT_FAULT(b, x86_interrupt(b->cpu, V, INT_SOFTWARE, false, 0), X86_GP, IDT_ERR);
 }
 
-static void faults_push_rf_and_the_error_code(void **state) /* [SDM3] "Instruction-Breakpoint Exception" */
+static void
+faults_push_rf_and_the_error_code(void **state) /* [SDM3] "Instruction-Breakpoint Exception" */
 {
     struct cpu_bench *b = *state;
     struct x86_cpu *cpu = b->cpu;
@@ -196,7 +200,8 @@ struct double_case {
     unsigned delivered;
 };
 
-static __attribute__((noinline)) void raise_without_gate(struct cpu_bench *b, const struct double_case *c)
+static __attribute__((noinline)) void raise_without_gate(struct cpu_bench *b,
+                                                         const struct double_case *c)
 {
     *bench_mem(b, BENCH_IDT + c->first * 8 + 5) &= 0x7f;
     if (c->has_error) {
@@ -214,7 +219,8 @@ static void second_faults_follow_the_double_fault_table(void **state)
 {
     static const struct double_case cases[] = {
         {X86_UD, false, X86_NP}, {X86_NM, false, X86_NP}, {X86_DE, false, X86_DF},
-        {X86_GP, true, X86_DF}, {X86_TS, true, X86_DF}, {X86_SS, true, X86_DF}, {X86_PF, true, X86_DF},
+        {X86_GP, true, X86_DF},  {X86_TS, true, X86_DF},  {X86_SS, true, X86_DF},
+        {X86_PF, true, X86_DF},
     };
     for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
         struct cpu_bench *b = bench_new(NULL);
@@ -244,8 +250,8 @@ static void interrupts_leave_virtual_8086_mode(void **state)
     assert_int_equal(cpu->cpl, 0);
     assert_int_equal(cpu->s.gpr[R_SP], 0x9000 - 36);
     check_frame(b, 0x9000 - 36,
-                (const uint32_t[]){0x100, 0x2000, FL_VM | FL_IF | FL_1, 0xfff0, 0x3000, 0x4000, 0x5000,
-                                   0x6000, 0x7000},
+                (const uint32_t[]){0x100, 0x2000, FL_VM | FL_IF | FL_1, 0xfff0, 0x3000, 0x4000,
+                                   0x5000, 0x6000, 0x7000},
                 9);
     assert_int_equal(cpu->s.seg[S_DS].sel, 0);
     assert_true(cpu->s.seg[S_DS].attr & AR_UNUSABLE);
@@ -259,7 +265,8 @@ static void virtual_8086_handlers_run_at_level_0(void **state)
     struct cpu_bench *b = *state;
     to_v86(b, 0);
     gate(b, 0x30, SEL_CODE3, 0, 0xe, 3);
-    ASSERT_FAULT(b, x86_interrupt(b->cpu, 0x30, INT_EXTERNAL, false, 0), X86_GP, (SEL_CODE3 & ~3) | 1);
+    ASSERT_FAULT(b, x86_interrupt(b->cpu, 0x30, INT_EXTERNAL, false, 0), X86_GP,
+                 (SEL_CODE3 & ~3) | 1);
 }
 
 static void int_n_in_virtual_8086_mode_is_iopl_sensitive(void **state)
@@ -275,7 +282,8 @@ static void int_n_in_virtual_8086_mode_is_iopl_sensitive(void **state)
     ASSERT_FAULT(b, x86_iret(cpu, 2), X86_GP, 0);
 }
 
-static void vme_redirects_int_n_by_the_bit_map(void **state) /* [SDM3] "Software Interrupt Handling" */
+static void
+vme_redirects_int_n_by_the_bit_map(void **state) /* [SDM3] "Software Interrupt Handling" */
 {
     struct cpu_bench *b = *state;
     struct x86_cpu *cpu = b->cpu;

@@ -2,8 +2,8 @@
  * System instructions: descriptor tables, control and debug registers, MSRs, CPUID.
  *
  * Source: [SDM2], the entry of each instruction; [SDM3] "Debug Registers".
- * Model:  SGDT and SIDT store all 32 bits of the base at every operand size, as processors since the
- *         386 do. INVD and WBINVD have no caches to act on.
+ * Model:  SGDT and SIDT store all 32 bits of the base at every operand size, as processors since
+ *         the 386 do. INVD and WBINVD have no caches to act on.
  */
 #include "core/accel/interp/interp.h"
 #include "core/cpu/cpuid.h"
@@ -244,7 +244,8 @@ OP_ENDS(invlpg)
 {
     require_cpl0(cpu);
     if (cpu->pg) {
-        uint64_t lin = cpu->s.seg[in->seg].base + insn_ea(cpu, in); /* no limit or type is checked */
+        uint64_t lin =
+            cpu->s.seg[in->seg].base + insn_ea(cpu, in); /* no limit or type is checked */
         x86_tlb_flush_page(cpu, lin & cpu->lin_mask);
     }
 }
@@ -320,10 +321,13 @@ OP_ENDS(rsm)
 /* ---- fast system calls ---- */
 
 /* Flat 4 GiB segments of privilege @cpl, not read from any table. */
-static void flat_transfer(struct x86_cpu *cpu, uint16_t cs_sel, unsigned cpl, uint64_t rip, uint64_t sp)
+static void flat_transfer(struct x86_cpu *cpu, uint16_t cs_sel, unsigned cpl, uint64_t rip,
+                          uint64_t sp)
 {
-    const uint32_t attr = AR_G | AR_DB | AR_P | AR_S | AR_WRITABLE | AR_ACCESSED | cpl << AR_DPL_SHIFT;
-    struct x86_seg cs = {.sel = (uint16_t)(cs_sel | cpl), .limit = 0xffffffff, .attr = attr | AR_CODE};
+    const uint32_t attr =
+        AR_G | AR_DB | AR_P | AR_S | AR_WRITABLE | AR_ACCESSED | cpl << AR_DPL_SHIFT;
+    struct x86_seg cs = {
+        .sel = (uint16_t)(cs_sel | cpl), .limit = 0xffffffff, .attr = attr | AR_CODE};
     cpu->s.seg[S_SS] = (struct x86_seg){
         .sel = (uint16_t)((cs_sel + 8) | cpl), .limit = 0xffffffff, .attr = attr,
     };
@@ -349,5 +353,6 @@ OP_ENDS(sysexit)
     if (!cpu->pe || cs == 0 || cpu->cpl != 0) {
         x86_fault(cpu, X86_GP, 0);
     }
-    flat_transfer(cpu, (uint16_t)(cs + 16), 3, (uint32_t)cpu->s.gpr[R_DX], (uint32_t)cpu->s.gpr[R_CX]);
+    flat_transfer(cpu, (uint16_t)(cs + 16), 3, (uint32_t)cpu->s.gpr[R_DX],
+                  (uint32_t)cpu->s.gpr[R_CX]);
 }

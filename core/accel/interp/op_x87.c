@@ -8,8 +8,8 @@
 
 /* ---- arithmetic ---- */
 
-static void arith_mem(struct x86_cpu *cpu, const struct insn *in, enum fpu_arith op, enum fpu_kind kind,
-                      unsigned size)
+static void arith_mem(struct x86_cpu *cpu, const struct insn *in, enum fpu_arith op,
+                      enum fpu_kind kind, unsigned size)
 {
     x87_begin(cpu);
     uint64_t b = x87_mem(cpu, in, size);
@@ -106,8 +106,8 @@ static void compare_empty(struct x86_cpu *cpu, unsigned n_pops)
     }
 }
 
-static void compare_mem(struct x86_cpu *cpu, const struct insn *in, enum fpu_kind kind, unsigned size,
-                        unsigned n_pops)
+static void compare_mem(struct x86_cpu *cpu, const struct insn *in, enum fpu_kind kind,
+                        unsigned size, unsigned n_pops)
 {
     x87_begin(cpu);
     uint64_t b = x87_mem(cpu, in, size);
@@ -131,7 +131,8 @@ static uint16_t compare_values(struct x86_cpu *cpu, const struct x86_fpr *b, boo
     return sw;
 }
 
-static void compare_reg(struct x86_cpu *cpu, const struct insn *in, unsigned i, bool quiet, unsigned n_pops)
+static void compare_reg(struct x86_cpu *cpu, const struct insn *in, unsigned i, bool quiet,
+                        unsigned n_pops)
 {
     x87_begin(cpu);
     x87_note(cpu, in);
@@ -182,9 +183,9 @@ static void compare_flags(struct x86_cpu *cpu, const struct insn *in, bool quiet
     bool stop = x87_blocked(cpu, sw);
     uint16_t c1 = sw & FSW_SF ? 0 : cpu->s.fsw & FSW_C1; /* cleared by a stack fault only */
     x87_report(cpu, (uint16_t)((sw & ~FSW_C1) | c1), 0);
-    x86_set_rflags(cpu,
-                   (sw & FSW_C3 ? FL_ZF : 0) | (sw & FSW_C2 ? FL_PF : 0) | (sw & FSW_C0 ? FL_CF : 0),
-                   FL_OSZAPC);
+    x86_set_rflags(
+        cpu, (sw & FSW_C3 ? FL_ZF : 0) | (sw & FSW_C2 ? FL_PF : 0) | (sw & FSW_C0 ? FL_CF : 0),
+        FL_OSZAPC);
     pops(cpu, stop ? 0 : n_pops);
 }
 
@@ -309,7 +310,8 @@ static bool no_store(const struct x86_cpu *cpu, uint16_t sw)
     return sw & ~cpu->s.fcw & (FSW_IE | FSW_OE | FSW_UE);
 }
 
-static void store_done(struct x86_cpu *cpu, const struct insn *in, uint16_t sw, bool stored, bool pops_it)
+static void store_done(struct x86_cpu *cpu, const struct insn *in, uint16_t sw, bool stored,
+                       bool pops_it)
 {
     x87_note(cpu, in);
     x87_report(cpu, sw, 0);
@@ -324,7 +326,8 @@ static void store_real(struct x86_cpu *cpu, const struct insn *in, unsigned size
     uint16_t sw = FSW_IE | FSW_SF;
     x87_begin(cpu);
     if (!x87_empty(cpu, 0)) {
-        bits = size == 4 ? fpu_to_m32(x87_st(cpu, 0), cpu->s.fcw, &sw) : fpu_to_m64(x87_st(cpu, 0), cpu->s.fcw, &sw);
+        bits = size == 4 ? fpu_to_m32(x87_st(cpu, 0), cpu->s.fcw, &sw)
+                         : fpu_to_m64(x87_st(cpu, 0), cpu->s.fcw, &sw);
     }
     bool stored = !no_store(cpu, sw);
     if (stored) {
@@ -544,7 +547,8 @@ static bool operands(struct x86_cpu *cpu, const struct insn *in, bool two, bool 
 }
 
 /* The result replaces ST(0), or ST(1) and ST(0) is popped. */
-static void result(struct x86_cpu *cpu, const struct x86_fpr *v, uint16_t sw, uint16_t cc, bool pops_it)
+static void result(struct x86_cpu *cpu, const struct x86_fpr *v, uint16_t sw, uint16_t cc,
+                   bool pops_it)
 {
     x87_report(cpu, sw, cc);
     if (x87_blocked(cpu, sw)) {
@@ -568,8 +572,8 @@ static void unary(struct x86_cpu *cpu, const struct insn *in, enum fpu_unary op)
 OP(fsqrt) { unary(cpu, in, FPU_SQRT); }
 OP(frndint) { unary(cpu, in, FPU_RNDINT); }
 
-/* FPREM's C2 says that the remainder is partial, C0 C3 C1 are the quotient; where there is none, C0 and
- * C3 keep their values. */
+/* FPREM's C2 says that the remainder is partial, C0 C3 C1 are the quotient; where there is none, C0
+ * and C3 keep their values. */
 static void binary(struct x86_cpu *cpu, const struct insn *in, enum fpu_binary op, uint16_t cc)
 {
     uint16_t sw;
@@ -590,8 +594,8 @@ OP(fprem) { binary(cpu, in, FPU_PREM, FSW_CC); }
 OP(fprem1) { binary(cpu, in, FPU_PREM1, FSW_CC); }
 
 /* Two results: @below replaces ST(0), @above is pushed. */
-static void result_pair(struct x86_cpu *cpu, const struct x86_fpr *below, const struct x86_fpr *above,
-                        uint16_t sw, uint16_t cc)
+static void result_pair(struct x86_cpu *cpu, const struct x86_fpr *below,
+                        const struct x86_fpr *above, uint16_t sw, uint16_t cc)
 {
     x87_report(cpu, sw, cc);
     if (!x87_blocked(cpu, sw)) {

@@ -167,7 +167,8 @@ OP(fnstenv)
     uint8_t env[28];
     x87_available(cpu);
     unsigned len = make_env(cpu, in, env);
-    x86_lin_write_bytes(cpu, x86_lin_w(cpu, in->seg, insn_ea(cpu, in), len), env, len, cpu->cpl == 3);
+    x86_lin_write_bytes(cpu, x86_lin_w(cpu, in->seg, insn_ea(cpu, in), len), env, len,
+                        cpu->cpl == 3);
     cpu->s.fcw |= FSW_EXCEPTIONS;
     x87_update_es(cpu);
 }
@@ -177,7 +178,8 @@ OP(fldenv)
     uint8_t env[28];
     x87_begin(cpu);
     unsigned len = env_bytes(in);
-    x86_lin_read_bytes(cpu, x86_lin_r(cpu, in->seg, insn_ea(cpu, in), len), env, len, cpu->cpl == 3);
+    x86_lin_read_bytes(cpu, x86_lin_r(cpu, in->seg, insn_ea(cpu, in), len), env, len,
+                       cpu->cpl == 3);
     take_env(cpu, in, env);
 }
 
@@ -191,7 +193,8 @@ OP(fnsave)
         st16le(image + len + 8, x87_st(cpu, i)->se);
         len += 10;
     }
-    x86_lin_write_bytes(cpu, x86_lin_w(cpu, in->seg, insn_ea(cpu, in), len), image, len, cpu->cpl == 3);
+    x86_lin_write_bytes(cpu, x86_lin_w(cpu, in->seg, insn_ea(cpu, in), len), image, len,
+                        cpu->cpl == 3);
     init(cpu);
 }
 
@@ -200,9 +203,11 @@ OP(frstor)
     uint8_t image[28 + 80];
     x87_begin(cpu);
     unsigned at = env_bytes(in), len = at + 80;
-    x86_lin_read_bytes(cpu, x86_lin_r(cpu, in->seg, insn_ea(cpu, in), len), image, len, cpu->cpl == 3);
+    x86_lin_read_bytes(cpu, x86_lin_r(cpu, in->seg, insn_ea(cpu, in), len), image, len,
+                       cpu->cpl == 3);
     take_env(cpu, in, image);
     for (unsigned i = 0; i < 8; i++, at += 10) {
-        *x87_st(cpu, i) = (struct x86_fpr){.mant = ld64le(image + at), .se = ld16le(image + at + 8)};
+        x87_st(cpu, i)->mant = ld64le(image + at);
+        x87_st(cpu, i)->se = ld16le(image + at + 8);
     }
 }

@@ -3,8 +3,8 @@
  *
  * Source: [SDM1] "Programming with the x87 FPU", "x87 FPU Exception Handling", "Handling x87 FPU
  *         Exceptions in Software" (MS-DOS compatibility: FERR#).
- * Model:  with CR0.NE an unmasked exception waits for the next waiting instruction and is #MF there;
- *         without, FERR# follows FSW.ES and execution goes on.
+ * Model:  with CR0.NE an unmasked exception waits for the next waiting instruction and is #MF
+ *         there; without, FERR# follows FSW.ES and execution goes on.
  */
 #ifndef CORE_ACCEL_INTERP_X87_H
 #define CORE_ACCEL_INTERP_X87_H
