@@ -3,6 +3,7 @@
 #include "core/base/alloc.h"
 #include "core/base/bits.h"
 #include "core/base/log.h"
+#include "core/ui/input.h"
 #include "core/ui/png.h"
 #include "core/ui/surface.h"
 #include "core/ui/typist.h"
@@ -31,6 +32,7 @@ struct expect {
     int64_t host_limit_ns;
     struct timer tick, guard;
     struct typist typist;
+    unsigned buttons;                 /* of the pointer: POINTER_ bits that are held */
     struct chardev_tap tap;
     char *serial;                     /* SERIAL_KEPT bytes */
     size_t serial_len, serial_seen;   /* filled; of these searched by steps that are over */
@@ -207,6 +209,27 @@ static bool save(struct expect *e, const struct step *s)
     return ok || fail_err(e, STATUS_USAGE, err);
 }
 
+/* ---- pointer --------------------------------------------------------------------------------- */
+
+static void set_buttons(struct expect *e, unsigned down)
+{
+    e->buttons = down;
+    e->m->pointer->buttons(e->m->pointer->dev, down);
+}
+
+/* Whether the guest has taken what a pointer step sent. A click then has its second half to send. */
+static bool pointer_over(struct expect *e, const struct step *s)
+{
+    if (!e->m->pointer->idle(e->m->pointer->dev)) {
+        return false;
+    }
+    if (s->kind == STEP_CLICK && (e->buttons & s->button)) {
+        set_buttons(e, e->buttons & ~s->button);
+        return false;
+    }
+    return true;
+}
+
 /* ---- steps ----------------------------------------------------------------------------------- */
 
 /* What a step does when its turn comes. False: the run has ended. */
@@ -222,6 +245,16 @@ static bool enter(struct expect *e, const struct step *s, int64_t now)
         return (s->kind == STEP_TYPE ? typist_type(&e->typist, s->text, &err)
                                      : typist_combo(&e->typist, s->text, &err)) ||
                fail_err(e, STATUS_USAGE, err);
+    case STEP_MOUSE:
+        e->m->pointer->move(e->m->pointer->dev, s->motion[0], s->motion[1], s->motion[2]);
+        return true;
+    case STEP_CLICK:
+    case STEP_PRESS:
+        set_buttons(e, e->buttons | s->button);
+        return true;
+    case STEP_RELEASE:
+        set_buttons(e, e->buttons & ~s->button);
+        return true;
     case STEP_SLEEP:
         e->deadline_ns = now + s->ns;
         return true;
@@ -250,6 +283,10 @@ static bool is_over(struct expect *e, const struct step *s, int64_t now)
     case STEP_WAIT_OFF: return false; /* expect_finish sees it */
     case STEP_TYPE:
     case STEP_KEY: return typist_done(&e->typist);
+    case STEP_MOUSE:
+    case STEP_CLICK:
+    case STEP_PRESS:
+    case STEP_RELEASE: return pointer_over(e, s);
     case STEP_SLEEP: return now >= e->deadline_ns;
     default: return true;
     }
@@ -274,6 +311,8 @@ static void time_is_up(struct expect *e, const struct step *s)
         [STEP_WAIT] = "not on the screen", [STEP_WAIT_PROMPT] = "not left of the cursor",
         [STEP_WAIT_STILL] = "the screen changes", [STEP_WAIT_SERIAL] = "not sent by COM1", [STEP_WAIT_OFF] = "the machine is still on",
         [STEP_TYPE] = "the guest does not read its keyboard", [STEP_KEY] = "the guest does not read its keyboard",
+        [STEP_MOUSE] = "the guest does not read its mouse", [STEP_CLICK] = "the guest does not read its mouse",
+        [STEP_PRESS] = "the guest does not read its mouse", [STEP_RELEASE] = "the guest does not read its mouse",
     };
     fail(e, STATUS_TIME_LIMIT, "%s after %g s of guest time",
          missing[s->kind] != NULL ? missing[s->kind] : "not done", (double)e->limit_ns / 1e9);
@@ -344,7 +383,10 @@ static bool check_machine(const struct expect *e, struct chardev *com1, struct e
         bool keys = s->kind == STEP_TYPE || s->kind == STEP_KEY;
         bool screen = s->kind == STEP_WAIT || s->kind == STEP_WAIT_PROMPT || s->kind == STEP_WAIT_STILL ||
                       s->kind == STEP_FAIL_IF || s->kind == STEP_SCREENSHOT || s->kind == STEP_SCREENTEXT;
-        const char *lacks = keys && e->m->keyboard == NULL           ? "keyboard"
+        bool mouse = s->kind == STEP_MOUSE || s->kind == STEP_CLICK || s->kind == STEP_PRESS ||
+                     s->kind == STEP_RELEASE;
+        const char *lacks = mouse && e->m->pointer == NULL         ? "mouse"
+                            : keys && e->m->keyboard == NULL           ? "keyboard"
                             : screen && e->m->display == NULL        ? "screen"
                             : s->kind == STEP_WAIT_SERIAL && com1 == NULL ? "serial port"
                                                                      : NULL;

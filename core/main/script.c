@@ -4,6 +4,7 @@
 #include "core/base/bits.h"
 #include "core/event/clock.h"
 #include "core/main/nearest.h"
+#include "core/ui/input.h"
 #include "core/ui/typist.h"
 
 #include <errno.h>
@@ -13,9 +14,10 @@
 #include <string.h>
 
 #define SCRIPT_MAX_BYTES (4 * MiB)
+#define MOTION_MAX       10000
 #define DURATION_MAX_NS  (24 * 3600 * NS_PER_SEC)
 
-enum step_arg { ARG_TEXT, ARG_TYPED, ARG_DURATION, ARG_PATH, ARG_NONE };
+enum step_arg { ARG_TEXT, ARG_TYPED, ARG_DURATION, ARG_MOTION, ARG_BUTTON, ARG_PATH, ARG_NONE };
 
 static const struct {
     const char *name;
@@ -28,6 +30,10 @@ static const struct {
     [STEP_WAIT_OFF] = {"wait-off", ARG_NONE},
     [STEP_TYPE] = {"type", ARG_TYPED},
     [STEP_KEY] = {"key", ARG_TEXT},
+    [STEP_MOUSE] = {"mouse", ARG_MOTION},
+    [STEP_CLICK] = {"click", ARG_BUTTON},
+    [STEP_PRESS] = {"press", ARG_BUTTON},
+    [STEP_RELEASE] = {"release", ARG_BUTTON},
     [STEP_SLEEP] = {"sleep", ARG_DURATION},
     [STEP_SCREENSHOT] = {"screenshot", ARG_PATH},
     [STEP_SCREENTEXT] = {"screentext", ARG_PATH},
@@ -60,6 +66,47 @@ bool parse_duration(const char *text, int64_t *ns, struct error **err)
     return error_set(err, "\"%s\" is not a time like 2s, 500ms or 1m", text);
 }
 
+/* "DX DY" or "DX DY WHEEL". */
+static bool parse_motion(const char *text, int motion[3], struct error **err)
+{
+    const char *p = text;
+    unsigned n = 0;
+    while (n < 3) {
+        char *end;
+        long v = strtol(p, &end, 10);
+        if (end == p) {
+            break;
+        }
+        if (v < -MOTION_MAX || v > MOTION_MAX) {
+            return error_set(err, "%s: a movement is %d at most", text, MOTION_MAX);
+        }
+        motion[n++] = (int)v;
+        p = end;
+    }
+    return (n >= 2 && p[strspn(p, " \t")] == '\0') ||
+           error_set(err, "\"%s\" is not a movement like \"10 -5\" or, with the wheel, \"0 0 1\"", text);
+}
+
+static bool parse_button(const char *text, unsigned *button, struct error **err)
+{
+    static const struct {
+        const char *name, *number;
+        unsigned button;
+    } names[] = {
+        {"left", "1", POINTER_LEFT}, {"middle", "2", POINTER_MIDDLE}, {"right", "3", POINTER_RIGHT},
+        {"side", "4", POINTER_SIDE}, {"extra", "5", POINTER_EXTRA},
+    };
+    struct nearest near = {.wanted = text};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if (strcmp(text, names[i].name) == 0 || strcmp(text, names[i].number) == 0) {
+            *button = names[i].button;
+            return true;
+        }
+        nearest_offer(&near, names[i].name);
+    }
+    return nearest_error(&near, "", err, "there is no button \"%s\"", text);
+}
+
 bool script_add(struct script *s, enum step_kind kind, const char *arg, unsigned line,
                 struct error **err)
 {
@@ -71,14 +118,23 @@ bool script_add(struct script *s, enum step_kind kind, const char *arg, unsigned
     if (want == ARG_NONE && arg[0] != '\0') {
         return error_set(err, "%s takes no argument", kinds[kind].name);
     }
+    static const char *const needs[] = {
+        [ARG_TEXT] = "a text",       [ARG_TYPED] = "a text",     [ARG_DURATION] = "a time",
+        [ARG_MOTION] = "a movement", [ARG_BUTTON] = "a button", [ARG_PATH] = "a file name",
+    };
     if (want != ARG_NONE && arg[0] == '\0') {
-        return error_set(err, "%s needs %s", kinds[kind].name,
-                         want == ARG_PATH ? "a file name" : want == ARG_DURATION ? "a time" : "a text");
+        return error_set(err, "%s needs %s", kinds[kind].name, needs[want]);
     }
     if (want == ARG_DURATION && !parse_duration(arg, &step.ns, err)) {
         return false;
     }
     if (want == ARG_TYPED && !typist_check(arg, err)) {
+        return false;
+    }
+    if (want == ARG_MOTION && !parse_motion(arg, step.motion, err)) {
+        return false;
+    }
+    if (want == ARG_BUTTON && !parse_button(arg, &step.button, err)) {
         return false;
     }
     step.text = xstrdup(arg);

@@ -19,6 +19,10 @@ enum step_kind {
     STEP_WAIT_OFF,       /* until the guest powers off */
     STEP_TYPE,
     STEP_KEY,            /* keys pressed together: names with '-' between */
+    STEP_MOUSE,          /* relative motion, spread over as many reports as the mouse needs */
+    STEP_CLICK,          /* a button goes down, and up when the guest has seen that */
+    STEP_PRESS,
+    STEP_RELEASE,
     STEP_SLEEP,
     STEP_SCREENSHOT,
     STEP_SCREENTEXT,
@@ -30,6 +34,8 @@ enum step_kind {
 struct step {
     enum step_kind kind;
     char *text;          /* the argument, UTF-8; of `type` in the form that typist.h describes */
+    int motion[3];       /* STEP_MOUSE: right, down, wheel towards the user; counts and notches */
+    unsigned button;     /* STEP_CLICK, STEP_PRESS, STEP_RELEASE: a POINTER_ bit */
     int64_t ns;          /* STEP_SLEEP, STEP_WAIT_STILL, STEP_TIMEOUT */
     unsigned line;       /* where it came from; 0: the command line */
 };
