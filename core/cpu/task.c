@@ -124,7 +124,7 @@ static void load_code(struct x86_cpu *cpu, uint16_t sel)
     }
     struct x86_seg cs = x86_code_seg(cpu, &d, rpl);
     x86_desc_accessed(cpu, &d);
-    cpu->s.seg[S_CS] = cs;
+    x86_put_seg(cpu, S_CS, &cs);
 }
 
 static void load_stack(struct x86_cpu *cpu, uint16_t sel)
@@ -132,7 +132,8 @@ static void load_stack(struct x86_cpu *cpu, uint16_t sel)
     struct x86_desc d;
     x86_stack_desc(cpu, sel, cpu->cpl, X86_TS, &d);
     x86_desc_accessed(cpu, &d);
-    cpu->s.seg[S_SS] = x86_desc_seg(&d);
+    struct x86_seg ss = x86_desc_seg(&d);
+    x86_put_seg(cpu, S_SS, &ss);
 }
 
 static void load_data(struct x86_cpu *cpu, unsigned seg, uint16_t sel)
@@ -151,7 +152,8 @@ static void load_data(struct x86_cpu *cpu, unsigned seg, uint16_t sel)
         x86_fault(cpu, X86_NP, SEL_ERR(sel));
     }
     x86_desc_accessed(cpu, &d);
-    cpu->s.seg[seg] = x86_desc_seg(&d);
+    struct x86_seg val = x86_desc_seg(&d);
+    x86_put_seg(cpu, seg, &val);
 }
 
 static void load_segments(struct x86_cpu *cpu, const struct task *t)
@@ -166,7 +168,6 @@ static void load_segments(struct x86_cpu *cpu, const struct task *t)
     for (unsigned i = 0; i < ARRAY_SIZE(data); i++) {
         load_data(cpu, data[i], t->sel[data[i]]);
     }
-    x86_mode_changed(cpu);
 }
 
 /* Registers of the new task. Selectors are loaded, their descriptors not yet: until then the caches
