@@ -267,10 +267,21 @@ static void tlb_fill(struct x86_cpu *cpu, struct tlb_entry *e, uint64_t lin, con
     }
 }
 
+static void tlb_note(struct x86_cpu *cpu, unsigned index)
+{
+    if (cpu->tlb_fills < TLB_NOTED) {
+        cpu->tlb_filled[cpu->tlb_fills] = (uint16_t)index;
+    }
+    if (cpu->tlb_fills <= TLB_NOTED) {
+        cpu->tlb_fills++;
+    }
+}
+
 struct tlb_entry *x86_translate(struct x86_cpu *cpu, uint64_t lin, enum x86_access acc, bool user)
 {
     uint64_t page = lin & ~PAGE_OFFSET;
-    struct tlb_entry *e = &cpu->tlbs[user][(lin >> PAGE_BITS) & (TLB_SIZE - 1)];
+    unsigned slot = (lin >> PAGE_BITS) & (TLB_SIZE - 1);
+    struct tlb_entry *e = &cpu->tlbs[user][slot];
     if (likely(e->ptag == page && (e->perms & perm_of[acc]))) {
         return e;
     }
@@ -281,6 +292,9 @@ struct tlb_entry *x86_translate(struct x86_cpu *cpu, uint64_t lin, enum x86_acce
         page_fault(cpu, lin, &w, acc, user);
     }
     walk_set_flags(cpu, &w, acc == ACC_WRITE);
+    if (e->ptag == TLB_NONE) {
+        tlb_note(cpu, (unsigned)user << TLB_BITS | slot);
+    }
     tlb_fill(cpu, e, page, &w, perms);
     return e;
 }
@@ -298,6 +312,28 @@ static void tlb_drop(struct tlb_entry *e)
     e->rtag = e->wtag = e->xtag = e->ptag = TLB_NONE;
 }
 
+static struct tlb_entry *tlb_at(struct x86_cpu *cpu, unsigned index)
+{
+    return &cpu->tlbs[index >> TLB_BITS][index & (TLB_SIZE - 1)];
+}
+
+/* Drops all entries, or all but global ones, and notes anew what stays. */
+static void tlb_drop_all(struct x86_cpu *cpu, bool keep_global)
+{
+    bool noted = cpu->tlb_fills <= TLB_NOTED;
+    unsigned n = noted ? cpu->tlb_fills : 2 * TLB_SIZE;
+    cpu->tlb_fills = 0;
+    for (unsigned i = 0; i < n; i++) {
+        unsigned index = noted ? cpu->tlb_filled[i] : i;
+        struct tlb_entry *e = tlb_at(cpu, index);
+        if (keep_global && e->global && e->ptag != TLB_NONE) {
+            tlb_note(cpu, index); /* behind i never before it has been read */
+        } else {
+            tlb_drop(e);
+        }
+    }
+}
+
 static void code_stale(struct x86_cpu *cpu)
 {
     if (cpu->flush_code) {
@@ -307,10 +343,7 @@ static void code_stale(struct x86_cpu *cpu)
 
 void x86_tlb_flush(struct x86_cpu *cpu)
 {
-    for (unsigned i = 0; i < TLB_SIZE; i++) {
-        tlb_drop(&cpu->tlbs[0][i]);
-        tlb_drop(&cpu->tlbs[1][i]);
-    }
+    tlb_drop_all(cpu, false);
     cpu->tlb_large = false;
     cpu->walk_range = NULL;
     code_stale(cpu);
@@ -318,13 +351,7 @@ void x86_tlb_flush(struct x86_cpu *cpu)
 
 void x86_tlb_flush_nonglobal(struct x86_cpu *cpu)
 {
-    for (unsigned u = 0; u < 2; u++) {
-        for (unsigned i = 0; i < TLB_SIZE; i++) {
-            if (!cpu->tlbs[u][i].global) {
-                tlb_drop(&cpu->tlbs[u][i]);
-            }
-        }
-    }
+    tlb_drop_all(cpu, true);
     code_stale(cpu);
 }
 

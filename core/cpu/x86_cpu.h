@@ -27,6 +27,7 @@
 
 #define TLB_BITS 10
 #define TLB_SIZE (1u << TLB_BITS)
+#define TLB_NOTED 256        /* filled slots remembered, so that a flush need not visit all */
 
 /* One page. A tag is the page's linear address, or TLB_NONE. rtag, wtag and xtag are set only where the
  * page is backed by memory and that access is allowed (wtag: and the dirty bit is set); then the host
@@ -72,7 +73,7 @@ struct x86_cpu {
     uint64_t seg_top_w[6];       /* 0: check the slow way */
     uint64_t lin_mask;           /* 0xffffffff, or all ones in 64-bit mode */
     uint64_t stack_mask;         /* 0xffff, 0xffffffff or all ones: SP width */
-    uint64_t rip_mask;           /* the same for IP */
+    uint64_t rip_mask;           /* 0xffffffff, or all ones in 64-bit mode: IP may pass FFFFh */
     uint32_t mode;               /* MODE_*: what decoded blocks depend on */
     uint8_t cpl;
     bool pe, vm, pg, lma;
@@ -104,6 +105,8 @@ struct x86_cpu {
     } exc;
     uint64_t rf_icount;          /* EFLAGS.RF holds at this instruction count only */
     bool tlb_large;              /* the TLB has pieces of large pages */
+    unsigned tlb_fills;          /* slots filled since the flush; above TLB_NOTED: not all noted */
+    uint16_t tlb_filled[TLB_NOTED]; /* index into both TLBs, user << TLB_BITS | slot */
     const struct view_range *walk_range; /* last range a page walk used; of space->view */
     /* Told by mechanisms: */
     void (*flush_code)(struct x86_cpu *cpu);   /* cached code by address is stale (paging, view, A20) */

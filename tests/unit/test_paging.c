@@ -174,6 +174,24 @@ static void invlpg_and_cr3_drop_translations(void **state)
     ASSERT_FAULT(b, x86_lin_read(cpu, LIN + 0x1000, 4, true), X86_PF, 4);
 }
 
+static void a_flush_finds_every_entry(void **state) /* few, all that are noted, more than that */
+{
+    static const unsigned pages[] = {1, 100, 255, 256, 257, 1024};
+    struct cpu_bench *b = *state;
+    struct x86_cpu *cpu = b->cpu;
+    for (unsigned n = 0; n < ARRAY_SIZE(pages); n++) {
+        for (unsigned i = 0; i < pages[n]; i++) {
+            x86_lin_read(cpu, (uint64_t)i << 12 & (BENCH_RAM - 1), 1, i & 1);
+        }
+        x86_tlb_flush(cpu);
+        for (unsigned i = 0; i < 2 * TLB_SIZE; i++) {
+            const struct tlb_entry *e = &cpu->tlbs[i / TLB_SIZE][i % TLB_SIZE];
+            assert_int_equal(e->ptag, TLB_NONE);
+            assert_int_equal(e->rtag, TLB_NONE);
+        }
+    }
+}
+
 static void global_pages_survive_cr3(void **state)
 {
     struct cpu_bench *b = *state;
@@ -356,6 +374,7 @@ int main(void)
         T(large_pages_need_pse),
         T(invlpg_drops_all_of_a_large_page),
         T(invlpg_and_cr3_drop_translations),
+        T(a_flush_finds_every_entry),
         T6(global_pages_survive_cr3),
         T6(pae_walks_three_levels),
         T6(pdptes_are_loaded_with_cr3_and_checked),
