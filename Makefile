@@ -121,7 +121,7 @@ $(BUILD)/tests/guest/%.bin: tests/guest/%.asm $(wildcard tests/guest/*.inc)
 IMAGE   ?=
 ALSO    ?=
 JOBS    := -j$(shell nproc 2>/dev/null || echo 1)
-SUB     := $(MAKE) --no-print-directory BUILD=$(BUILD)
+SUB     := $(MAKE) --no-print-directory $(if $(filter 1,$(V)),,-s) BUILD=$(BUILD)
 run:
 	@scripts/install-deps build
 	@$(SUB) $(JOBS) all

@@ -185,6 +185,17 @@ static bool save_screenshot(struct expect *e, const char *path, struct error **e
     return ok;
 }
 
+/* Prints the screen without the empty lines at its end. */
+static bool print_text(const struct expect *e, FILE *f)
+{
+    size_t len = strlen(e->text);
+    while (len > 0 && e->text[len - 1] == '\n') {
+        len--;
+    }
+    return fprintf(f, "%.*s\n", (int)len, e->text) >= 0;
+}
+
+/* A file gets every line of the screen, standard output those that a person wants to see. */
 static bool save_text(struct expect *e, const char *path, struct error **err)
 {
     bool standard = strcmp(path, "-") == 0;
@@ -192,7 +203,7 @@ static bool save_text(struct expect *e, const char *path, struct error **err)
     if (f == NULL) {
         return error_errno(err, errno, "open %s", path);
     }
-    bool ok = fputs(e->text, f) >= 0 && fflush(f) == 0;
+    bool ok = (standard ? print_text(e, f) : fputs(e->text, f) >= 0) && fflush(f) == 0;
     if (!ok) {
         error_errno(err, errno, "write %s", path);
     }
@@ -494,12 +505,10 @@ int expect_finish(struct expect *e)
     if (e->reason[0] != '\0') {
         look(e);
         log_error("%s", e->reason);
-        size_t len = strlen(e->text);
-        while (len > 0 && e->text[len - 1] == '\n') {
-            len--;
-        }
-        if (len != 0) {
-            fprintf(stderr, "---- last screen ----\n%.*s\n---- end of screen ----\n", (int)len, e->text);
+        if (e->text[strspn(e->text, "\n")] != '\0') {
+            fprintf(stderr, "---- last screen ----\n");
+            print_text(e, stderr);
+            fprintf(stderr, "---- end of screen ----\n");
         }
     }
     return e->status;
