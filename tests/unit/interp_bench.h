@@ -90,7 +90,7 @@ static const struct x86_host_ops ibench_ops = {
     .ferr = ibench_ferr,
 };
 
-static struct interp_bench *ibench_new(uint64_t ram_bytes, const char *model)
+static inline struct interp_bench *ibench_new(uint64_t ram_bytes, const char *model)
 {
     struct interp_bench *b = calloc(1, sizeof(*b));
     const struct interp_host host = {.slice = ibench_slice, .a20 = ibench_a20, .alone = true};
@@ -120,7 +120,7 @@ static struct interp_bench *ibench_new(uint64_t ram_bytes, const char *model)
     return b;
 }
 
-static void ibench_free(struct interp_bench *b)
+static inline void ibench_free(struct interp_bench *b)
 {
     interp_free(b->e);
     space_fini(&b->mem);

@@ -177,10 +177,9 @@ OP(aam)
     decimal_flags(cpu, al % base, false, false);
 }
 
+/* Undefined flags are those of the addition. */
 OP(aad)
 {
     uint16_t ax = reg_r16(cpu, GPR_OFF(R_AX));
-    uint8_t al = (uint8_t)(ax + (ax >> 8) * in->imm);
-    reg_w16(cpu, GPR_OFF(R_AX), al);
-    decimal_flags(cpu, al, false, false);
+    reg_w16(cpu, GPR_OFF(R_AX), alu_add8(cpu, (uint8_t)ax, (uint8_t)((ax >> 8) * in->imm)));
 }

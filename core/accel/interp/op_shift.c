@@ -1,9 +1,10 @@
 /*
  * Shifts and rotates. Source: [SDM2] "SAL/SAR/SHL/SHR", "RCL/RCR/ROL/ROR", "SHLD", "SHRD".
  *
- * Counts are masked to 5 bits (6 for 64-bit operands); a masked count of 0 changes no flag. OF is defined for a
- * count of 1 only; for others it is what a shift of the operand by one would give, and AF is cleared:
- * so do current Intel processors.
+ * Counts are masked to 5 bits (6 for 64-bit operands); a masked count of 0 changes no flag. OF is
+ * defined for a count of 1 only; for others it is what a shift of the operand by one would give, and AF
+ * is cleared: so do current Intel processors, but for ROL and ROR of a register by an immediate, where
+ * OF stays.
  */
 #include "core/accel/interp/run.h"
 
