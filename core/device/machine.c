@@ -189,6 +189,13 @@ void machine_request_reset(struct machine *m, enum machine_cause cause)
     }
 }
 
+void machine_guest_panicked(struct machine *m)
+{
+    if (m->panic_action != PANIC_NONE) {
+        machine_request_stop(m, CAUSE_GUEST_PANIC, m->panic_action == PANIC_EXIT_FAILURE);
+    }
+}
+
 void machine_request_stop(struct machine *m, enum machine_cause cause, int status)
 {
     if (m->stop_request == CAUSE_NONE) {

@@ -51,11 +51,20 @@ enum run_state {
     RUN_RUNNING,
     RUN_PAUSED,              /* by the user */
     RUN_SHUTDOWN,            /* the guest powered off, and no_shutdown keeps the machine */
+    RUN_GUEST_PANICKED,      /* it panicked, and is kept for a look at it */
 };
 
 /* What happened to the machine as a whole; told on the main loop, locked, after the fact. */
 enum machine_event {
     MACHINE_STOPPED, MACHINE_RESUMED, MACHINE_RESET, MACHINE_POWERDOWN, MACHINE_SHUTDOWN,
+};
+
+/* What a guest's panic (pvpanic) leads to. */
+enum panic_action {
+    PANIC_SHUTDOWN,          /* the machine ends; with no_shutdown it pauses */
+    PANIC_EXIT_FAILURE,      /* the same, with status 1 */
+    PANIC_PAUSE,
+    PANIC_NONE,
 };
 
 struct machine_listener {
@@ -110,6 +119,7 @@ struct machine {
     int stop_status;                     /* process exit status that goes with stop_request */
     bool no_reboot;                      /* a reset request becomes a stop */
     bool no_shutdown;                    /* a guest's stop request pauses instead */
+    enum panic_action panic_action;
     bool stop_on_triple_fault;           /* as if no_reboot were set, for this cause */
     bool stop_on_dead_halt;              /* CAUSE_DEAD_HALT is requested; else it halts for ever */
     void (*requested)(struct machine *m);/* set by vcpu.c: gets vCPUs out of run */
@@ -160,6 +170,9 @@ void machine_tell(struct machine *m, enum machine_event event, enum machine_caus
 /* See board.h. [locked] */
 void machine_add_info(struct machine *m, struct info_provider *p);
 void machine_add_slot(struct machine *m, struct media_slot *s);
+
+/* The guest says that it has panicked. [locked] */
+void machine_guest_panicked(struct machine *m);
 
 /* All device and vCPU state, one section a device; RAM is not in it. [locked, vCPUs out of run] */
 void machine_save_devices(struct machine *m, struct state_buf *out);
