@@ -35,6 +35,7 @@ struct vcpu_exit {
 struct accel {
     const char *name;                                   /* "kvm", "jit", "interp" */
     bool counts_insns;                                  /* can drive the virtual clock */
+    bool parallel;                                      /* vCPUs may run at the same time */
     bool (*probe)(struct error **err);                  /* can this host? err says why not */
     bool (*vm_init)(struct machine *m, struct error **err);
     /* After a commit of m->mem, m->smm or m->ports. [locked] */

@@ -2,9 +2,9 @@
  * vCPU threads and the run loop that all accelerators share. See vcpu.h.
  *
  * A thread's life: born PAUSED, it takes the machine lock and waits. Once RUNNING it alternates
- * between housekeeping (requests, timers of the virtual clock, halts), with the lock, and accel->run:
- * without the lock on the host-driven clock, with it on the virtual clock, where the lock is handed
- * over between slices only.
+ * between housekeeping (requests, timers of the virtual clock, halts, whose turn it is), with the
+ * lock, and accel->run: without the lock on the host-driven clock, with it on the virtual clock, where
+ * the lock is handed over between slices only.
  */
 #include "core/accel/vcpu.h"
 
@@ -23,16 +23,26 @@
 /* Longest rest of a guest that polls. An interrupt ends it at once. */
 #define REST_NS (4 * NS_PER_MS)
 
+#define APIC_PAGE_OFFSET 0xfffull
+
 struct vcpu_group {
     struct vcpu_rates rates;
     struct vcpu *running;         /* virtual clock: inside run, holding the lock */
+    unsigned turn;                /* taking turns: whose it is */
+    struct vcpu *committing;      /* parallel: waits for the others to leave run */
     bool ending;                  /* threads are to end */
-    pthread_cond_t paused;        /* some vCPU became PAUSED */
+    pthread_cond_t paused;        /* some vCPU became PAUSED or, while one is committing, left run */
 };
 
 static bool on_virtual_clock(const struct machine *m)
 {
     return m->clock.driver == CLOCK_VIRTUAL;
+}
+
+/* One thread runs all vCPUs, one after the other. */
+static bool one_thread(const struct machine *m)
+{
+    return on_virtual_clock(m) || !m->accel->parallel;
 }
 
 /* ---- pins ------------------------------------------------------------------------------------ */
@@ -42,13 +52,19 @@ static struct vcpu *nth(struct machine *m, unsigned index)
     return index < m->n_vcpus ? m->vcpus[index] : NULL;
 }
 
+/* Wakes the thread that runs @cpu. */
+static void wake(struct vcpu *cpu)
+{
+    pthread_cond_broadcast(&cpu->runner->cond);
+}
+
 /* Something that a halted or running vCPU must notice. */
 static void raise_pending(struct vcpu *cpu, uint32_t bits)
 {
     uint32_t was = atomic_fetch_or(&cpu->pending, bits);
     if ((was & bits) != bits) {
         cpu->accel->kick(cpu);
-        pthread_cond_broadcast(&cpu->cond);
+        wake(cpu);
     }
 }
 
@@ -92,12 +108,56 @@ PIN(vcpu_init_pin, pin_init)
 PIN(vcpu_a20, pin_a20)
 #undef PIN
 
+void vcpu_startup(void *vcpu, uint8_t vector)
+{
+    struct vcpu *cpu = vcpu;
+    cpu->sipi_vector = vector;
+    raise_pending(cpu, PEND_SIPI);
+}
+
 void vcpu_set_inta(struct machine *m, unsigned index, int (*inta)(void *opaque), void *opaque)
 {
     struct vcpu *cpu = nth(m, index);
     if (cpu != NULL) {
         cpu->inta = inta;
         cpu->inta_opaque = opaque;
+    }
+}
+
+static void kick_all(struct machine *m)
+{
+    for (unsigned i = 0; i < m->n_vcpus; i++) {
+        struct vcpu *cpu = m->vcpus[i];
+        atomic_fetch_or(&cpu->pending, PEND_KICK);
+        cpu->accel->kick(cpu);
+        wake(cpu);
+    }
+}
+
+static bool guest_asked(enum machine_cause cause)
+{
+    return cause == CAUSE_GUEST_SHUTDOWN || cause == CAUSE_GUEST_RESET || cause == CAUSE_TRIPLE_FAULT;
+}
+
+/* True if a machine that stops for this reason is kept, paused. */
+static bool kept_after(const struct machine *m, enum machine_cause cause)
+{
+    if (cause == CAUSE_GUEST_PANIC) {
+        return m->panic_action == PANIC_PAUSE || (m->panic_action == PANIC_SHUTDOWN && m->no_shutdown);
+    }
+    return m->no_shutdown && guest_asked(cause);
+}
+
+static void carry_out_stop(struct machine *m)
+{
+    enum machine_cause cause = m->stop_request;
+    machine_tell(m, MACHINE_SHUTDOWN, cause);
+    if (kept_after(m, cause)) {
+        m->stop_request = CAUSE_NONE;
+        m->run_state = cause == CAUSE_GUEST_PANIC ? RUN_GUEST_PANICKED : RUN_SHUTDOWN;
+        machine_tell(m, MACHINE_STOPPED, cause);
+    } else {
+        loop_quit(&m->loop);
     }
 }
 
@@ -124,11 +184,22 @@ static void deadline_moved(void *opaque)
     }
 }
 
+/* Instructions left in the turn of @cpu. */
+static int64_t turn_left(struct vcpu *cpu)
+{
+    if (cpu->machine->n_vcpus == 1 || !one_thread(cpu->machine)) {
+        return INT64_MAX;
+    }
+    int64_t left = (int64_t)(cpu->turn_end - cpu->accel->icount(cpu));
+    return left > 0 ? left : 0;
+}
+
 int64_t vcpu_slice(struct vcpu *cpu)
 {
     struct machine *m = cpu->machine;
+    int64_t turn = turn_left(cpu);
     if (!on_virtual_clock(m)) {
-        return INT64_MAX;
+        return turn;
     }
     if (m->reset_request != CAUSE_NONE || m->stop_request != CAUSE_NONE) {
         return 0;
@@ -141,7 +212,8 @@ int64_t vcpu_slice(struct vcpu *cpu)
         return 0;
     }
     int64_t rate = m->vcpu_group->rates.insn_ns;
-    return left / rate >= SLICE_MAX ? SLICE_MAX : (left + rate - 1) / rate;
+    int64_t slice = left / rate >= SLICE_MAX ? SLICE_MAX : (left + rate - 1) / rate;
+    return slice < turn ? slice : turn;
 }
 
 void vcpu_set_rates(struct machine *m, const struct vcpu_rates *r)
@@ -160,10 +232,56 @@ static void access_begin(struct vcpu *cpu)
     }
 }
 
-static void access_end(struct machine *m)
+/* Others that are inside run, on threads of their own. */
+static bool others_in_run(const struct vcpu *cpu)
 {
+    const struct machine *m = cpu->machine;
+    for (unsigned i = 0; i < m->n_vcpus; i++) {
+        if (m->vcpus[i] != cpu && m->vcpus[i]->in_run) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Commits with every other vCPU outside run, or in here. Gives the lock up meanwhile; the access that
+ * changed the regions is over. */
+static void commit_alone(struct vcpu *cpu)
+{
+    struct machine *m = cpu->machine;
+    struct vcpu_group *g = m->vcpu_group;
+    if (g->committing != NULL) { /* it waits for us, and will commit our changes too */
+        cpu->in_run = false;
+        pthread_cond_broadcast(&g->paused);
+        while (g->committing != NULL) {
+            lock_wait(&m->lock, &cpu->cond);
+        }
+        cpu->in_run = true;
+    }
+    if (!m->commit_pending) {
+        return;
+    }
+    g->committing = cpu;
+    kick_all(m);
+    while (others_in_run(cpu)) {
+        lock_wait(&m->lock, &g->paused);
+    }
+    machine_commit(m);
+    g->committing = NULL;
+    for (unsigned i = 0; i < m->n_vcpus; i++) {
+        wake(m->vcpus[i]);
+    }
+}
+
+static void access_end(struct vcpu *cpu)
+{
+    struct machine *m = cpu->machine;
     if (unlikely(m->commit_pending)) {
-        machine_commit(m);
+        if (one_thread(m)) {
+            machine_commit(m);
+        } else {
+            commit_alone(cpu);
+        }
     }
     if (on_virtual_clock(m)) {
         m->clock.now_ns += m->vcpu_group->rates.io_ns;
@@ -172,16 +290,25 @@ static void access_end(struct machine *m)
     }
 }
 
+/* The registers of the local APIC are inside the processor: each vCPU finds its own there. */
+static bool at_apic(const struct vcpu *cpu, const struct space *s, uint64_t addr)
+{
+    return cpu->apic_ops != NULL && s != &cpu->machine->ports &&
+           (addr & ~APIC_PAGE_OFFSET) == cpu->apic_ops->page(cpu->apic);
+}
+
 uint64_t vcpu_read(struct vcpu *cpu, struct space *s, uint64_t addr, unsigned size)
 {
     access_begin(cpu);
-    uint64_t val = space_read(s, addr, size);
+    uint64_t val = at_apic(cpu, s, addr)
+                       ? cpu->apic_ops->read(cpu->apic, addr & APIC_PAGE_OFFSET, size)
+                       : space_read(s, addr, size);
     if (s == &cpu->machine->ports) {
         trace_port_read(cpu->index, (unsigned)addr, size, (int)size * 2, val);
     } else {
         trace_mmio_read(cpu->index, addr, size, (int)size * 2, val);
     }
-    access_end(cpu->machine);
+    access_end(cpu);
     return val;
 }
 
@@ -193,8 +320,12 @@ void vcpu_write(struct vcpu *cpu, struct space *s, uint64_t addr, uint64_t val, 
     } else {
         trace_mmio_write(cpu->index, addr, size, (int)size * 2, val);
     }
-    space_write(s, addr, val, size);
-    access_end(cpu->machine);
+    if (at_apic(cpu, s, addr)) {
+        cpu->apic_ops->write(cpu->apic, addr & APIC_PAGE_OFFSET, val & size_mask(size), size);
+    } else {
+        space_write(s, addr, val, size);
+    }
+    access_end(cpu);
 }
 
 unsigned vcpu_read_block(struct vcpu *cpu, struct space *s, uint64_t addr, void *buf, unsigned size,
@@ -202,7 +333,7 @@ unsigned vcpu_read_block(struct vcpu *cpu, struct space *s, uint64_t addr, void 
 {
     access_begin(cpu);
     unsigned n = space_read_block(s, addr, buf, size, count);
-    access_end(cpu->machine);
+    access_end(cpu);
     return n;
 }
 
@@ -211,14 +342,14 @@ unsigned vcpu_write_block(struct vcpu *cpu, struct space *s, uint64_t addr, cons
 {
     access_begin(cpu);
     unsigned n = space_write_block(s, addr, buf, size, count);
-    access_end(cpu->machine);
+    access_end(cpu);
     return n;
 }
 
 void vcpu_polls(struct vcpu *cpu, uint64_t icount)
 {
     struct machine *m = cpu->machine;
-    if (on_virtual_clock(m) || !idle_poll(&cpu->idle, icount, cpu->accesses)) {
+    if (on_virtual_clock(m) || (m->n_vcpus > 1 && one_thread(m)) || !idle_poll(&cpu->idle, icount, cpu->accesses)) {
         return;
     }
     lock_take(&m->lock);
@@ -237,14 +368,13 @@ void vcpu_polls(struct vcpu *cpu, uint64_t icount)
 
 int vcpu_acknowledge(struct vcpu *cpu)
 {
-    struct machine *m = cpu->machine;
     int vector = 0xff;
     access_begin(cpu);
     if (cpu->inta != NULL) {
         vector = cpu->inta(cpu->inta_opaque) & 0xff;
     }
     trace_vcpu_intr(cpu->index, (unsigned)vector);
-    access_end(m);
+    access_end(cpu);
     return vector;
 }
 
@@ -255,34 +385,76 @@ static uint32_t wake_mask(struct vcpu *cpu)
 {
     static _Thread_local struct x86_state s;
     cpu->accel->get_state(cpu, &s);
+    if (s.activity == ACT_WAIT_SIPI) { /* [SDM3] "Wait-for-SIPI State": nothing else ends it */
+        return PEND_INIT | PEND_SIPI;
+    }
     return PEND_INIT | (s.smi_blocked ? 0 : PEND_SMI) | (s.nmi_blocked ? 0 : PEND_NMI) |
-           ((s.rflags & FL_IF) ? PEND_INTR : 0) | (s.activity == ACT_WAIT_SIPI ? PEND_SIPI : 0);
+           ((s.rflags & FL_IF) ? PEND_INTR : 0);
+}
+
+/* True if @cpu can run: it is not halted, or what is pending ends its halt. */
+static bool awake(struct vcpu *cpu)
+{
+    uint32_t pending = atomic_load(&cpu->pending) & ~(uint32_t)PEND_KICK;
+    if (cpu->halted && pending != 0 && (pending & wake_mask(cpu))) {
+        cpu->halted = false;
+    }
+    return !cpu->halted;
+}
+
+/* Which of its vCPUs the thread of @lead lets run now; NULL: all are halted. */
+static struct vcpu *next_to_run(struct vcpu *lead)
+{
+    struct machine *m = lead->machine;
+    struct vcpu_group *g = m->vcpu_group;
+    if (m->n_vcpus == 1 || !one_thread(m)) {
+        return awake(lead) ? lead : NULL;
+    }
+    struct vcpu *cpu = m->vcpus[g->turn];
+    if (awake(cpu) && turn_left(cpu) > 0) {
+        return cpu;
+    }
+    for (unsigned i = 1; i <= m->n_vcpus; i++) {
+        unsigned n = (g->turn + i) % m->n_vcpus;
+        cpu = m->vcpus[n];
+        if (awake(cpu)) {
+            g->turn = n;
+            cpu->turn_end = cpu->accel->icount(cpu) + VCPU_TURN;
+            return cpu;
+        }
+    }
+    return NULL;
 }
 
 static bool wanted_outside(const struct vcpu *cpu)
 {
     const struct machine *m = cpu->machine;
-    return cpu->pause_wanted || m->vcpu_group->ending || m->reset_request != CAUSE_NONE ||
-           m->stop_request != CAUSE_NONE;
+    return cpu->pause_wanted || m->vcpu_group->ending || m->vcpu_group->committing != NULL ||
+           m->reset_request != CAUSE_NONE || m->stop_request != CAUSE_NONE;
 }
 
-/* One step of a halt: waits, or moves the virtual clock on. [locked] */
-static void wait_halted(struct vcpu *cpu)
+/* Every vCPU is halted with interrupts off: nothing but an NMI or SMI can go on. */
+static bool dead(struct machine *m)
 {
-    struct machine *m = cpu->machine;
-    uint32_t wake = wake_mask(cpu);
-    if (atomic_load(&cpu->pending) & wake) {
-        cpu->halted = false;
-        return;
+    for (unsigned i = 0; i < m->n_vcpus; i++) {
+        if (!m->vcpus[i]->halted || (wake_mask(m->vcpus[i]) & PEND_INTR)) {
+            return false;
+        }
     }
-    bool dead = (wake & PEND_INTR) == 0;
-    if (dead && m->stop_on_dead_halt) {
+    return true;
+}
+
+/* One step of a halt of all vCPUs of a thread: waits, or moves the virtual clock on. [locked] */
+static void wait_halted(struct vcpu *lead)
+{
+    struct machine *m = lead->machine;
+    if (m->stop_on_dead_halt && dead(m)) {
         machine_request_stop(m, CAUSE_DEAD_HALT, 0);
         return;
     }
     int64_t deadline = clock_deadline(&m->clock);
     if (!on_virtual_clock(m) || deadline == TIME_NEVER) {
-        lock_wait(&m->lock, &cpu->cond);
+        lock_wait(&m->lock, &lead->cond);
         return;
     }
     int64_t now = clock_now(&m->clock);
@@ -309,6 +481,9 @@ static void run_once(struct vcpu *cpu)
         lock_take(&m->lock);
     }
     cpu->in_run = false;
+    if (m->vcpu_group->committing != NULL) {
+        pthread_cond_broadcast(&m->vcpu_group->paused);
+    }
 }
 
 /* The one exit switch. [locked] */
@@ -337,72 +512,66 @@ static void handle_exit(struct vcpu *cpu)
     }
 }
 
+/* Of all vCPUs that the thread of @lead runs. */
+static void set_states(struct vcpu *lead, enum vcpu_state state)
+{
+    const struct machine *m = lead->machine;
+    for (unsigned i = 0; i < m->n_vcpus; i++) {
+        if (m->vcpus[i]->runner == lead) {
+            m->vcpus[i]->state = state;
+        }
+    }
+}
+
+static void forget_kicks(struct vcpu *lead)
+{
+    const struct machine *m = lead->machine;
+    for (unsigned i = 0; i < m->n_vcpus; i++) {
+        if (m->vcpus[i]->runner == lead) {
+            atomic_fetch_and(&m->vcpus[i]->pending, ~(uint32_t)PEND_KICK);
+        }
+    }
+}
+
 static void *vcpu_main(void *opaque)
 {
-    struct vcpu *cpu = opaque;
-    struct machine *m = cpu->machine;
+    struct vcpu *lead = opaque;
+    struct machine *m = lead->machine;
     lock_take(&m->lock);
     while (!m->vcpu_group->ending) {
-        if (cpu->pause_wanted) {
-            cpu->state = VCPU_PAUSED;
+        if (lead->pause_wanted) {
+            set_states(lead, VCPU_PAUSED);
             pthread_cond_broadcast(&m->vcpu_group->paused);
-            lock_wait(&m->lock, &cpu->cond);
+            lock_wait(&m->lock, &lead->cond);
             continue;
         }
-        cpu->state = VCPU_RUNNING;
-        atomic_fetch_and(&cpu->pending, ~(uint32_t)PEND_KICK);
-        if (wanted_outside(cpu)) {
-            lock_wait(&m->lock, &cpu->cond); /* until the main loop has carried the request out */
+        set_states(lead, VCPU_RUNNING);
+        forget_kicks(lead);
+        if (wanted_outside(lead)) {
+            lock_wait(&m->lock, &lead->cond); /* until whoever wants us outside is done */
             continue;
         }
         if (on_virtual_clock(m)) {
             lock_yield(&m->lock);
             clock_run_timers(&m->clock);
-            if (wanted_outside(cpu)) {
+            if (wanted_outside(lead)) {
                 continue;
             }
         }
-        if (cpu->halted) {
-            wait_halted(cpu);
+        struct vcpu *cpu = next_to_run(lead);
+        if (cpu == NULL) {
+            wait_halted(lead);
             continue;
         }
         run_once(cpu);
         handle_exit(cpu);
     }
-    cpu->state = VCPU_STOPPED;
+    set_states(lead, VCPU_STOPPED);
     lock_drop(&m->lock);
     return NULL;
 }
 
 /* ---- requests -------------------------------------------------------------------------------- */
-
-static void kick_all(struct machine *m)
-{
-    for (unsigned i = 0; i < m->n_vcpus; i++) {
-        struct vcpu *cpu = m->vcpus[i];
-        atomic_fetch_or(&cpu->pending, PEND_KICK);
-        cpu->accel->kick(cpu);
-        pthread_cond_broadcast(&cpu->cond);
-    }
-}
-
-static bool guest_asked(enum machine_cause cause)
-{
-    return cause == CAUSE_GUEST_SHUTDOWN || cause == CAUSE_GUEST_RESET || cause == CAUSE_TRIPLE_FAULT;
-}
-
-static void carry_out_stop(struct machine *m)
-{
-    enum machine_cause cause = m->stop_request;
-    machine_tell(m, MACHINE_SHUTDOWN, cause);
-    if (m->no_shutdown && guest_asked(cause)) {
-        m->stop_request = CAUSE_NONE;
-        m->run_state = RUN_SHUTDOWN;
-        machine_tell(m, MACHINE_STOPPED, cause);
-    } else {
-        loop_quit(&m->loop);
-    }
-}
 
 /* On the main loop: carries out what devices and front ends asked for. [locked] */
 static void carry_out(void *opaque)
@@ -501,13 +670,16 @@ struct vcpu *vcpu_new(struct machine *m, struct error **err)
     if (!m->accel->vcpu_init(cpu, err)) {
         goto free_cpu;
     }
-    int rc = pthread_create(&cpu->thread, NULL, vcpu_main, cpu);
+    cpu->runner = one_thread(m) && cpu->index > 0 ? m->vcpus[0] : cpu;
+    int rc = cpu->runner == cpu ? pthread_create(&cpu->thread, NULL, vcpu_main, cpu) : 0;
     if (rc != 0) {
         error_errno(err, rc, "create the thread of vCPU %u", cpu->index);
         goto fini_accel;
     }
-    cpu->thread_started = true;
+    cpu->thread_started = cpu->runner == cpu;
+    lock_take(&m->lock); /* threads look at the list */
     m->vcpus[m->n_vcpus++] = cpu;
+    lock_drop(&m->lock);
     return cpu;
 fini_accel:
     m->accel->vcpu_fini(cpu);
@@ -526,7 +698,7 @@ void resume_all_vcpus(struct machine *m)
     m->run_state = RUN_RUNNING;
     for (unsigned i = 0; i < m->n_vcpus; i++) {
         m->vcpus[i]->pause_wanted = false;
-        pthread_cond_broadcast(&m->vcpus[i]->cond);
+        wake(m->vcpus[i]);
     }
 }
 
@@ -575,8 +747,12 @@ void vcpus_fini(struct machine *m)
     kick_all(m);
     lock_drop(&m->lock);
     for (unsigned i = 0; i < m->n_vcpus; i++) {
+        if (m->vcpus[i]->thread_started) {
+            pthread_join(m->vcpus[i]->thread, NULL);
+        }
+    }
+    for (unsigned i = 0; i < m->n_vcpus; i++) {
         struct vcpu *cpu = m->vcpus[i];
-        pthread_join(cpu->thread, NULL);
         m->accel->vcpu_fini(cpu);
         pthread_cond_destroy(&cpu->cond);
         free(cpu);
@@ -600,12 +776,17 @@ void vcpus_reset(struct machine *m)
     for (unsigned i = 0; i < m->n_vcpus; i++) {
         struct vcpu *cpu = m->vcpus[i];
         x86_state_reset(s, m->cpu_model->signature, false);
-        s->activity = i == 0 ? ACT_RUNNING : ACT_WAIT_SIPI;
+        if (i != 0) { /* [SDM3] "MP Initialization Protocol": an application processor */
+            s->activity = ACT_WAIT_SIPI;
+            s->apic_base &= ~(uint64_t)APIC_BASE_BSP;
+        }
         s->a20 = cpu->a20;
         cpu->accel->set_state(cpu, s);
         cpu->halted = i != 0;
+        cpu->turn_end = 0;
         atomic_fetch_and(&cpu->pending, PEND_KICK | PEND_INTR);
     }
+    m->vcpu_group->turn = 0;
     free(s);
 }
 

@@ -4,8 +4,13 @@
  * A vCPU is PAUSED (born so; outside run, takes no interrupts), RUNNING, or STOPPED (its thread has
  * ended). resume_all_vcpus is the last step of start-up: before it no guest instruction has run.
  *
- * On the virtual clock the vCPUs' code, device code and timers all run in one fixed order: a vCPU's
- * thread holds the machine lock while it runs and runs due timers itself.
+ * On the virtual clock the vCPUs' code, device code and timers all run in one fixed order: one thread
+ * runs all vCPUs; it holds the machine lock while it runs and runs due timers itself. The vCPUs take
+ * turns, lowest index first: VCPU_TURN instructions each, less if the vCPU halts before; halted ones
+ * are passed over. Each instruction moves the clock, whichever vCPU ran it, so n busy vCPUs are n
+ * processors of an n-th of the speed. Accelerators that cannot run vCPUs side by side (not parallel)
+ * take the same turns on the host-driven clock, without the lock. Else each vCPU has its own thread,
+ * and a change of the views is committed with all other vCPUs outside run.
  */
 #ifndef CORE_ACCEL_VCPU_H
 #define CORE_ACCEL_VCPU_H
@@ -14,6 +19,8 @@
 #include "core/accel/idle.h"
 
 #include <stdatomic.h>
+
+#define VCPU_TURN 2000 /* instructions */
 
 enum vcpu_state { VCPU_PAUSED, VCPU_RUNNING, VCPU_STOPPED };
 
@@ -29,6 +36,19 @@ enum {
     PEND_CODE = 128,   /* the engine's own: another thread wrote to code that it holds decoded */
 };
 
+/* The local APIC of a vCPU, as the processor uses it; the functions are [locked]. */
+struct vcpu_apic_ops {
+    uint64_t (*page)(void *apic);     /* physical address of its register page; ~0: there is none */
+    uint64_t (*read)(void *apic, uint64_t off, unsigned size);
+    void (*write)(void *apic, uint64_t off, uint64_t val, unsigned size);
+    bool (*read_msr)(void *apic, uint32_t index, uint64_t *val);  /* false: #GP(0) */
+    bool (*write_msr)(void *apic, uint32_t index, uint64_t val);
+    void (*set_deadline)(void *apic, uint64_t tsc, int64_t at_ns); /* IA32_TSC_DEADLINE */
+    uint8_t (*tpr)(void *apic);       /* CR8 is bits 7:4 */
+    void (*set_tpr)(void *apic, uint8_t tpr);
+    void (*init)(void *apic);         /* the processor takes an INIT */
+};
+
 struct vcpu {
     struct machine *machine;
     unsigned index;
@@ -40,13 +60,18 @@ struct vcpu {
     enum vcpu_state state;        /* [locked] */
     bool pause_wanted;            /* [locked] */
     bool in_run;                  /* inside accel->run, or about to be [locked] */
+    struct vcpu *runner;          /* the vCPU whose thread runs this one */
     pthread_t thread;
     bool thread_started;
+    uint64_t turn_end;            /* taking turns: icount at which this one's is over */
     pthread_cond_t cond;          /* state, requests and pending changed (with the machine lock) */
     int (*inta)(void *opaque);    /* interrupt acknowledge: the vector, 0..255 [locked] */
     void *inta_opaque;
     struct irq pin_intr, pin_nmi, pin_smi, pin_init, pin_a20;
     struct irq *ferr;             /* where the FERR# pin leads; borrowed, NULL: nowhere */
+    const struct vcpu_apic_ops *apic_ops; /* borrowed; NULL: no local APIC */
+    void *apic;
+    uint8_t sipi_vector;          /* of the last SIPI [locked] */
     /* virtual clock bookkeeping */
     uint64_t clock_icount;        /* icount that is already in the clock */
     uint64_t accesses;            /* device accesses so far */
@@ -62,7 +87,7 @@ struct vcpu_rates {
 };
 void vcpu_set_rates(struct machine *m, const struct vcpu_rates *r);
 
-/* Creates vCPU number m->n_vcpus with its thread, PAUSED. */
+/* Creates vCPU number m->n_vcpus, PAUSED. [not locked] */
 struct vcpu *vcpu_new(struct machine *m, struct error **err);
 
 /* Pins of a vCPU, for boards. Drive them locked. */
@@ -71,6 +96,10 @@ struct irq *vcpu_nmi(struct machine *m, unsigned index);
 struct irq *vcpu_smi(struct machine *m, unsigned index);
 struct irq *vcpu_init_pin(struct machine *m, unsigned index);
 struct irq *vcpu_a20(struct machine *m, unsigned index);
+/* A SIPI: a vCPU that waits for one starts at @vector << 12. [locked] */
+void vcpu_startup(void *vcpu, uint8_t vector);
+/* Gives a vCPU its local APIC. Before the machine runs. */
+void vcpu_set_apic(struct machine *m, unsigned index, const struct vcpu_apic_ops *ops, void *apic);
 /* Who answers the interrupt acknowledge cycle. */
 void vcpu_set_inta(struct machine *m, unsigned index, int (*inta)(void *opaque), void *opaque);
 
@@ -105,12 +134,23 @@ unsigned vcpu_write_block(struct vcpu *cpu, struct space *s, uint64_t addr, cons
 /* The interrupt acknowledge cycle: the vector. [vcpu] */
 int vcpu_acknowledge(struct vcpu *cpu);
 
+/* MSRs of the local APIC (1Bh, 6E0h, 800h-8FFh): false is #GP(0). The vCPU must have one. [vcpu] */
+bool vcpu_read_apic_msr(struct vcpu *cpu, uint32_t index, uint64_t *val);
+bool vcpu_write_apic_msr(struct vcpu *cpu, uint32_t index, uint64_t val);
+void vcpu_set_apic_deadline(struct vcpu *cpu, uint64_t tsc, int64_t at_ns);
+uint8_t vcpu_cr8(struct vcpu *cpu);
+void vcpu_set_cr8(struct vcpu *cpu, uint8_t val);
+/* The vCPU takes an INIT: its local APIC hears of it. [vcpu] */
+void vcpu_took_init(struct vcpu *cpu);
+/* The vector of the SIPI that is pending. [vcpu] */
+uint8_t vcpu_sipi_vector(struct vcpu *cpu);
+
 /* The guest polls (idle_is_poll said so) before instruction @icount. On the host-driven clock a vCPU
  * that does nothing else rests here until something is pending, some milliseconds at most. [vcpu] */
 void vcpu_polls(struct vcpu *cpu, uint64_t icount);
 
-/* Virtual clock: how many instructions may run before the next timer is due (0: one is due now);
- * INT64_MAX on the host-driven clock. Changes at every device access. [vcpu] */
+/* How many instructions may run before the next timer of the virtual clock is due (0: one is due now)
+ * or the turn ends; INT64_MAX where neither ends a run. Changes at every device access. [vcpu] */
 int64_t vcpu_slice(struct vcpu *cpu);
 
 #endif

@@ -3,7 +3,8 @@
  *
  * Source: [SDM2] "CPUID", [CPUID485] "Processor Signature" and "Feature Flags".
  * Model:  a model claims only what the software CPU does; so the Pentium here has no machine-check
- *         registers beyond the two MSRs of its family, and the P6 models no local APIC yet.
+ *         registers beyond the two MSRs of its family. The local APIC is the board's: its features
+ *         show only where the chip is there, too.
  */
 #include "core/cpu/cpuid.h"
 #include "core/cpu/x86_cpu.h"
@@ -13,7 +14,7 @@
 #define F(name) BIT(X86_F_##name % 32)
 
 #define EDX_486     (F(FPU))
-#define EDX_PENTIUM (EDX_486 | F(VME) | F(DE) | F(PSE) | F(TSC) | F(MSR) | F(MCE) | F(CX8))
+#define EDX_PENTIUM (EDX_486 | F(VME) | F(DE) | F(PSE) | F(TSC) | F(MSR) | F(MCE) | F(CX8) | F(APIC))
 #define EDX_P6      (EDX_PENTIUM | F(PAE) | F(SEP) | F(MTRR) | F(PGE) | F(MCA) | F(CMOV))
 #define OTHER_486   (F(BASE) | F(486) | F(CPUID))
 #define OTHER_P6    (OTHER_486 | F(RDPMC) | F(P6))
@@ -63,13 +64,18 @@ static void leaf_1(const struct x86_cpu *cpu, struct x86_cpuid *out)
     const struct x86_model *m = cpu->model;
     out->eax = m->signature;
     out->ebx = x86_has(m, X86_F_CLFSH) ? 8 << 8 : 0; /* CLFLUSH line: 8 quadwords */
+    bool apic = x86_has_apic(cpu);
+    out->ebx |= apic ? cpu->apic_id << 24 : 0;
     out->ecx = m->features[X86_W_1_ECX];
     if (x86_has(m, X86_F_XSAVE) && (cpu->s.cr4 & CR4_OSXSAVE)) {
         out->ecx |= BIT(27);
     }
     out->edx = m->features[X86_W_1_EDX];
-    if (x86_has(m, X86_F_APIC) && !(cpu->s.apic_base & 0x800)) {
+    if (!apic || !(cpu->s.apic_base & APIC_BASE_EN)) {
         out->edx &= ~F(APIC);
+    }
+    if (!apic) {
+        out->ecx &= ~(F(X2APIC) | F(TSC_DEADLINE));
     }
 }
 

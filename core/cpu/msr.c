@@ -14,7 +14,6 @@ enum {
     MSR_P5_MC_TYPE = 0x1,
     MSR_TSC = 0x10,
     MSR_PLATFORM_ID = 0x17,
-    MSR_APIC_BASE = 0x1b,
     MSR_FEATURE_CONTROL = 0x3a,
     MSR_BIOS_SIGN_ID = 0x8b,
     MSR_MTRR_CAP = 0xfe,
@@ -200,9 +199,6 @@ static bool read_special(struct x86_cpu *cpu, uint32_t index, uint64_t *val)
     case MSR_BIOS_SIGN_ID:
         *val = 0;
         return is_p6(m);
-    case MSR_APIC_BASE:
-        *val = cpu->s.apic_base;
-        return x86_has(m, X86_F_APIC);
     case MSR_MCG_CAP:
         *val = 0; /* no banks */
         return x86_has(m, X86_F_MCA);
@@ -213,7 +209,7 @@ static bool read_special(struct x86_cpu *cpu, uint32_t index, uint64_t *val)
         *val = cpu->s.efer;
         return has_efer(m);
     default:
-        return false;
+        return x86_apic_rdmsr(cpu, index, val);
     }
 }
 
@@ -252,17 +248,16 @@ void x86_wrmsr(struct x86_cpu *cpu, uint32_t index, uint64_t val)
     }
     if (index == MSR_TSC && x86_has(m, X86_F_TSC)) {
         cpu->s.tsc_offset = val - cpu->host_ops->tsc(cpu->host);
+        x86_apic_tsc_written(cpu);
     } else if (index <= MSR_P5_MC_TYPE && x86_has(m, X86_F_MCE)) {
         return;
     } else if (index == MSR_BIOS_SIGN_ID && is_p6(m)) {
         return; /* no microcode */
-    } else if (index == MSR_APIC_BASE && x86_has(m, X86_F_APIC)) {
-        cpu->s.apic_base = (val & ~0x100ull) | (cpu->s.apic_base & 0x100);
     } else if (index == MSR_PAT && x86_has(m, X86_F_PAT) && types_valid(val, true)) {
         cpu->s.pat = val;
     } else if (index == MSR_EFER && has_efer(m)) {
         write_efer(cpu, val);
-    } else {
+    } else if (!x86_apic_wrmsr(cpu, index, val)) {
         no_msr(cpu);
     }
 }

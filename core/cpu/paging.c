@@ -25,6 +25,9 @@ enum { PF_P = 1, PF_W = 2, PF_U = 4, PF_RSVD = 8, PF_I = 16 };
 static uint8_t *phys_host(struct x86_cpu *cpu, uint64_t phys, unsigned len, bool write)
 {
     const struct view_range *r = cpu->walk_range;
+    if (unlikely((phys & ~PAGE_OFFSET) == cpu->apic_page)) {
+        return NULL;
+    }
     if (!r || phys < r->start || phys >= r->end) {
         r = cpu->walk_range = view_find(cpu->space->view, phys);
     }

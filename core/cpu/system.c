@@ -56,6 +56,7 @@ void x86_state_loaded(struct x86_cpu *cpu)
     cpu->space = cpu->s.in_smm ? cpu->smm : cpu->mem;
     cpu->rf_icount = x86_icount(cpu);
     lf_set(cpu, (uint32_t)cpu->s.rflags);
+    x86_apic_moved(cpu);
     x86_mode_changed(cpu);
     cpu->tlb_fills = TLB_NOTED + 1; /* the first time nothing is known of the TLB */
     x86_tlb_flush(cpu);

@@ -46,6 +46,8 @@ enum { PERM_R = 1, PERM_W = 2, PERM_X = 4 };
 /* Kinds of access, for paging. */
 enum x86_access { ACC_READ, ACC_WRITE, ACC_FETCH };
 
+#define X86_NO_PAGE (~0ull)
+
 /* What the CPU model has; bits by name in cpuid.h. */
 struct x86_model;
 
@@ -58,6 +60,13 @@ struct x86_host_ops {
     int (*acknowledge)(void *host);                    /* INTA: vector */
     uint64_t (*tsc)(void *host);                       /* time-stamp counter before tsc_offset */
     void (*ferr)(void *host, bool level);              /* FERR# pin */
+    /* The local APIC; has_apic NULL or false: there is none, and the rest is not called. */
+    bool (*has_apic)(void *host);
+    bool (*apic_read)(void *host, uint32_t msr, uint64_t *val);  /* false: #GP(0) */
+    bool (*apic_write)(void *host, uint32_t msr, uint64_t val);
+    void (*apic_deadline)(void *host, uint64_t val, uint64_t at); /* reached when tsc() gives @at */
+    uint8_t (*cr8)(void *host);
+    void (*set_cr8)(void *host, uint8_t val);
 };
 
 struct x86_cpu {
@@ -107,6 +116,8 @@ struct x86_cpu {
     bool tlb_large;              /* the TLB has pieces of large pages */
     unsigned tlb_fills;          /* slots filled since the flush; above TLB_NOTED: not all noted */
     uint16_t tlb_filled[TLB_NOTED]; /* index into both TLBs, user << TLB_BITS | slot */
+    uint64_t apic_page;          /* physical page that the local APIC answers, or X86_NO_PAGE */
+    uint32_t apic_id;            /* initial APIC ID, as CPUID tells it */
     const struct view_range *walk_range; /* last range a page walk used; of space->view */
     /* Told by mechanisms: */
     void (*flush_code)(struct x86_cpu *cpu);   /* cached code by address is stale (paging, view, A20) */
@@ -308,6 +319,16 @@ uint64_t x86_rdmsr(struct x86_cpu *cpu, uint32_t index); /* #GP(0) for unknown o
 void x86_wrmsr(struct x86_cpu *cpu, uint32_t index, uint64_t val);
 /* After s was written from outside (set_state, reset, RSM): derive everything, flush everything. */
 void x86_state_loaded(struct x86_cpu *cpu);
+
+/* ---- local APIC (apic.c) ---- */
+bool x86_has_apic(const struct x86_cpu *cpu);
+/* False: no such MSR here, or a value that it does not take. */
+bool x86_apic_rdmsr(struct x86_cpu *cpu, uint32_t index, uint64_t *val);
+bool x86_apic_wrmsr(struct x86_cpu *cpu, uint32_t index, uint64_t val);
+void x86_apic_tsc_written(struct x86_cpu *cpu);
+void x86_apic_moved(struct x86_cpu *cpu);  /* s.apic_base changed: derives apic_page */
+uint64_t x86_get_cr8(struct x86_cpu *cpu);
+void x86_set_cr8(struct x86_cpu *cpu, uint64_t val); /* #GP(0) above 15 */
 
 /* ---- SMM (smm.c) ---- */
 void x86_smi(struct x86_cpu *cpu);       /* enter: save state to SMRAM, switch view */

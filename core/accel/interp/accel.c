@@ -87,10 +87,56 @@ static void host_ferr(void *host, bool level)
     host_unlock(vcpu);
 }
 
+static bool host_has_apic(void *host)
+{
+    const struct vcpu *vcpu = host;
+    return vcpu->apic_ops != NULL;
+}
+
+static bool host_apic_read(void *host, uint32_t msr, uint64_t *val)
+{
+    return vcpu_read_apic_msr(host, msr, val);
+}
+
+static bool host_apic_write(void *host, uint32_t msr, uint64_t val)
+{
+    return vcpu_write_apic_msr(host, msr, val);
+}
+
+/* @at is far beyond the clock's reach if it does not fit. */
+static void host_apic_deadline(void *host, uint64_t val, uint64_t at)
+{
+    bool reachable = at < (uint64_t)INT64_MAX / (NS_PER_SEC / TSC_HZ) - 1;
+    vcpu_set_apic_deadline(host, val,
+                           reachable ? (int64_t)muldiv64_up(at, NS_PER_SEC, TSC_HZ) : TIME_NEVER);
+}
+
+static uint8_t host_cr8(void *host)
+{
+    return vcpu_cr8(host);
+}
+
+static void host_set_cr8(void *host, uint8_t val)
+{
+    vcpu_set_cr8(host, val);
+}
+
+static uint8_t host_sipi_vector(void *host)
+{
+    return vcpu_sipi_vector(host);
+}
+
+static void host_took_init(void *host)
+{
+    vcpu_took_init(host);
+}
+
 static const struct x86_host_ops host_ops = {
     .read = host_read, .write = host_write, .read_block = host_read_block,
     .write_block = host_write_block, .acknowledge = host_acknowledge, .tsc = host_tsc,
-    .ferr = host_ferr,
+    .ferr = host_ferr, .has_apic = host_has_apic, .apic_read = host_apic_read,
+    .apic_write = host_apic_write, .apic_deadline = host_apic_deadline, .cr8 = host_cr8,
+    .set_cr8 = host_set_cr8,
 };
 
 /* ---- the table ---- */
@@ -115,6 +161,7 @@ static bool interp_vcpu_init(struct vcpu *vcpu, struct error **err)
     struct machine *m = vcpu->machine;
     const struct interp_host host = {
         .slice = host_slice, .a20 = host_a20, .polls = host_polls, .alone = vcpu->index == 0,
+        .sipi_vector = host_sipi_vector, .took_init = host_took_init,
     };
     struct interp *e = interp_new(&m->arena, &host);
     if (e == NULL) {
@@ -131,6 +178,7 @@ static bool interp_vcpu_init(struct vcpu *vcpu, struct error **err)
     cpu->model = m->cpu_model;
     cpu->host_ops = &host_ops;
     cpu->host = vcpu;
+    cpu->apic_id = vcpu->index;
     vcpu->accel_data = e;
     x86_state_reset(&cpu->s, cpu->model->signature, false);
     x86_state_loaded(cpu);
@@ -169,6 +217,9 @@ static void interp_get_state(struct vcpu *vcpu, struct x86_state *out)
     *out = cpu->s;
     out->rflags = x86_get_rflags(cpu);
     out->gpr[GPR_OFF_RIP / 8] = 0;
+    if (vcpu->apic_ops != NULL) {
+        out->cr8 = vcpu->apic_ops->tpr(vcpu->apic) >> 4;
+    }
 }
 
 static void interp_set_state(struct vcpu *vcpu, const struct x86_state *in)
@@ -178,6 +229,9 @@ static void interp_set_state(struct vcpu *vcpu, const struct x86_state *in)
     e->step_trap = false;
     e->cpu.s = *in;
     x86_state_loaded(&e->cpu);
+    if (vcpu->apic_ops != NULL && vcpu->apic_ops->tpr(vcpu->apic) >> 4 != in->cr8) {
+        vcpu->apic_ops->set_tpr(vcpu->apic, (uint8_t)(in->cr8 << 4));
+    }
 }
 
 static void interp_view_changed(struct machine *m, struct space *s, const struct view *old,

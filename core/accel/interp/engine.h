@@ -60,6 +60,8 @@ struct jump_entry {
 struct interp_host {
     int64_t (*slice)(void *host);  /* instructions that may run before time must be looked at */
     bool (*a20)(void *host);       /* level of the A20 pin */
+    uint8_t (*sipi_vector)(void *host); /* of the SIPI that is pending; may be NULL */
+    void (*took_init)(void *host); /* the local APIC is to be reset; may be NULL */
     /* the guest polls for something (idle.h) at instruction @icount; may wait a little; or NULL */
     void (*polls)(void *host, uint64_t icount);
     bool alone;                    /* no other processor caches this arena's code */

@@ -6,7 +6,7 @@
  * Model:  blocks follow each other without coming back here (interp_chain) until the budget is used
  *         up, something is pending that matters, or a block is not known. An interrupt or exception
  *         that is delivered counts as one instruction, so a guest that only faults still ages.
- * Left out: data breakpoints; SIPI.
+ * Left out: data breakpoints.
  */
 #include "core/accel/interp/engine.h"
 
@@ -116,6 +116,10 @@ static uint32_t event_mask(const struct x86_state *s)
     if (s->activity == ACT_SHUTDOWN) {
         return mask;
     }
+    mask |= PEND_SIPI;           /* taken even where it has no effect: it must not be remembered */
+    if (s->activity == ACT_WAIT_SIPI) {
+        return mask | PEND_INIT;
+    }
     if ((s->rflags & FL_IF) && !s->shadow) {
         mask |= PEND_INTR;
     }
@@ -143,11 +147,32 @@ void interp_resume(struct x86_cpu *cpu)
     return interp_chain(cpu);
 }
 
+/* [SDM3] "MP Initialization Protocol": an application processor waits for a SIPI after an INIT. */
 static void take_init(struct interp *e)
 {
     struct x86_cpu *cpu = &e->cpu;
     x86_state_reset(&cpu->s, cpu->model->signature, true);
+    if (!(cpu->s.apic_base & APIC_BASE_BSP)) {
+        cpu->s.activity = ACT_WAIT_SIPI;
+    }
     x86_state_loaded(cpu);
+    if (e->host.took_init) {
+        e->host.took_init(cpu->host);
+    }
+}
+
+/* CS:IP = vector << 8:0, the rest as INIT left it. A processor that does not wait ignores it. */
+static void take_sipi(struct interp *e)
+{
+    struct x86_cpu *cpu = &e->cpu;
+    uint8_t vector = e->host.sipi_vector ? e->host.sipi_vector(cpu->host) : 0;
+    if (cpu->s.activity == ACT_WAIT_SIPI) {
+        cpu->s.seg[S_CS].sel = (uint16_t)(vector << 8);
+        cpu->s.seg[S_CS].base = (uint64_t)vector << 12;
+        cpu->s.rip = 0;
+        cpu->s.activity = ACT_RUNNING;
+        x86_state_loaded(cpu);
+    }
 }
 
 /* Takes the first of the pending events @now; true if there was one. */
@@ -164,6 +189,9 @@ static bool take_event(struct interp *e, uint32_t now)
     } else if (now & PEND_INIT) {
         atomic_fetch_and(cpu->pending, ~(uint32_t)PEND_INIT);
         take_init(e);
+    } else if (now & PEND_SIPI) {
+        atomic_fetch_and(cpu->pending, ~(uint32_t)PEND_SIPI);
+        take_sipi(e);
     } else if (now & PEND_NMI) {
         atomic_fetch_and(cpu->pending, ~(uint32_t)PEND_NMI);
         x86_interrupt(cpu, X86_NMI, INT_NMI, false, 0);

@@ -183,7 +183,7 @@ OP(mov_r_cr)
                    : in->reg == 2 ? s->cr2
                    : in->reg == 3 ? s->cr3
                    : in->reg == 4 ? s->cr4
-                                  : s->cr8;
+                                  : x86_get_cr8(cpu);
     reg_w(cpu, in->m, val, wide(cpu) ? 8 : 4);
 }
 
@@ -196,12 +196,7 @@ OP_ENDS(mov_cr_r)
     case 2: cpu->s.cr2 = val; break;
     case 3: x86_set_cr3(cpu, val); break;
     case 4: x86_set_cr4(cpu, val); break;
-    default:
-        if (val > 15) {
-            x86_fault(cpu, X86_GP, 0);
-        }
-        cpu->s.cr8 = val;
-        break;
+    default: x86_set_cr8(cpu, val); break;
     }
 }
 
