@@ -1,16 +1,16 @@
 /*
  * An ATA channel and the part of its devices that all have in common.
  *
- * Source: [ATA6] 6 "Interface register definitions and descriptions", 9 "Protocol", 8.9 "DEVICE RESET",
- *         8.11 "EXECUTE DEVICE DIAGNOSTIC".
+ * Source: [ATA6] 6 "Interface register definitions and descriptions", 9 "Protocol", 8.9 "DEVICE
+ *         RESET", 8.11 "EXECUTE DEVICE DIAGNOSTIC".
  * Pins:   CS0- and CS1- as two regions, INTRQ out, DMARQ and DMACK- as a window for the bus master.
- * Model:  a written command sets BSY, and a timer runs it. What a read command gives lies in a buffer
- *         of 64 KiB, out of which blocks of the data port follow each other at once; BSY comes back
- *         when the buffer has to be filled or stored.
+ * Model:  a written command sets BSY, and a timer runs it. What a read command gives lies in a
+ *         buffer of 64 KiB, out of which blocks of the data port follow each other at once; BSY
+ *         comes back when the buffer has to be filled or stored.
  * Left out: the CFA, overlapped and queued feature sets, 8-bit transfers, PDIAG- and DASP- timing.
- * Chosen: writes to a device with BSY or DRQ set, whose effect is indeterminate, are ignored. A byte read
- *         from the data port is the low half of a word that is gone then. A channel without devices
- *         reads as 0, as if DD7:0 were pulled down.
+ * Chosen: writes to a device with BSY or DRQ set, whose effect is indeterminate, are ignored. A
+ *         byte read from the data port is the low half of a word that is gone then. A channel
+ *         without devices reads as 0, as if DD7:0 were pulled down.
  */
 #include "hw/ata/ata.h"
 
@@ -368,7 +368,8 @@ static void write_register(struct ata_channel *c, unsigned off, uint8_t val)
 {
     trace_ata_write(c->command.name, off, val);
     if (!writable(c, off, val)) {
-        log_guest("%s: register %u written with %02x while BSY or DRQ is set", c->command.name, off, val);
+        log_guest("%s: register %u written with %02x while BSY or DRQ is set", c->command.name, off,
+                  val);
         return;
     }
     c->device_control &= (uint8_t)~CONTROL_HOB;
@@ -481,7 +482,8 @@ static void write_data_port(struct ata_channel *c, uint32_t val, unsigned size)
 
 /* ---- handlers ---- */
 
-/* Wider accesses than a byte are for the data port; elsewhere they are bytes one after the other. */
+/* Wider accesses than a byte are for the data port; elsewhere they are bytes one after the other.
+ */
 static uint64_t command_read(void *dev, uint64_t off, unsigned size)
 {
     struct ata_channel *c = dev;
@@ -511,7 +513,8 @@ static void command_write(void *dev, uint64_t off, uint64_t val, unsigned size)
     }
 }
 
-static unsigned command_read_block(void *dev, uint64_t off, void *buf, unsigned size, unsigned count)
+static unsigned command_read_block(void *dev, uint64_t off, void *buf, unsigned size,
+                                   unsigned count)
 {
     return off == REG_DATA && size > 1 ? read_data(dev, buf, size, count) : 0;
 }

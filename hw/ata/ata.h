@@ -1,9 +1,9 @@
 /*
  * An ATA channel: the task files of two devices, their data port, INTRQ and DMARQ.
  *
- * What every device does lies here: registers, BSY and DRQ, blocks of the data port, the wait for a bus
- * master, reset and diagnostics. What a command means lies in ata_disk.c and atapi.c, behind struct
- * ata_device_ops.
+ * What every device does lies here: registers, BSY and DRQ, blocks of the data port, the wait for a
+ * bus master, reset and diagnostics. What a command means lies in ata_disk.c and atapi.c, behind
+ * struct ata_device_ops.
  *
  * Order of calls: ata_channel_init by the controller, which maps `command` and `control`, then
  * ata_attach by each device. Everything here is [locked].
@@ -117,7 +117,8 @@ struct ata_channel {
     bool intrq_level;
 };
 
-/* @name and @control_name are borrowed. @dma_request is called when the selected device raises DMARQ. */
+/* @name and @control_name are borrowed. @dma_request is called when the selected device raises
+ * DMARQ. */
 void ata_channel_init(struct ata_channel *c, struct machine *m, const char *name,
                       const char *control_name, struct irq *intrq,
                       void (*dma_request)(void *opaque), void *opaque);
@@ -133,16 +134,18 @@ void ata_device_loaded(struct ata_device *d);
 extern const struct state_field ata_device_state[];
 
 /* What a command does; each ends one wait. */
-void ata_later(struct ata_device *d, enum ata_step step, int64_t ns);  /* BSY for so long, then @step */
+void ata_later(struct ata_device *d, enum ata_step step, int64_t ns);  /* BSY for @ns, then @step */
 void ata_finish(struct ata_device *d);           /* without error, INTRQ */
 void ata_finish_silently(struct ata_device *d);  /* without INTRQ: after the last block of PIO in */
 void ata_fail(struct ata_device *d, uint8_t error);
-/* Offers or asks for the buffer's first @bytes in blocks of @block; @intrq: also for the first block. */
+/* Offers or asks for the buffer's first @bytes in blocks of @block; @intrq: also for the first
+ * block. */
 void ata_pio_in(struct ata_device *d, unsigned bytes, unsigned block);
 void ata_pio_out(struct ata_device *d, unsigned bytes, unsigned block, bool intrq);
 void ata_dma(struct ata_device *d, bool to_host, unsigned bytes);
 void ata_signature(struct ata_device *d);        /* task file and error register after a reset */
-void ata_string(uint8_t *to, const char *text, unsigned bytes); /* as IDENTIFY has it: swapped, padded */
+/* Text as IDENTIFY has it: bytes swapped in words, padded with blanks. */
+void ata_string(uint8_t *to, const char *text, unsigned bytes);
 
 /* The bus master's side. False: the selected device does not ask for DMA. Else *data and *bytes are
  * what it wants moved next, *to_host which way. */

@@ -1,14 +1,17 @@
 /*
  * An ATA hard disk.
  *
- * Source: [ATA6] 8 "Command descriptions", 6.2 on addresses; [ATA7] table of IDENTIFY DEVICE words. The
- *         names and the feature words are those of the disk that QEMU shows, since guests have tables.
- * Model:  a command moves chunks of at most 128 sectors between the image and the device's buffer. The
- *         sectors in front of a bad one are transferred before the error is reported.
- * Left out: SMART, security, host protected area (SET MAX), DCO, streaming, CFA, TRIM, READ LONG; these
- *         end with ABRT as unsupported commands do. Power modes are accepted and change nothing.
- * Chosen: results of a transfer are the address of the last sector and a count of 0, as older standards
- *         say. Settings survive a software reset. With the write cache off each write is flushed.
+ * Source: [ATA6] 8 "Command descriptions", 6.2 on addresses; [ATA7] table of IDENTIFY DEVICE words.
+ *         The names and the feature words are those of the disk that QEMU shows, since guests have
+ *         tables.
+ * Model:  a command moves chunks of at most 128 sectors between the image and the device's buffer.
+ *         The sectors in front of a bad one are transferred before the error is reported.
+ * Left out: SMART, security, host protected area (SET MAX), DCO, streaming, CFA, TRIM, READ LONG;
+ *         these end with ABRT as unsupported commands do. Power modes are accepted and change
+ *         nothing.
+ * Chosen: results of a transfer are the address of the last sector and a count of 0, as older
+ *         standards say. Settings survive a software reset. With the write cache off each write is
+ *         flushed.
  */
 #include "hw/ata/ata_disk.h"
 
@@ -65,12 +68,13 @@ static bool report(struct ata_disk *s, bool ok, struct error *err)
     return ok;
 }
 
-/* Sectors [lba, lba + n) lie on the disk. An image may end within its last sector: what is missing reads
- * as zeros and is not stored. */
+/* Sectors [lba, lba + n) lie on the disk. An image may end within its last sector: what is missing
+ * reads as zeros and is not stored. */
 static size_t bytes_in_image(const struct ata_disk *s, uint64_t lba, unsigned n)
 {
     uint64_t off = lba * ATA_SECTOR_BYTES;
-    return off >= s->block->bytes ? 0 : min_u64((uint64_t)n * ATA_SECTOR_BYTES, s->block->bytes - off);
+    uint64_t bytes = s->block->bytes;
+    return off >= bytes ? 0 : min_u64((uint64_t)n * ATA_SECTOR_BYTES, bytes - off);
 }
 
 static bool read_sectors(struct ata_disk *s, uint64_t lba, unsigned n)
@@ -111,7 +115,8 @@ static bool get_address(const struct ata_disk *s, bool ext, uint64_t *lba)
     uint32_t low24 = now->low | (uint32_t)now->mid << 8 | (uint32_t)now->high << 16;
 
     if (ext) {
-        *lba = low24 | (uint64_t)old->low << 24 | (uint64_t)old->mid << 32 | (uint64_t)old->high << 40;
+        uint64_t high24 = old->low | (uint32_t)old->mid << 8 | (uint32_t)old->high << 16;
+        *lba = low24 | high24 << 24;
         return true;
     }
     if (s->ata.device & ATA_DEV_LBA) {
@@ -367,7 +372,7 @@ static void identify_features(const struct ata_disk *s, uint8_t *id)
         put16(id, word, 120);                /* cycle times, ns */
     }
     put16(id, 80, 0x00f0);                   /* ATA/ATAPI-4 to -7 */
-    put16(id, 81, 0x0016);                   /* ATA/ATAPI-5 T13 1321D revision 3, as everybody says */
+    put16(id, 81, 0x0016);                   /* ATA/ATAPI-5 T13 1321D revision 3 */
     put16(id, 82, 0x4020 | 0x0040);          /* NOP, write cache, read look-ahead */
     put16(id, 83, 0x7400);                   /* FLUSH CACHE, its EXT, LBA48 */
     put16(id, 84, 0x4000);

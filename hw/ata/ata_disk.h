@@ -26,8 +26,8 @@ struct ata_disk {
     bool warned;                 /* the last access to the image failed, and the user knows */
 };
 
-/* A disk with the contents of @b, as @unit of @c. @number: 1 for the board's first drive; @id is the
- * name of its state and of messages. */
+/* A disk with the contents of @b, as @unit of @c. @number: 1 for the board's first drive; @id is
+ * the name of its state and of messages. */
 bool ata_disk_init(struct ata_disk *s, struct ata_channel *c, unsigned unit, struct block *b,
                    unsigned number, const char *id, struct error **err);
 

@@ -1,13 +1,14 @@
 /*
  * An ATAPI CD-ROM drive.
  *
- * Source: [ATA6] 8.23 "IDENTIFY PACKET DEVICE", 8.25 "PACKET", 9.9 to 9.11 (packet protocols); [MMC3]
- *         chapter 6; [SFF8020] for what older drivers expect. Names are those of QEMU's drive.
+ * Source: [ATA6] 8.23 "IDENTIFY PACKET DEVICE", 8.25 "PACKET", 9.9 to 9.11 (packet protocols);
+ *         [MMC3] chapter 6; [SFF8020] for what older drivers expect. Names are those of QEMU's
+ *         drive.
  * Left out: writing, audio, READ CD of anything but user data or whole sectors, READ DVD STRUCTURE,
  *         MODE SELECT, overlapped commands.
  * Chosen: no unit attention after power-on. A disc that is swapped for another was out for one
- *         command, so that a guest which never looked still sees the change. An eject while the medium
- *         is locked fails; a person with access to the host may change it anyway.
+ *         command, so that a guest which never looked still sees the change. An eject while the
+ *         medium is locked fails; a person with access to the host may change it anyway.
  */
 #include "hw/ata/atapi.h"
 
@@ -604,8 +605,8 @@ static const struct device_type atapi_type = {
     .loaded = atapi_loaded,
 };
 
-bool atapi_init(struct atapi *s, struct ata_channel *c, unsigned unit, struct block *b, unsigned number,
-                const char *id, struct error **err)
+bool atapi_init(struct atapi *s, struct ata_channel *c, unsigned unit, struct block *b,
+                unsigned number, const char *id, struct error **err)
 {
     if (b != NULL && b->bytes == 0) {
         return error_set(err, "%s: %s is empty", id, b->path);

@@ -29,11 +29,11 @@ struct atapi {
 };
 
 /* A drive with disc @b (NULL: empty) as @unit of @c. */
-bool atapi_init(struct atapi *s, struct ata_channel *c, unsigned unit, struct block *b, unsigned number,
-                const char *id, struct error **err);
+bool atapi_init(struct atapi *s, struct ata_channel *c, unsigned unit, struct block *b,
+                unsigned number, const char *id, struct error **err);
 
-/* Takes the disc out and puts @b (NULL: nothing) in, whether the tray is locked or not: a person with
- * a paper clip. The guest is told by unit attention and a media event. */
+/* Takes the disc out and puts @b (NULL: nothing) in, whether the tray is locked or not: a person
+ * with a paper clip. The guest is told by unit attention and a media event. */
 bool atapi_change_medium(struct atapi *s, struct block *b, struct error **err);
 
 #endif

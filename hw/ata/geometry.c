@@ -1,11 +1,11 @@
 /*
  * Disk geometry from a partition table.
  *
- * Source: [ATA6] 6.2 on CHS addresses and IDENTIFY words 1, 3 and 6; the partition table of the IBM PC
- *         master boot record; SeaBIOS' use of CMOS 39h for the translation.
+ * Source: [ATA6] 6.2 on CHS addresses and IDENTIFY words 1, 3 and 6; the partition table of the IBM
+ *         PC master boot record; SeaBIOS' use of CMOS 39h for the translation.
  * Model:  a geometry is believed if the table's end (and start) as cylinder, head and sector is the
- *         same sector as its end as a number. Tables that were clipped at cylinder 1023 do not say how
- *         many cylinders there are, but still heads and sectors.
+ *         same sector as its end as a number. Tables that were clipped at cylinder 1023 do not say
+ *         how many cylinders there are, but still heads and sectors.
  */
 #include "hw/ata/geometry.h"
 
@@ -41,8 +41,8 @@ static struct chs unpack_chs(const uint8_t *p)
     return (struct chs){(p[1] & 0xc0u) << 2 | p[2], p[0], p[1] & 63u};
 }
 
-/* Every entry of a partition table has a boot flag of 00h or 80h: a boot sector without a table hardly
- * ever looks like one. */
+/* Every entry of a partition table has a boot flag of 00h or 80h: a boot sector without a table
+ * hardly ever looks like one. */
 static bool is_table(const uint8_t *sector)
 {
     if (ld16le(sector + SIGNATURE_OFFSET) != 0xaa55) {
@@ -166,7 +166,8 @@ static bool firmware_agrees(const struct ata_geometry *g, uint64_t total)
 /* The drive's geometry and the translation with which firmware comes to the table's. */
 static void follow_table(struct ata_geometry *g, uint64_t total)
 {
-    static const uint8_t ways[] = {ATA_TRANSLATION_NONE, ATA_TRANSLATION_LBA, ATA_TRANSLATION_LARGE};
+    static const uint8_t ways[] = {ATA_TRANSLATION_NONE, ATA_TRANSLATION_LBA,
+                                   ATA_TRANSLATION_LARGE};
     uint8_t usual = g->translation;
 
     if (g->table_heads <= DRIVE_HEADS) {

@@ -1,9 +1,9 @@
 /*
  * Cylinders, heads and sectors of a disk image that knows none.
  *
- * A drive reports a geometry of its own (16383/16/63 at most), firmware translates it into the one that
- * INT 13h shows, and a partitioned disk was written for one INT 13h geometry: the end of a partition
- * is the last sector of a cylinder. All three should agree.
+ * A drive reports a geometry of its own (16383/16/63 at most), firmware translates it into the one
+ * that INT 13h shows, and a partitioned disk was written for one INT 13h geometry: the end of a
+ * partition is the last sector of a cylinder. All three should agree.
  */
 #ifndef HW_ATA_GEOMETRY_H
 #define HW_ATA_GEOMETRY_H

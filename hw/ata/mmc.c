@@ -1,9 +1,10 @@
 /*
  * Answers of a CD-ROM drive.
  *
- * Source: [MMC3] 6.5 "GET CONFIGURATION", 6.6 "GET EVENT/STATUS NOTIFICATION", 6.13 "MODE SENSE (10)",
- *         6.18 "READ CAPACITY", 6.25 "READ TOC/PMA/ATIP", chapter 5.5 (mode pages); [SFF8020] for the
- *         TOC format in the last byte of the packet and the medium type; [SPC2] 7.3 "INQUIRY".
+ * Source: [MMC3] 6.5 "GET CONFIGURATION", 6.6 "GET EVENT/STATUS NOTIFICATION", 6.13 "MODE SENSE
+ *         (10)", 6.18 "READ CAPACITY", 6.25 "READ TOC/PMA/ATIP", chapter 5.5 (mode pages);
+ *         [SFF8020] for the TOC format in the last byte of the packet and the medium type; [SPC2]
+ *         7.3 "INQUIRY".
  * Model:  a disc is one data track in one session.
  * Left out: audio, sub-channels, CD-TEXT, error correction bytes of raw sectors (zeros).
  * Chosen: DVD-ROM is any disc larger than 80 minutes of CD.
@@ -218,7 +219,9 @@ static unsigned mode_sense(const struct mmc_drive *d, const uint8_t *packet, uin
 
 static unsigned current_profile(const struct mmc_drive *d)
 {
-    return !d->present ? PROFILE_NONE : d->frames > CD_MAX_FRAMES ? PROFILE_DVD_ROM : PROFILE_CD_ROM;
+    return !d->present                 ? PROFILE_NONE
+           : d->frames > CD_MAX_FRAMES ? PROFILE_DVD_ROM
+                                       : PROFILE_CD_ROM;
 }
 
 static unsigned get_configuration(const struct mmc_drive *d, const uint8_t *packet, uint8_t *r,

@@ -48,8 +48,8 @@ struct mmc_drive {
     struct mmc_sense sense;
 };
 
-/* Builds the answer to @packet in @reply (MMC_REPLY_BYTES, zeroed by this). Returns its whole length,
- * before the allocation length cuts it; 0 with *sense set: the command fails. */
+/* Builds the answer to @packet in @reply (MMC_REPLY_BYTES, zeroed by this). Returns its whole
+ * length, before the allocation length cuts it; 0 with *sense set: the command fails. */
 unsigned mmc_reply(const struct mmc_drive *d, const uint8_t *packet, uint8_t *reply,
                    struct mmc_sense *sense);
 

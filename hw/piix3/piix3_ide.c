@@ -2,15 +2,15 @@
  * Intel 82371SB PIIX3, function 1: IDE interface with bus master.
  *
  * Source: [PIIX3] 2.3 "PCI Configuration Registers (Function 1)", 2.6 "PCI Bus Master IDE I/O
- *         Registers", 8.5 "PCI Local Bus IDE"; [SFF8038] 2.0 "Bus Master IDE Controller" for the table
- *         of interrupt and active bits.
+ *         Registers", 8.5 "PCI Local Bus IDE"; [SFF8038] 2.0 "Bus Master IDE Controller" for the
+ *         table of interrupt and active bits.
  * Pins:   IRQ14 and IRQ15 out, one ATA channel each.
- * Model:  data move when both sides want it: bus master started (SSBM, with the function's bus master
- *         enable) and DMARQ of the selected device. One descriptor is current at a time.
- * Left out: timings (IDETIM and SIDETIM are stored and only IDE decode enable acts), and the limit that
- *         a descriptor table must not cross 64 KiB: the pointer goes on.
- * Chosen: the device's direction counts where it disagrees with RWCON. Memory that nobody answers for
- *         is a master abort and stops the channel with the error bit. Reserved bytes read as 0.
+ * Model:  data move when both sides want it: bus master started (SSBM, with the function's bus
+ *         master enable) and DMARQ of the selected device. One descriptor is current at a time.
+ * Left out: timings (IDETIM and SIDETIM are stored and only IDE decode enable acts), and the limit
+ *         that a descriptor table must not cross 64 KiB: the pointer goes on.
+ * Chosen: the device's direction counts where it disagrees with RWCON. Memory that nobody answers
+ *         for is a master abort and stops the channel with the error bit. Reserved bytes read as 0.
  */
 #include "hw/piix3/piix3_ide.h"
 
@@ -111,9 +111,9 @@ static bool may_move(const struct piix3_ide_channel *ch)
            (ld16le(ch->ide->pci.config + PCI_COMMAND) & PCICMD_BME);
 }
 
-/* Moves what can be moved now: at most what the device has in its buffer. [SFF8038]: a table that ends
- * with the data clears the active bit before the interrupt, a longer one leaves it set, and a shorter
- * one clears it while the device still waits, without interrupt. */
+/* Moves what can be moved now: at most what the device has in its buffer. [SFF8038]: a table that
+ * ends with the data clears the active bit before the interrupt, a longer one leaves it set, and a
+ * shorter one clears it while the device still waits, without interrupt. */
 static void pump(void *opaque)
 {
     struct piix3_ide_channel *ch = opaque;
@@ -293,7 +293,8 @@ static const struct device_type piix3_ide_type = {
     .loaded = piix3_ide_loaded,
 };
 
-static bool check_place(const struct piix3_ide *s, unsigned channel, unsigned unit, struct error **err)
+static bool check_place(const struct piix3_ide *s, unsigned channel, unsigned unit,
+                        struct error **err)
 {
     if (channel >= PIIX3_IDE_CHANNELS || unit >= PIIX3_IDE_UNITS) {
         return error_set(err, "there is no IDE drive %u on channel %u", unit, channel);
@@ -324,8 +325,8 @@ bool piix3_ide_attach_disk(struct piix3_ide *s, unsigned channel, unsigned unit,
     return true;
 }
 
-bool piix3_ide_attach_cd(struct piix3_ide *s, unsigned channel, unsigned unit, struct block *b_or_null,
-                         struct error **err)
+bool piix3_ide_attach_cd(struct piix3_ide *s, unsigned channel, unsigned unit,
+                         struct block *b_or_null, struct error **err)
 {
     if (!check_place(s, channel, unit, err)) {
         return false;

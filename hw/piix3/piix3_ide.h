@@ -1,5 +1,5 @@
 /*
- * Intel 82371SB PIIX3, function 1: the IDE interface 01.1 with two channels and a bus master for each.
+ * Intel 82371SB PIIX3, function 1: the IDE interface 01.1, two channels with a bus master each.
  *
  * Order of calls: piix3_ide_init, then piix3_ide_attach_disk and piix3_ide_attach_cd for each drive
  * before the machine's first reset. All [locked].
@@ -46,8 +46,8 @@ bool piix3_ide_init(struct piix3_ide *s, struct machine *m, struct pci_bus *bus,
 /* @b stays the caller's and must outlive the machine's run. */
 bool piix3_ide_attach_disk(struct piix3_ide *s, unsigned channel, unsigned unit, struct block *b,
                            struct error **err);
-bool piix3_ide_attach_cd(struct piix3_ide *s, unsigned channel, unsigned unit, struct block *b_or_null,
-                         struct error **err);
+bool piix3_ide_attach_cd(struct piix3_ide *s, unsigned channel, unsigned unit,
+                         struct block *b_or_null, struct error **err);
 
 /* Swaps the disc of a CD-ROM drive at run time. The old image is no longer used on return. */
 bool piix3_ide_change_medium(struct piix3_ide *s, unsigned channel, unsigned unit,

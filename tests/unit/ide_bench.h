@@ -39,7 +39,8 @@ static bool image_read(struct block *b, uint64_t off, void *buf, size_t len, str
     return true;
 }
 
-static bool image_write(struct block *b, uint64_t off, const void *buf, size_t len, struct error **err)
+static bool image_write(struct block *b, uint64_t off, const void *buf, size_t len,
+                        struct error **err)
 {
     struct image *im = container_of(b, struct image, block);
     im->writes++;
@@ -113,7 +114,8 @@ static inline void issue(struct bench *b, uint8_t cmd, uint8_t device, uint8_t c
     bench_out8(b, CMD + 7, cmd);
 }
 
-static inline void issue_ext(struct bench *b, uint8_t cmd, uint8_t device, uint16_t count, uint64_t lba)
+static inline void issue_ext(struct bench *b, uint8_t cmd, uint8_t device, uint16_t count,
+                             uint64_t lba)
 {
     bench_out8(b, CMD + 6, (uint8_t)(0xe0 | device));
     bench_out8(b, CMD + 2, (uint8_t)(count >> 8));

@@ -122,7 +122,8 @@ static void bsy_is_set_from_the_command_until_the_device_is_done(void **state) /
     assert_int_equal(bench_in8(&t->b, CMD + 2), 0xff); /* CHECK POWER MODE: active */
 }
 
-static void reading_status_clears_a_pending_interrupt_alternate_status_does_not(void **state) /* 6.2 */
+static void
+reading_status_clears_a_pending_interrupt_alternate_status_does_not(void **state) /* 6.2 */
 {
     struct ata_bench *t = *state;
     issue(&t->b, 0xe7, 0, 0, 0);
@@ -568,7 +569,8 @@ static void a_block_access_ends_where_the_block_ends(void **state)
 
 /* ---- writing ---- */
 
-static void write_sectors_interrupts_after_each_block_but_not_before_the_first(void **state) /* 9.8 */
+static void
+write_sectors_interrupts_after_each_block_but_not_before_the_first(void **state) /* 9.8 */
 {
     struct ata_bench *t = *state;
     uint8_t data[3 * 512];
@@ -710,7 +712,8 @@ struct partitioned {
     uint8_t sector[512];
 };
 
-static bool partitioned_read(struct block *b, uint64_t off, void *buf, size_t len, struct error **err)
+static bool partitioned_read(struct block *b, uint64_t off, void *buf, size_t len,
+                             struct error **err)
 {
     memcpy(buf, container_of(b, struct partitioned, block)->sector, len);
     return true;

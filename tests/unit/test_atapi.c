@@ -77,7 +77,8 @@ static void send_packet(struct cd_bench *t, const uint8_t *packet, uint16_t limi
     give_words(&t->b, packet, 6);
 }
 
-/* A whole packet command: the data in @to (NULL: none may come) and their number, or -1 for an error. */
+/* A whole packet command: the data in @to (NULL: none may come) and their number, or -1 for an
+ * error. */
 static int packet(struct cd_bench *t, const uint8_t *cdb, unsigned n, uint16_t limit, uint8_t *to,
                   unsigned max)
 {
@@ -100,7 +101,8 @@ static int packet(struct cd_bench *t, const uint8_t *cdb, unsigned n, uint16_t l
 }
 
 #define PACKET(t, to, max, ...)                                                                    \
-    packet(t, (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}), 0xfffe, to, max)
+    packet(t, (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}), 0xfffe, to,  \
+           max)
 
 static void assert_sense(struct cd_bench *t, unsigned key, unsigned asc, unsigned ascq)
 {
@@ -199,7 +201,8 @@ static void read_10_gives_frames_in_blocks_of_the_byte_count_limit(void **state)
     static const struct {
         uint16_t limit;
         unsigned blocks;
-    } tries[] = {{0xfffe, 2}, {0xffff, 2}, {2048, 40}, {4096, 20}, {512, 160}, {513, 160}, {6000, 20}};
+    } tries[] = {{0xfffe, 2}, {0xffff, 2}, {2048, 40}, {4096, 20},
+                 {512, 160},  {513, 160},  {6000, 20}};
     struct cd_bench *t = *state;
     uint8_t *data = malloc(FRAMES * 2048 + 2);
     for (unsigned i = 0; i < ARRAY_SIZE(tries); i++) {
@@ -236,7 +239,8 @@ static void reading_behind_the_end_is_out_of_range(void **state)
     assert_int_equal(bench_in8(&t->b, CMD + 1), 0x50); /* the sense key */
     assert_sense(t, 5, 0x21, 0);
     assert_int_equal(PACKET(t, NULL, 0, 0x28, 0, 0, 0, 0, 0, 0, 2, 0), -1);
-    assert_int_equal(PACKET(t, NULL, 0, 0xa8, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff), -1);
+    assert_int_equal(PACKET(t, NULL, 0, 0xa8, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff),
+                     -1);
     assert_int_equal(PACKET(t, NULL, 0, 0x28, 0, 0, 0, 0, 0, 0, 0, 0), 0); /* nothing is no error */
 }
 
@@ -255,7 +259,8 @@ static void read_cd_gives_user_data_or_whole_sectors(void **state) /* [MMC3] 6.1
     assert_int_equal(PACKET(t, data, sizeof(data), 0xbe, 0, 0, 0, 0, 16, 0, 0, 1, 0x10), 2048);
     assert_memory_equal(data, t->image.data + 16 * 2048, 2048);
     assert_int_equal(PACKET(t, data, sizeof(data), 0xbe, 0, 0, 0, 0, 74, 0, 0, 2, 0xf8), 2 * 2352);
-    assert_memory_equal(data, "\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x00\x00\x02\x74\x01", 16);
+    assert_memory_equal(data, "\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x00\x00\x02\x74\x01",
+                        16);
     assert_memory_equal(data + 16, t->image.data + 74 * 2048, 2048);
     assert_memory_equal(data + 2352 + 12, "\x00\x03\x00\x01", 4); /* 75 frames are a second */
     assert_int_equal(PACKET(t, NULL, 0, 0xbe, 0, 0, 0, 0, 1, 0, 0, 1, 0), 0);
@@ -370,8 +375,8 @@ static void disc_information_mechanism_status_and_set_speed(void **state)
 static void an_unknown_packet_is_an_illegal_request(void **state)
 {
     struct cd_bench *t = *state;
-    static const uint8_t known[] = {0x00, 0x03, 0x12, 0x1b, 0x1e, 0x25, 0x28, 0x2b, 0x43, 0x46, 0x4a,
-                                    0x51, 0x5a, 0xa8, 0xbb, 0xbd, 0xbe};
+    static const uint8_t known[] = {0x00, 0x03, 0x12, 0x1b, 0x1e, 0x25, 0x28, 0x2b, 0x43,
+                                    0x46, 0x4a, 0x51, 0x5a, 0xa8, 0xbb, 0xbd, 0xbe};
     for (unsigned op = 0; op < 256; op++) {
         if (memchr(known, (int)op, sizeof(known)) == NULL) {
             assert_int_equal(PACKET(t, NULL, 0, (uint8_t)op), -1);
@@ -515,8 +520,8 @@ static void reset_twice_is_reset_once(void **state)
 
 static void any_port_accesses_and_packets_do_no_harm(void **state)
 {
-    static const uint8_t ops[] = {0x00, 0x03, 0x12, 0x1b, 0x25, 0x28, 0x2b, 0x43, 0x46, 0x4a, 0x51, 0x5a,
-                                  0xa8, 0xbd, 0xbe, 0xff};
+    static const uint8_t ops[] = {0x00, 0x03, 0x12, 0x1b, 0x25, 0x28, 0x2b, 0x43,
+                                  0x46, 0x4a, 0x51, 0x5a, 0xa8, 0xbd, 0xbe, 0xff};
     struct cd_bench *t = *state;
     for (unsigned i = 0; i < 3000; i++) {
         uint8_t cdb[12];

@@ -1,4 +1,4 @@
-/* hw/piix3/piix3_ide: decoding, interrupts, bus master. Names are sentences of [PIIX3] and [SFF8038]. */
+/* hw/piix3/piix3_ide: decoding, interrupts, bus master; names are sentences of the sheets. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -173,7 +173,8 @@ static void the_interrupt_bit_follows_rising_edges_also_without_dma(void **state
 
 /* ---- bus master ---- */
 
-static void a_table_that_ends_with_the_data_clears_active_and_interrupts(void **state) /* [SFF8038] */
+static void
+a_table_that_ends_with_the_data_clears_active_and_interrupts(void **state) /* [SFF8038] */
 {
     struct ide_bench *t = *state;
     prd(t, 0, DATA, 4096, EOT);
@@ -354,7 +355,8 @@ static void a_device_error_interrupts_and_leaves_active_set(void **state)
 static void packet_data_go_by_dma_too(void **state)
 {
     struct ide_bench *t = *state;
-    static const uint8_t read_10[12] = {0x28, 0, 0, 0, 0, 5, 0, 0, 60}, inquiry[12] = {0x12, 0, 0, 0, 36};
+    static const uint8_t read_10[12] = {0x28, 0, 0, 0, 0, 5, 0, 0, 60},
+                         inquiry[12] = {0x12, 0, 0, 0, 36};
     prd(t, 0, DATA, 0, 0);
     prd(t, 1, DATA + 65536, 60 * 2048 - 65536, EOT);
     for (unsigned i = 0; i < 2; i++) {
@@ -438,7 +440,8 @@ static void random_table(struct ide_bench *t)
     for (unsigned i = 0; i < 64; i++) {
         uint32_t r = bench_random(&t->b);
         uint32_t address = r % 8 == 0 ? bench_random(&t->b) : DATA + bench_random(&t->b) % 0x80000;
-        prd(t, i, address, bench_random(&t->b) & (r % 3 == 0 ? 0x0e : 0xffff), r >> 16 & (r % 4 == 0 ? EOT : 0));
+        prd(t, i, address, bench_random(&t->b) & (r % 3 == 0 ? 0x0e : 0xffff),
+            r >> 16 & (r % 4 == 0 ? EOT : 0));
     }
 }
 
