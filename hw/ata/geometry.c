@@ -166,8 +166,8 @@ static bool firmware_agrees(const struct ata_geometry *g, uint64_t total)
 /* The drive's geometry and the translation with which firmware comes to the table's. */
 static void follow_table(struct ata_geometry *g, uint64_t total)
 {
-    static const uint8_t ways[] = {ATA_TRANSLATION_NONE, ATA_TRANSLATION_LBA,
-                                   ATA_TRANSLATION_LARGE};
+    static const uint8_t ways[] = {ATA_TRANSLATION_NONE, ATA_TRANSLATION_LARGE,
+                                   ATA_TRANSLATION_LBA};
     uint8_t usual = g->translation;
 
     if (g->table_heads <= DRIVE_HEADS) {
@@ -177,16 +177,12 @@ static void follow_table(struct ata_geometry *g, uint64_t total)
     }
     for (unsigned i = 0; i < ARRAY_SIZE(ways); i++) {
         g->translation = ways[i];
-        /* Without translation firmware reaches no cylinder above 1023. */
-        if (firmware_agrees(g, total) &&
-            (ways[i] != ATA_TRANSLATION_NONE || g->cylinders <= INT13_CYLINDERS)) {
+        if (firmware_agrees(g, total)) {
             return;
         }
     }
-    g->translation = g->table_heads <= DRIVE_HEADS && g->cylinders <= INT13_CYLINDERS
-                         ? ATA_TRANSLATION_NONE
-                         : usual;
-    g->override = !firmware_agrees(g, total);
+    g->translation = usual;
+    g->override = true;
 }
 
 void ata_geometry_guess(struct ata_geometry *g, struct block *b)

@@ -756,6 +756,10 @@ static void a_table_of_at_most_16_heads_is_the_drives_own_geometry(void **state)
     assert_int_equal(g.sectors, 17);
     assert_int_equal(g.translation, ATA_TRANSLATION_NONE);
     assert_false(g.override);
+    g = guess(2 * GiB / 512, 16, 63, 900); /* also with cylinders that INT 13h cannot reach */
+    assert_int_equal(g.cylinders, 4161);
+    assert_int_equal(g.translation, ATA_TRANSLATION_NONE);
+    assert_false(g.override);
 }
 
 static void a_table_of_more_heads_is_reached_by_translation(void **state)
@@ -774,6 +778,7 @@ static void a_table_of_more_heads_is_reached_by_translation(void **state)
     g = guess(total, 32, 63, 1000);
     ata_geometry_firmware(&g, total, &c, &h, &s);
     assert_int_equal(h, 32);
+    assert_int_equal(g.translation, ATA_TRANSLATION_LARGE);
     assert_false(g.override);
 }
 
