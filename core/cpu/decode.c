@@ -1,8 +1,8 @@
 /*
  * The decoder. Source: [SDM2] chapter 2 "Instruction Format" and appendix A.
  *
- * Model:  a table, made from insn.def by the compiler, gives the last row of each opcode; rows of one
- *         opcode are tried from the last to the first. Operand letters say which bytes follow.
+ * Model:  a table, made from insn.def by the compiler, gives the last row of each opcode; rows of
+ *         one opcode are tried from the last to the first. Operand letters say which bytes follow.
  * Left out: VEX, EVEX and three-byte opcodes, which no row has yet.
  */
 #include "core/cpu/decode.h"
@@ -15,11 +15,24 @@
 
 /* Flag columns of insn.def */
 enum {
-    FLAGS_0 = 0, FLAGS_A = FL_AF, FLAGS_C = FL_CF, FLAGS_D = FL_DF, FLAGS_O = FL_OF, FLAGS_P = FL_PF,
-    FLAGS_S = FL_SF, FLAGS_Z = FL_ZF, FLAGS_AC = FL_AF | FL_CF, FLAGS_CZ = FL_CF | FL_ZF,
-    FLAGS_OC = FL_OF | FL_CF, FLAGS_SO = FL_SF | FL_OF, FLAGS_SZO = FL_SF | FL_ZF | FL_OF,
-    FLAGS_SZP = FL_SF | FL_ZF | FL_PF, FLAGS_SZAPC = FL_OSZAPC & ~FL_OF,
-    FLAGS_OSZAP = FL_OSZAPC & ~FL_CF, FLAGS_OSZPC = FL_OSZAPC & ~FL_AF, FLAGS_OSZAPC = FL_OSZAPC,
+    FLAGS_0 = 0,
+    FLAGS_A = FL_AF,
+    FLAGS_C = FL_CF,
+    FLAGS_D = FL_DF,
+    FLAGS_O = FL_OF,
+    FLAGS_P = FL_PF,
+    FLAGS_S = FL_SF,
+    FLAGS_Z = FL_ZF,
+    FLAGS_AC = FL_AF | FL_CF,
+    FLAGS_CZ = FL_CF | FL_ZF,
+    FLAGS_OC = FL_OF | FL_CF,
+    FLAGS_SO = FL_SF | FL_OF,
+    FLAGS_SZO = FL_SF | FL_ZF | FL_OF,
+    FLAGS_SZP = FL_SF | FL_ZF | FL_PF,
+    FLAGS_SZAPC = FL_OSZAPC & ~FL_OF,
+    FLAGS_OSZAP = FL_OSZAPC & ~FL_CF,
+    FLAGS_OSZPC = FL_OSZAPC & ~FL_AF,
+    FLAGS_OSZAPC = FL_OSZAPC,
     FLAGS_OSZAPCD = FL_OSZAPC | FL_DF,
 };
 
@@ -37,11 +50,12 @@ enum {
      OPDS(Ry) | OPDS(Cy) | OPDS(Dy))
 #define NEEDS_MODRM(a) ((MODRM_OPERANDS >> OPD_##a) & 1)
 
-#define ROW(n, map_, op_, modrm_, pfx_, name_, o1, o2, o3, attr_, rd, wr, und, feat, run, emit, test_) \
+#define ROW(n, map_, op_, modrm_, pfx_, name_, o1, o2, o3, attr_, rd, wr, und, feat, run, emit,    \
+            test_)                                                                                 \
     {                                                                                              \
         .name = #name_, .undefined = und, .attr = attr_, .flags_read = FLAGS_##rd,                 \
         .flags_written = FLAGS_##wr, .operand = {OPD_##o1, OPD_##o2, OPD_##o3},                    \
-        .feature = X86_F_##feat, .test = TEST_##test_, .map = MAP_##map_, .opcode = op_,            \
+        .feature = X86_F_##feat, .test = TEST_##test_, .map = MAP_##map_, .opcode = op_,           \
         .opcodes = n, .modrm = modrm_, .pfx = PFX_##pfx_,                                          \
         .has_modrm = (unsigned)modrm_ != MODRM_X || NEEDS_MODRM(o1) || NEEDS_MODRM(o2) ||          \
                      NEEDS_MODRM(o3),                                                              \
@@ -56,7 +70,7 @@ const struct insn_info insn_info[ROW_COUNT] = {
 #undef INSN
 #undef INSN8
 
-/* A later initialiser of one opcode replaces an earlier one: that is what makes this the last row. */
+/* A later initialiser of one opcode replaces an earlier one: so this is the last row. */
 #if defined(__clang__)
 #pragma clang diagnostic ignored "-Winitializer-overrides"
 #else
@@ -65,7 +79,8 @@ const struct insn_info insn_info[ROW_COUNT] = {
 #define INSN(map, op, modrm, pfx, name, ...)                                                       \
     [MAP_##map * 256 + op] = ROW_##map##_##op##_##modrm##_##pfx##_##name,
 #define INSN8(map, op, modrm, pfx, name, ...)                                                      \
-    [MAP_##map * 256 + op ... MAP_##map * 256 + op + 7] = ROW_##map##_##op##_##modrm##_##pfx##_##name,
+    [MAP_##map * 256 + op ... MAP_##map * 256 + op + 7] =                                          \
+        ROW_##map##_##op##_##modrm##_##pfx##_##name,
 static const uint16_t last_row[MAP_COUNT * 256] = {
 #include "core/cpu/insn.def"
 };
@@ -174,7 +189,7 @@ static bool modrm_fits(uint8_t b, unsigned want)
     return mem == (want == MODRM_M);
 }
 
-/* The row for the opcode at the cursor, which is left behind the opcode; ROW_NONE if there is none. */
+/* The row for the opcode at the cursor, which is left behind it; ROW_NONE if there is none. */
 static unsigned find_row(struct cursor *c, struct insn *in)
 {
     unsigned map = MAP_M1;
@@ -192,7 +207,8 @@ static unsigned find_row(struct cursor *c, struct insn *in)
         if (info->map != map || op < info->opcode || op >= info->opcode + info->opcodes) {
             break;
         }
-        if ((info->attr & (c->mode == DECODE_64 ? A_I64 : A_O64)) || !prefix_fits(c, in, info->pfx)) {
+        if ((info->attr & (c->mode == DECODE_64 ? A_I64 : A_O64)) ||
+            !prefix_fits(c, in, info->pfx)) {
             continue;
         }
         if (info->modrm != MODRM_X) {
@@ -282,8 +298,10 @@ static unsigned byte_register(const struct cursor *c, unsigned n)
     return !c->rex && n >= 4 ? GPR_OFF_H(n - 4) : GPR_OFF(n);
 }
 
-/* Operand size in bytes of a row: the first operand that has a size decides ([SDM2] 2.2.1.2, 2.2.1.7). */
-static unsigned operand_size(const struct cursor *c, const struct insn *in, const struct insn_info *info)
+/* Operand size in bytes of a row: the first operand that has a size decides ([SDM2] 2.2.1.2,
+ * 2.2.1.7). */
+static unsigned operand_size(const struct cursor *c, const struct insn *in,
+                             const struct insn_info *info)
 {
     bool is64 = c->mode == DECODE_64;
     unsigned v = (c->mode == DECODE_16) != (in->osz16 != 0) ? 2 : 4;
@@ -340,8 +358,8 @@ static void immediate(struct insn *in, int64_t v, unsigned *count)
 }
 
 /* Operand @number of the row: its registers and its bytes. */
-static void operand(struct cursor *c, struct insn *in, const struct insn_info *info, unsigned number,
-                    unsigned *imms)
+static void operand(struct cursor *c, struct insn *in, const struct insn_info *info,
+                    unsigned number, unsigned *imms)
 {
     unsigned low = (in->opcode & 7) | (c->rex & 1) << 3;
     switch (info->operand[number]) {

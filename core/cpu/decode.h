@@ -1,8 +1,9 @@
 /*
  * The decoder: bytes to struct insn, driven by insn.def.
  *
- * decode() is pure: no CPU state, no memory, no faults. What depends on state beyond the code segment's
- * size (privilege, real mode, CPUID features) is up to the caller, with the row's attributes.
+ * decode() is pure: no CPU state, no memory, no faults. What depends on state beyond the code
+ * segment's size (privilege, real mode, CPUID features) is up to the caller, with the row's
+ * attributes.
  */
 #ifndef CORE_CPU_DECODE_H
 #define CORE_CPU_DECODE_H
@@ -31,7 +32,8 @@ enum insn_row {
 #undef INSN8
 
 enum insn_attr {
-    A_LOCK = 1 << 0, A_I64 = 1 << 1, A_O64 = 1 << 2, A_D64 = 1 << 3, A_F64 = 1 << 4, A_PROT = 1 << 5,
+    A_LOCK = 1 << 0, A_I64 = 1 << 1, A_O64 = 1 << 2, A_D64 = 1 << 3, A_F64 = 1 << 4,
+    A_PROT = 1 << 5,
     A_CPL0 = 1 << 6, A_STACK = 1 << 7, A_STRING = 1 << 8, A_IO = 1 << 9, A_JUMP = 1 << 10,
     A_FAR = 1 << 11, A_SHADOW = 1 << 12, A_SERIALIZE = 1 << 13, A_FPU = 1 << 14,
     A_FPU_NOWAIT = 1 << 15,
@@ -70,8 +72,9 @@ enum insn_pfx { PFX_X, PFX_NP, PFX_P66, PFX_PF3, PFX_PF2, PFX_NOP };
 
 extern const struct insn_info insn_info[ROW_COUNT];
 
-/* Decodes the instruction at @bytes, of which @n may be read. Fills everything of @in but run, offset
- * and index_in_block. RIP-relative operands have base GPR_OFF_RIP and count from the next instruction. */
+/* Decodes the instruction at @bytes, of which @n may be read. Fills everything of @in but run,
+ * offset and index_in_block. RIP-relative operands have base GPR_OFF_RIP and count from the next
+ * instruction. */
 enum decode_status decode(const uint8_t *bytes, unsigned n, enum decode_mode mode, struct insn *in);
 
 #endif

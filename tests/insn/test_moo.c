@@ -1,11 +1,12 @@
 /*
  * Real processors' answers: every vector of the MOO captures in $COLDBOOT_IMAGES/cpu, run by the
- * interpreter. Usage: test_moo [NAME...]: only files whose name starts so; -v prints each difference.
+ * interpreter. Usage: test_moo [NAME...]: only files whose name starts so; -v prints each
+ * difference.
  *
- * A vector is an initial state, an instruction followed by HLT, and the state afterwards. Flags that
- * the manual leaves undefined are masked with the masks of the capture itself or the table here.
- * Where a later processor differs by definition from the captured one, the difference is listed in
- * by_generation, counted and printed, not compared.
+ * A vector is an initial state, an instruction followed by HLT, and the state afterwards. Flags
+ * that the instruction's row in insn.def calls undefined are not compared. Where a later processor
+ * differs by definition from the captured one, the difference is listed in by_generation, counted
+ * and printed, not compared.
  */
 #include "tests/unit/interp_bench.h"
 
@@ -22,10 +23,13 @@ struct bytes {
 };
 
 /* Registers by MOO's order of 16-bit ones. */
-enum { M_AX, M_BX, M_CX, M_DX, M_CS, M_SS, M_DS, M_ES, M_SP, M_BP, M_SI, M_DI, M_IP, M_FLAGS, M_FS, M_GS,
-       M_REGS };
+enum {
+    M_AX, M_BX, M_CX, M_DX, M_CS, M_SS, M_DS, M_ES, M_SP, M_BP, M_SI, M_DI, M_IP, M_FLAGS, M_FS,
+    M_GS, M_REGS
+};
 static const char *const reg_names[M_REGS] = {
-    "ax", "bx", "cx", "dx", "cs", "ss", "ds", "es", "sp", "bp", "si", "di", "ip", "flags", "fs", "gs",
+    "ax", "bx", "cx", "dx", "cs", "ss",    "ds", "es",
+    "sp", "bp", "si", "di", "ip", "flags", "fs", "gs",
 };
 
 struct cell {
@@ -149,7 +153,8 @@ static uint32_t undefined_flags(const struct vector *v)
     static const struct {
         char letter;
         uint32_t flag;
-    } letters[] = {{'O', FL_OF}, {'S', FL_SF}, {'Z', FL_ZF}, {'A', FL_AF}, {'P', FL_PF}, {'C', FL_CF}};
+    } letters[] = {{'O', FL_OF}, {'S', FL_SF}, {'Z', FL_ZF},
+                   {'A', FL_AF}, {'P', FL_PF}, {'C', FL_CF}};
     struct insn in;
     uint32_t mask = 0;
     if (decode(v->code, v->n_code, DECODE_16, &in) != DECODE_OK) {
@@ -234,8 +239,9 @@ static void load(struct interp_bench *b, const struct vector *v)
 
 static uint32_t get_reg(struct interp_bench *b, unsigned r)
 {
-    static const uint8_t gprs[M_REGS] = {[M_AX] = R_AX, [M_BX] = R_BX, [M_CX] = R_CX, [M_DX] = R_DX,
-                                         [M_SP] = R_SP, [M_BP] = R_BP, [M_SI] = R_SI, [M_DI] = R_DI};
+    static const uint8_t gprs[M_REGS] = {
+        [M_AX] = R_AX, [M_BX] = R_BX, [M_CX] = R_CX, [M_DX] = R_DX,
+        [M_SP] = R_SP, [M_BP] = R_BP, [M_SI] = R_SI, [M_DI] = R_DI};
     static const uint8_t segs[M_REGS] = {[M_CS] = S_CS, [M_SS] = S_SS, [M_DS] = S_DS, [M_ES] = S_ES,
                                          [M_FS] = S_FS, [M_GS] = S_GS};
     if (r == M_IP) {
@@ -244,7 +250,8 @@ static uint32_t get_reg(struct interp_bench *b, unsigned r)
     if (r == M_FLAGS) {
         return (uint32_t)x86_get_rflags(b->cpu);
     }
-    return (r >= M_CS && r <= M_ES) || r >= M_FS ? b->cpu->s.seg[segs[r]].sel : (uint32_t)b->cpu->s.gpr[gprs[r]];
+    return (r >= M_CS && r <= M_ES) || r >= M_FS ? b->cpu->s.seg[segs[r]].sel
+                                                 : (uint32_t)b->cpu->s.gpr[gprs[r]];
 }
 
 static bool differ(const struct suite *s, const struct vector *v, bool *first, const char *what,
@@ -435,7 +442,8 @@ int main(int argc, char **argv)
     }
     s.b = ibench_new(16 * MiB + PAGE_BYTES, NULL);
     run_tar(&s, path, argc, argv);
-    snprintf(path, sizeof(path), "%s/cpu/386EX-00-add-500.MOO", images ? images : "../shared/images");
+    snprintf(path, sizeof(path), "%s/cpu/386EX-00-add-500.MOO",
+             images ? images : "../shared/images");
     if (stat(path, &st) == 0 && wanted("386EX-00", argc, argv)) {
         struct bytes f = slurp(path);
         run_file(&s, "386EX-00", f);

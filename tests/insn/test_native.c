@@ -1,14 +1,14 @@
 /*
- * The interpreter against the processor it runs on: every row of insn.def of test class N or T, with
- * random operands and state, as 32-bit user code. Registers, memory and flags must be equal; a fault of
- * one must be a fault of the other. Flags that a row leaves undefined are not compared, unless -x is
- * given: the chosen values are those of Intel's current processors, but OF after ROL and ROR of a
- * register by an immediate.
+ * The interpreter against the processor it runs on: every row of insn.def of test class N or T,
+ * with random operands and state, as 32-bit user code. Registers, memory and flags must be equal; a
+ * fault of one must be a fault of the other. Flags that a row leaves undefined are not compared,
+ * unless -x is given: the chosen values are those of Intel's current processors, but OF after ROL
+ * and ROR of a register by an immediate.
  *
  * Usage: test_native [-x] [-n CASES] [-s SEED] [NAME...]: only rows of these mnemonics.
  *
- * The process jumps into a 32-bit code segment at NATIVE, where registers are loaded from a context,
- * the instruction runs, and they are stored again; a signal handler catches its faults.
+ * The process jumps into a 32-bit code segment at NATIVE, where registers are loaded from a
+ * context, the instruction runs, and they are stored again; a signal handler catches its faults.
  */
 #include "tests/unit/interp_bench.h"
 
@@ -58,7 +58,8 @@ static void on_signal(int sig, siginfo_t *info, void *opaque)
         return;
     }
     signalled = sig;
-    r[REG_CSGSFS] = (greg_t)((segments & 0x0000ffffffff0000ull) | USER_CS | (uint64_t)USER_DS << 48);
+    r[REG_CSGSFS] =
+        (greg_t)((segments & 0x0000ffffffff0000ull) | USER_CS | (uint64_t)USER_DS << 48);
     r[REG_RIP] = (greg_t)resume_rip;
     r[REG_RSP] = (greg_t)resume_rsp;
     r[REG_EFL] = 0x202;
@@ -138,8 +139,8 @@ static bool run_native(void)
                      "add $128, %%rsp\n\t"
                      : [rip] "=m"(resume_rip), [rsp] "+m"(resume_rsp)
                      : [back] "d"((uintptr_t)BACK64), [entry] "c"(&context->entry)
-                     : "rax", "rbx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
-                       "cc", "memory");
+                     : "rax", "rbx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
+                       "r15", "cc", "memory");
     return signalled == 0;
 }
 
@@ -231,7 +232,7 @@ static bool make_bytes(struct native_test *t, unsigned row, struct test_case *c)
     return decode(c->bytes, INSN_MAX_BYTES, DECODE_32, &c->in) == DECODE_OK && c->in.row == row;
 }
 
-/* Registers such that the memory operand lies in the data area. False where that does not work out. */
+/* Registers such that the memory operand lies in the data area; false where that cannot be. */
 static bool aim(struct native_test *t, struct test_case *c)
 {
     const struct insn *in = &c->in;
@@ -322,8 +323,8 @@ static uint32_t undefined_flags(unsigned row)
     return mask;
 }
 
-static void report(struct native_test *t, const struct test_case *c, const char *what, uint32_t ours,
-                   uint32_t theirs)
+static void report(struct native_test *t, const struct test_case *c, const char *what,
+                   uint32_t ours, uint32_t theirs)
 {
     static const char *const names[8] = {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"};
     if (t->failed++ < 40) {
@@ -373,7 +374,8 @@ static void compare(struct native_test *t, const struct test_case *c, bool fine,
     }
     for (unsigned i = 0; i < 8; i++) {
         if (s->gpr[i] != context->gpr[i]) {
-            static const char *const names[8] = {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"};
+            static const char *const names[8] = {"eax", "ecx", "edx", "ebx",
+                                                 "esp", "ebp", "esi", "edi"};
             report(t, c, names[i], (uint32_t)s->gpr[i], context->gpr[i]);
             return;
         }
@@ -430,7 +432,8 @@ static bool setup_native(struct native_test *t)
 {
     static uint8_t stack[65536];
     const stack_t ss = {.ss_sp = stack, .ss_size = sizeof(stack)};
-    struct sigaction sa = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    struct sigaction sa = {.sa_sigaction = on_signal,
+                           .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
     static const int signals[] = {SIGSEGV, SIGFPE, SIGILL, SIGBUS, SIGTRAP};
     void *p = mmap(native, ALL_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
@@ -502,8 +505,8 @@ int main(int argc, char **argv)
             run_row(&t, row, n);
         }
     }
-    printf("%lu cases, %lu outside memory, %lu faults alike, %lu failed\n", t.cases, t.skipped, t.faults,
-           t.failed);
+    printf("%lu cases, %lu outside memory, %lu faults alike, %lu failed\n", t.cases, t.skipped,
+           t.faults, t.failed);
     return t.failed != 0;
 }
 

@@ -86,7 +86,10 @@ static bool ibench_a20(void *host)
 }
 
 static const struct x86_host_ops ibench_ops = {
-    .read = ibench_read, .write = ibench_write, .acknowledge = ibench_acknowledge, .tsc = ibench_tsc,
+    .read = ibench_read,
+    .write = ibench_write,
+    .acknowledge = ibench_acknowledge,
+    .tsc = ibench_tsc,
     .ferr = ibench_ferr,
 };
 

@@ -98,7 +98,8 @@ static void encodings_have_their_row_and_length(void **state)
         struct insn in;
         unsigned n = from_hex(t->hex, bytes);
         enum decode_status status = decode(bytes, n, t->mode, &in);
-        if (status != t->status || (status == DECODE_OK && (in.len != t->len || in.row != t->row))) {
+        if (status != t->status ||
+            (status == DECODE_OK && (in.len != t->len || in.row != t->row))) {
             fail_msg("%s: status %d len %u row %u (%s)", t->hex, status, in.len, in.row,
                      insn_info[in.row].name);
         }

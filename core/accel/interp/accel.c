@@ -34,8 +34,8 @@ static void host_write(void *host, struct space *s, uint64_t addr, uint64_t val,
     vcpu_write(host, s, addr, val, size);
 }
 
-static unsigned host_read_block(void *host, struct space *s, uint64_t addr, void *buf, unsigned size,
-                                unsigned n)
+static unsigned host_read_block(void *host, struct space *s, uint64_t addr, void *buf,
+                                unsigned size, unsigned n)
 {
     return vcpu_read_block(host, s, addr, buf, size, n);
 }

@@ -1,17 +1,18 @@
 /*
  * The interpreter's block cache.
  *
- * Model:  every line that a block covers is marked in the arena, so that each store to it is told to
- *         us. Only blocks whose very bytes are hit go; when no block covers a line any more its mark
- *         goes too, and later stores cost nothing. Blocks come from one bump allocator; when it is
- *         full everything is forgotten.
+ * Model:  every line that a block covers is marked in the arena, so that each store to it is told
+ *         to us. Only blocks whose very bytes are hit go; when no block covers a line any more its
+ *         mark goes too, and later stores cost nothing. Blocks come from one bump allocator; when
+ *         it is full everything is forgotten.
  */
 #include "core/accel/interp/engine.h"
 #include "core/accel/vcpu.h"
 
 #include <sys/mman.h>
 
-#define INSN(map, op, modrm, pfx, name, o1, o2, o3, attr, rd, wr, und, feat, run, emit, test) RUN_##run,
+#define INSN(map, op, modrm, pfx, name, o1, o2, o3, attr, rd, wr, und, feat, run, emit, test)      \
+    RUN_##run,
 #define INSN8 INSN
 static const struct row_run row_run[ROW_COUNT] = {
     {FORM_ONE(run_ud), true},
@@ -53,6 +54,11 @@ static unsigned line_hash(uint64_t line)
     return (line ^ line >> 13) & (LINE_HASH - 1);
 }
 
+static struct block **block_bucket(struct interp *e, uint64_t ram)
+{
+    return &e->hash[(ram ^ ram >> 13) & (BLOCK_HASH - 1)];
+}
+
 static struct block_line **line_bucket(struct interp *e, uint64_t line)
 {
     return &e->lines[line_hash(line)];
@@ -84,7 +90,7 @@ static uint64_t line_of(uint64_t ram)
 
 static void unlink_block(struct interp *e, struct block *b)
 {
-    for (struct block **p = &e->hash[(b->ram ^ b->ram >> 13) & (BLOCK_HASH - 1)]; *p; p = &(*p)->hash_next) {
+    for (struct block **p = block_bucket(e, b->ram); *p; p = &(*p)->hash_next) {
         if (*p == b) {
             *p = b->hash_next;
             break;
@@ -221,7 +227,8 @@ static void finish(struct block *b)
 }
 
 /* Decodes one instruction of @n readable bytes. False if more bytes are needed. */
-static bool decode_one(struct interp *e, struct block *b, const uint8_t *bytes, unsigned n, bool *ends)
+static bool decode_one(struct interp *e, struct block *b, const uint8_t *bytes, unsigned n,
+                       bool *ends)
 {
     struct insn *in = &b->insns[b->n];
     enum decode_status status = decode(bytes, n, decode_mode(e), in);
@@ -254,7 +261,7 @@ static void link_line(struct interp *e, struct block *b, uint64_t line)
 /* Makes the block just built known. */
 static void link_block(struct interp *e, struct block *b)
 {
-    struct block **head = &e->hash[(b->ram ^ b->ram >> 13) & (BLOCK_HASH - 1)];
+    struct block **head = block_bucket(e, b->ram);
     finish(b);
     take_space(e, sizeof(*b) + (b->n + 1u) * sizeof(struct insn));
     for (uint64_t l = line_of(b->ram); l <= line_of(b->ram + b->bytes1 - 1); l++) {
@@ -384,8 +391,9 @@ struct block *block_find(struct interp *e)
     if (!fetch_ram(e, lin, &ram)) {
         return fetch_single(e);
     }
-    struct block *b = e->hash[(ram ^ ram >> 13) & (BLOCK_HASH - 1)];
-    while (b && !(b->ram == ram && b->mode == (cpu->mode & MODE_DECODE) && still_there(e, b, lin))) {
+    struct block *b = *block_bucket(e, ram);
+    uint32_t mode = cpu->mode & MODE_DECODE;
+    while (b && !(b->ram == ram && b->mode == mode && still_there(e, b, lin))) {
         b = b->hash_next;
     }
     if (!b) {
@@ -402,8 +410,8 @@ struct block *block_find(struct interp *e)
 
 bool block_cache_init(struct interp *e)
 {
-    void *p = mmap(NULL, BLOCK_ARENA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                   -1, 0);
+    void *p = mmap(NULL, BLOCK_ARENA, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED) {
         return false;
     }

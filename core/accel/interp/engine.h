@@ -1,11 +1,11 @@
 /*
  * Inside the interpreter: the block cache and how blocks follow each other.
  *
- * A block is a run of decoded instructions that ends at a branch, at an instruction that changes the
- * mode, or at a page border. Blocks are keyed by where their bytes lie in the arena and by what
- * decoding depends on; a second table finds them by linear address. Nothing else links them, so a stale
- * translation is forgotten by a new generation number, and an invalid block by a first instruction that
- * stops.
+ * A block is a run of decoded instructions that ends at a branch, at an instruction that changes
+ * the mode, or at a page border. Blocks are keyed by where their bytes lie in the arena and by what
+ * decoding depends on; a second table finds them by linear address. Nothing else links them, so a
+ * stale translation is forgotten by a new generation number, and an invalid block by a first
+ * instruction that stops.
  *
  * Counting: on entry a block takes all its instructions from the budget; whoever leaves early gives
  * back those that did not run. So the count is exact whenever somebody asks.
@@ -91,7 +91,7 @@ struct interp {
     size_t blocks_used;
     struct block *hash[BLOCK_HASH];
     struct block_line *lines[LINE_HASH];
-    uint8_t heat[LINE_HASH];     /* how often a line's code was written over; hot lines get short blocks */
+    uint8_t heat[LINE_HASH];     /* how often a line's code was written over, up to HOT */
     struct jump_entry jump[JUMP_ENTRIES];
     union {                      /* an instruction that cannot be cached */
         struct block block;

@@ -1,11 +1,11 @@
 /*
- * The run column of insn.def for the interpreter: every family of run functions, how its members are
- * named, and which one a decoded instruction gets. Included as a header it declares them all; the
- * table itself (RUN_*) is used once, by block.c.
+ * The run column of insn.def for the interpreter: every family of run functions, how its members
+ * are named, and which one a decoded instruction gets. Included as a header it declares them all;
+ * the table itself (RUN_*) is used once, by block.c.
  *
- * A row has up to eight functions, chosen by form (register or memory; for strings, without and with
- * REP) and operand size (1, 2, 4, 8). Hot operations have one each, so that nothing is decided when
- * they run.
+ * A row has up to eight functions, chosen by form (register or memory; for strings, without and
+ * with REP) and operand size (1, 2, 4, 8). Hot operations have one each, so that nothing is decided
+ * when they run.
  */
 #ifndef CORE_ACCEL_INTERP_FORMS_H
 #define CORE_ACCEL_INTERP_FORMS_H
@@ -21,7 +21,8 @@ struct row_run {
 #define FORM_SIZE(f)   {{f##8, f##16, f##32, f##64}, {f##8, f##16, f##32, f##64}}
 #define FORM_WIDE(f)   {{0, f##16, f##32, f##64}, {0, f##16, f##32, f##64}}
 #define FORM_EITHER(f) {{f##_r8, f##_r16, f##_r32, f##_r64}, {f##_m8, f##_m16, f##_m32, f##_m64}}
-#define FORM_REP(f)    {{f##_8, f##_16, f##_32, f##_64}, {f##_rep8, f##_rep16, f##_rep32, f##_rep64}}
+#define FORM_REP(f)                                                                                \
+    {{f##_8, f##_16, f##_32, f##_64}, {f##_rep8, f##_rep16, f##_rep32, f##_rep64}}
 
 #define RUN_OP(n)    {FORM_ONE(run_##n), false}
 #define RUN_ENDS(n)  {FORM_ONE(end_##n), true}
@@ -63,7 +64,8 @@ struct row_run {
 #define DECL_SETCC(cc) FORM_DECL_EITHER(set_##cc)
 #define DECL_STR(n)    FORM_DECL_SIZE(str_##n##_) FORM_DECL_SIZE(str_##n##_rep)
 
-#define INSN(map, op, modrm, pfx, name, o1, o2, o3, attr, rd, wr, und, feat, run, emit, test) DECL_##run
+#define INSN(map, op, modrm, pfx, name, o1, o2, o3, attr, rd, wr, und, feat, run, emit, test)      \
+    DECL_##run
 #define INSN8 INSN
 #include "core/cpu/insn.def"
 #undef INSN

@@ -2,10 +2,12 @@
  * The interpreter's loop: slices, events between instructions, faults.
  *
  * Source: [SDM3] "Priority Among Concurrent Events", "Masking Maskable Hardware Interrupts",
- *         "Masking Exceptions and Interrupts When Switching Stacks", "Single-Step Exception Condition".
- * Model:  blocks follow each other without coming back here (interp_chain) until the budget is used
- *         up, something is pending that matters, or a block is not known. An interrupt or exception
- *         that is delivered counts as one instruction, so a guest that only faults still ages.
+ *         "Masking Exceptions and Interrupts When Switching Stacks", "Single-Step Exception
+ *         Condition".
+ * Model:  blocks follow each other without coming back here (interp_chain) until the budget is
+ *         used up, something is pending that matters, or a block is not known. An interrupt or
+ *         exception that is delivered counts as one instruction, so a guest that only faults still
+ *         ages.
  * Left out: data breakpoints.
  */
 #include "core/accel/interp/engine.h"
@@ -215,8 +217,8 @@ static void take_a20(struct interp *e)
     }
 }
 
-/* A code breakpoint at CS:RIP faults before the instruction ([SDM3] "Instruction-Breakpoint Exception
- * Condition"). */
+/* A code breakpoint at CS:RIP faults before the instruction ([SDM3] "Instruction-Breakpoint
+ * Exception Condition"). */
 static void check_breakpoints(struct interp *e)
 {
     struct x86_cpu *cpu = &e->cpu;

@@ -13,16 +13,16 @@
  * It sees `cpu` and `in`, may return early, and raises faults before it changes anything. What the
  * engine needs around it (go on with the next instruction, count, leave) is added by the macro:
  *   OP        the next instruction of the block follows
- *   OP_ENDS   (insn.def: ENDS(lmsw)) s.rip is the next instruction's address when the body starts, the
- *             body may change it, and afterwards the engine looks at everything anew (mode, interrupt
- *             flag and shadow, activity, code caches). Needed by whatever changes RIP, CS, the mode
- *             word, paging, IF upwards, the interrupt shadow or s.activity.
- * The row's operands are decoded into `in` (insn.h); the helpers below reach them. A row's run column
- * must name an operation that exists, of the right kind, and each operation needs a row: the build
- * fails otherwise.
+ *   OP_ENDS   (insn.def: ENDS(lmsw)) s.rip is the next instruction's address when the body starts,
+ *             the body may change it, and afterwards the engine looks at everything anew (mode,
+ *             interrupt flag and shadow, activity, code caches). Needed by whatever changes RIP,
+ *             CS, the mode word, paging, IF upwards, the interrupt shadow or s.activity.
+ * The row's operands are decoded into `in` (insn.h); the helpers below reach them. A row's run
+ * column must name an operation that exists, of the right kind, and each operation needs a row: the
+ * build fails otherwise.
  *
- * Device accesses go through cpu->host_ops (x86_io_*, x86_lin_*): time, interrupts and changes of the
- * memory map that follow from one are the host operations' business, not the operation's.
+ * Device accesses go through cpu->host_ops (x86_io_*, x86_lin_*): time, interrupts and changes of
+ * the memory map that follow from one are the host operations' business, not the operation's.
  */
 #ifndef CORE_ACCEL_INTERP_INTERP_H
 #define CORE_ACCEL_INTERP_INTERP_H
@@ -58,8 +58,8 @@
     } while (0)
 #endif
 
-/* Ends the run function of a block's last instruction: s.rip says where to go on. interp_resume looks
- * at everything anew; interp_chain (engine.h) is enough after a near branch. */
+/* Ends the run function of a block's last instruction: s.rip says where to go on. interp_resume
+ * looks at everything anew; interp_chain (engine.h) is enough after a near branch. */
 void interp_resume(struct x86_cpu *cpu);
 
 /* noinline: an inlined body whose locals have their address taken would forbid the tail call. */
@@ -165,7 +165,8 @@ static inline uint64_t mem_read(struct x86_cpu *cpu, unsigned seg, uint64_t off,
     }
 }
 
-static inline void mem_write(struct x86_cpu *cpu, unsigned seg, uint64_t off, uint64_t v, unsigned size)
+static inline void mem_write(struct x86_cpu *cpu, unsigned seg, uint64_t off, uint64_t v,
+                             unsigned size)
 {
     switch (size) {
     case 1: x86_st8(cpu, seg, off, (uint8_t)v); break;

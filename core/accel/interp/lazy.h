@@ -1,8 +1,8 @@
 /*
  * Arithmetic with lazy flags (core/cpu/flags.h), for each operand size. Pure but for the two words.
  *
- * Carries of an addition come from one formula: bit i of (a & b) | ((a | b) & ~r) is the carry out of
- * bit i. Borrows likewise.
+ * Carries of an addition come from one formula: bit i of (a & b) | ((a | b) & ~r) is the carry out
+ * of bit i. Borrows likewise.
  */
 #ifndef CORE_ACCEL_INTERP_LAZY_H
 #define CORE_ACCEL_INTERP_LAZY_H

@@ -19,7 +19,8 @@ static uint64_t bit_result(enum bit_op op, uint64_t v, uint64_t bit)
 
 /* Bit @index of the E operand; a memory operand reaches beyond its own bytes if the index is from a
  * register ([SDM1] "Bit(BitBase, BitOffset)"). Flags other than CF stay. */
-static void bit_insn(struct x86_cpu *cpu, const struct insn *in, enum bit_op op, int64_t index, bool far)
+static void bit_insn(struct x86_cpu *cpu, const struct insn *in, enum bit_op op, int64_t index,
+                     bool far)
 {
     unsigned size = in->opsize, bits = size * 8;
     uint64_t bit = 1ull << (index & (bits - 1)), v;
@@ -67,7 +68,7 @@ BIT_OPS(btc, BIT_COMPLEMENT)
 
 /* ---- BSF, BSR ---- */
 
-/* Of 0 the destination stays and ZF is set. Undefined flags: PF follows the result, others clear. */
+/* Of 0 the destination stays and ZF is set. PF follows the result; other flags are cleared. */
 static void scan_result(struct x86_cpu *cpu, const struct insn *in, uint64_t v, unsigned index)
 {
     cpu->lf_aux = 0;
@@ -175,7 +176,8 @@ OP(cmpxchg8b)
     uint64_t want = reg_r32(cpu, GPR_OFF(R_AX)) | (uint64_t)reg_r32(cpu, GPR_OFF(R_DX)) << 32;
     uint32_t flags = lf_get(cpu) & ~(uint32_t)FL_ZF;
     if (old == want) {
-        put_e(cpu, in, lin, reg_r32(cpu, GPR_OFF(R_BX)) | (uint64_t)reg_r32(cpu, GPR_OFF(R_CX)) << 32);
+        put_e(cpu, in, lin,
+              reg_r32(cpu, GPR_OFF(R_BX)) | (uint64_t)reg_r32(cpu, GPR_OFF(R_CX)) << 32);
         flags |= FL_ZF;
     } else {
         reg_w32(cpu, GPR_OFF(R_AX), (uint32_t)old);

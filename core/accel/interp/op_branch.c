@@ -1,5 +1,6 @@
 /*
- * Near and far transfers. Source: [SDM2] "Jcc", "JMP", "CALL", "RET", "LOOP/LOOPcc", "INT n", "IRET".
+ * Near and far transfers. Source: [SDM2] "Jcc", "JMP", "CALL", "RET", "LOOP/LOOPcc", "INT n",
+ * "IRET".
  *
  * A near branch checks its target against the code segment's limit before it changes anything.
  */
@@ -189,7 +190,8 @@ OP_ENDS(iret)
     x86_iret(cpu, in->opsize);
 }
 
-/* ---- software interrupts: the handler starts with TF clear, so no single-step trap comes first ---- */
+/* ---- software interrupts ----
+ * The handler starts with TF clear, so no single-step trap comes before it. */
 
 static void software_interrupt(struct x86_cpu *cpu, unsigned vector, enum x86_int_kind kind)
 {
@@ -200,7 +202,8 @@ static void software_interrupt(struct x86_cpu *cpu, unsigned vector, enum x86_in
 OP_ENDS(int)
 {
     const struct interp_host *host = &interp_of(cpu)->host;
-    if ((!cpu->pe || cpu->vm) && host->polls && idle_is_poll((unsigned)in->imm, (uint16_t)cpu->s.gpr[R_AX])) {
+    if ((!cpu->pe || cpu->vm) && host->polls &&
+        idle_is_poll((unsigned)in->imm, (uint16_t)cpu->s.gpr[R_AX])) {
         host->polls(cpu->host, interp_icount(cpu));
     }
     software_interrupt(cpu, (unsigned)in->imm, INT_SOFTWARE);

@@ -1,6 +1,6 @@
 /*
- * Ports, the interrupt flag, HLT, XLAT. Source: [SDM2] under each mnemonic; [SDM3] "Virtual-8086 Mode",
- * "Protected-Mode Virtual Interrupts".
+ * Ports, the interrupt flag, HLT, XLAT. Source: [SDM2] under each mnemonic; [SDM3] "Virtual-8086
+ * Mode", "Protected-Mode Virtual Interrupts".
  */
 #include "core/accel/vcpu.h"
 #include "core/accel/interp/run.h"

@@ -2,9 +2,9 @@
  * Shifts and rotates. Source: [SDM2] "SAL/SAR/SHL/SHR", "RCL/RCR/ROL/ROR", "SHLD", "SHRD".
  *
  * Counts are masked to 5 bits (6 for 64-bit operands); a masked count of 0 changes no flag. OF is
- * defined for a count of 1 only; for others it is what a shift of the operand by one would give, and AF
- * is cleared: so do current Intel processors, but for ROL and ROR of a register by an immediate, where
- * OF stays.
+ * defined for a count of 1 only; for others it is what a shift of the operand by one would give,
+ * and AF is cleared: so do current Intel processors, but for ROL and ROR of a register by an
+ * immediate, where OF stays.
  */
 #include "core/accel/interp/run.h"
 
@@ -119,7 +119,8 @@ static void double_shift(struct x86_cpu *cpu, const struct insn *in, unsigned co
     uint64_t ea = in->mem ? insn_ea(cpu, in) : 0;
     uint64_t src = g_read(cpu, in, in->opsize), mask = size_mask(in->opsize);
     if (in->mem) {
-        x86_lin_probe_write(cpu, x86_lin_w(cpu, in->seg, ea, in->opsize), in->opsize, cpu->cpl == 3);
+        x86_lin_probe_write(cpu, x86_lin_w(cpu, in->seg, ea, in->opsize), in->opsize,
+                            cpu->cpl == 3);
     }
     uint64_t dst = e_read(cpu, in, in->opsize), r;
     bool cf, of;

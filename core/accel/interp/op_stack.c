@@ -43,7 +43,7 @@ OP(push_e)
     x86_push(cpu, e_read(cpu, in, in->opsize), in->opsize);
 }
 
-/* An address that uses ESP sees it after the increment; a fault of the store leaves it as it was. */
+/* An address that uses ESP sees it after the increment; a fault leaves it as it was. */
 OP(pop_e)
 {
     uint64_t old = cpu->s.gpr[R_SP];
@@ -195,8 +195,8 @@ OP(pop_sreg)
     pop_sreg(cpu, in);
 }
 
-/* The pop moves SP by the old stack's size; then the shadow ([SDM3] "Masking Exceptions and Interrupts
- * When Switching Stacks"). */
+/* The pop moves SP by the old stack's size; then the shadow ([SDM3] "Masking Exceptions and
+ * Interrupts When Switching Stacks"). */
 OP_ENDS(pop_ss)
 {
     pop_sreg(cpu, in);

@@ -2,10 +2,10 @@
  * String instructions. Source: [SDM2] "MOVS", "CMPS", "STOS", "LODS", "SCAS", "INS", "OUTS",
  * "REP/REPE/REPZ/REPNE/REPNZ"; [SDM1] "String Operations".
  *
- * An iteration moves SI, DI and CX only when its accesses are done, so a fault or an interrupt between
- * two iterations leaves them exact, and the instruction goes on from there. With REP, REP_CHUNK
- * iterations count as one instruction; after them interrupts are looked at. Runs of plain memory within
- * a page are moved at once.
+ * An iteration moves SI, DI and CX only when its accesses are done, so a fault or an interrupt
+ * between two iterations leaves them exact, and the instruction goes on from there. With REP,
+ * REP_CHUNK iterations count as one instruction; after them interrupts are looked at. Runs of plain
+ * memory within a page are moved at once.
  */
 #include "core/accel/interp/engine.h"
 #include "core/accel/interp/run.h"
@@ -110,8 +110,8 @@ struct run_part {
 };
 
 /* Elements from offset @off on in the direction of @step that need no further check. */
-static struct run_part run_part(struct x86_cpu *cpu, const struct insn *in, unsigned seg, uint64_t off,
-                                int64_t step, bool write)
+static struct run_part run_part(struct x86_cpu *cpu, const struct insn *in, unsigned seg,
+                                uint64_t off, int64_t step, bool write)
 {
     unsigned size = in->opsize;
     struct run_part none = {NULL, 0};
@@ -141,8 +141,8 @@ static void stored(struct x86_cpu *cpu, const uint8_t *p, uint64_t bytes)
     }
 }
 
-/* Copies @n elements one after the other, in the direction of @step: a destination inside the source's
- * path repeats what was written before, as the processor does. */
+/* Copies @n elements one after the other, in the direction of @step: a destination inside the
+ * source's path repeats what was written before, as the processor does. */
 static void copy_elements(uint8_t *to, const uint8_t *from, uint64_t n, int64_t step)
 {
     size_t size = (size_t)(step < 0 ? -step : step);
@@ -183,7 +183,8 @@ static void fill_elements(uint8_t *p, uint64_t v, uint64_t n, unsigned size)
     }
 }
 
-/* Each moves up to @most elements at once and SI and DI with them; returns how many, 0 if it cannot. */
+/* Each moves up to @most elements at once and SI and DI with them; returns how many, 0 if it
+ * cannot. */
 static uint64_t movs_run(struct x86_cpu *cpu, const struct insn *in, uint64_t most)
 {
     int64_t step = string_step(cpu, in->opsize);
@@ -273,7 +274,8 @@ static inline bool rep_goes_on(const struct x86_cpu *cpu, const struct insn *in,
     return !compares || lf_zf(cpu) == (in->rep == REP_E);
 }
 
-/* The body of a REP: true when the instruction is done. @pause: a device access made something due. */
+/* The body of a REP: true when the instruction is done. It pauses when a device access made
+ * something due. */
 #define REP_BODY(name, compares, N)                                                                \
     static bool rep_##name##N(struct x86_cpu *cpu, const struct insn *in)                          \
     {                                                                                              \

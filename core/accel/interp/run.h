@@ -1,7 +1,7 @@
 /*
- * Run functions by operand size and form. RUN makes one; the FORM_* macros below make the members of a
- * family for one size (forms.h has their names). The bodies are inlined whole, so that the call of the
- * next instruction is a jump.
+ * Run functions by operand size and form. RUN makes one; the FORM_* macros below make the members
+ * of a family for one size (forms.h has their names). The bodies are inlined whole, so that the
+ * call of the next instruction is a jump.
  */
 #ifndef CORE_ACCEL_INTERP_RUN_H
 #define CORE_ACCEL_INTERP_RUN_H
