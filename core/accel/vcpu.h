@@ -63,6 +63,7 @@ struct vcpu {
     struct vcpu *runner;          /* the vCPU whose thread runs this one */
     pthread_t thread;
     bool thread_started;
+    _Atomic int thread_id;        /* of the host, for debuggers; 0: not started, or another vCPU's runs it */
     uint64_t turn_end;            /* taking turns: icount at which this one's is over */
     pthread_cond_t cond;          /* state, requests and pending changed (with the machine lock) */
     int (*inta)(void *opaque);    /* interrupt acknowledge: the vector, 0..255 [locked] */
@@ -98,6 +99,11 @@ struct irq *vcpu_init_pin(struct machine *m, unsigned index);
 struct irq *vcpu_a20(struct machine *m, unsigned index);
 /* A SIPI: a vCPU that waits for one starts at @vector << 12. [locked] */
 void vcpu_startup(void *vcpu, uint8_t vector);
+/* What the CPU model has of it. */
+struct vcpu_features {
+    bool apic, x2apic, tsc_deadline;
+};
+struct vcpu_features vcpu_features(const struct machine *m);
 /* Gives a vCPU its local APIC. Before the machine runs. */
 void vcpu_set_apic(struct machine *m, unsigned index, const struct vcpu_apic_ops *ops, void *apic);
 /* Who answers the interrupt acknowledge cycle. */

@@ -5,6 +5,18 @@
  */
 #include "core/accel/vcpu.h"
 
+#include "core/cpu/cpuid.h"
+
+struct vcpu_features vcpu_features(const struct machine *m)
+{
+    const struct x86_model *model = m->cpu_model;
+    return (struct vcpu_features){
+        .apic = x86_has(model, X86_F_APIC),
+        .x2apic = x86_has(model, X86_F_X2APIC),
+        .tsc_deadline = x86_has(model, X86_F_TSC_DEADLINE),
+    };
+}
+
 void vcpu_set_apic(struct machine *m, unsigned index, const struct vcpu_apic_ops *ops, void *apic)
 {
     if (index < m->n_vcpus) {

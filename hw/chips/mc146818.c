@@ -449,6 +449,7 @@ static void mc146818_write(void *dev, uint64_t off, uint64_t val, unsigned size)
     if (off == 0) {
         s->index = val & (MC146818_BYTES - 1);
         s->nmi_masked = val & INDEX_NMI;
+        irq_set(s->nmi_mask, s->nmi_masked);
         return;
     }
     trace_mc146818_write(s->index, (uint8_t)val);
@@ -473,6 +474,7 @@ static void mc146818_reset(void *dev)
     s->swept_ns = clock_now(&s->m->clock);
     s->index = 0;
     s->nmi_masked = true;
+    irq_set(s->nmi_mask, true);
     update_irq(s);
 }
 

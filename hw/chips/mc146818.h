@@ -25,6 +25,7 @@ struct mc146818 {
     uint8_t weekday_shift; /* 0..6: what the weekday counter is ahead of the date's */
     int64_t swept_ns;      /* events up to here are in flags */
     struct irq *irq;       /* borrowed, may be NULL */
+    struct irq *nmi_mask;  /* follows nmi_masked; borrowed, may be NULL; the board sets it */
     struct timer timer;    /* derived: the next event that interrupts */
 };
 

@@ -3,10 +3,10 @@
  *
  * Source: [PIIX3] "PIRQRC[A:D]", "NMI Status and Control Register", "Reset Control Register", "Port
  *         92 Register", "Coprocessor Error Register", and the other PCI configuration registers.
- * Pins:   PIRQA#-PIRQD# and ISA IRQs in, 8259 inputs out, A20M# out, FERR# in, 8254 counter 2.
- * Left out: IOCHK# and SERR# (nothing asserts them, so NMI is never raised from here), positive
- *         decode of X-bus chips, ISA recovery timing and PCI DMA: those registers are plain
- *         storage. A soft reset (INIT) resets the whole board, as firmware cannot tell the two
+ * Pins:   PIRQA#-PIRQD#, ISA IRQs, IOCHK# in, 8259 and I/O APIC inputs, NMI and A20M# out, FERR# in,
+ *         8254 counter 2.
+ * Left out: SERR# (no PCI function asserts it), positive decode of X-bus chips, ISA recovery timing
+ *         and PCI DMA: those registers are plain storage. A soft reset (INIT) resets the whole board, as firmware cannot tell the two
  *         apart by its results.
  * Chosen: lines that share an interrupt are ORed. The last POST code is kept for the user, but port
  *         80h reads as ones, as on other emulations of this board.
@@ -46,9 +46,11 @@ enum {
 
 enum {
     NMISC_GATE2 = 0x01,
+    NMISC_IOCHK_OFF = 0x08,  /* and clears the status */
     NMISC_WRITABLE = 0x0f,
     NMISC_REFRESH = 0x10,
     NMISC_OUT2 = 0x20,
+    NMISC_IOCHK = 0x40,
 };
 
 enum {
@@ -82,6 +84,7 @@ static void update_irq(struct piix3 *s, unsigned irq)
     }
     trace_piix3_irq(irq, level, s->isa_levels, s->pirq_levels);
     irq_set(i8259_input(s->pic, irq), level);
+    irq_set(s->ioapic[irq], level);
 }
 
 static void isa_irq_changed(void *opaque, unsigned irq, bool level)
@@ -193,6 +196,35 @@ static void rcr_write(void *dev, uint64_t off, uint64_t val, unsigned size)
     }
 }
 
+/* ---- NMI ---- */
+
+/* [PIIX3] "NMI Status and Control Register", "NMI Enable": the processor sees an edge. */
+static void update_nmi(struct piix3 *s)
+{
+    bool level = s->iochk_seen && !s->nmi_masked;
+
+    if (level != s->nmi_level) {
+        s->nmi_level = level;
+        trace_piix3_nmi(level);
+        irq_set(s->nmi, level);
+    }
+}
+
+static void iochk_changed(void *opaque, unsigned n, bool level)
+{
+    struct piix3 *s = opaque;
+    s->iochk_level = level;
+    s->iochk_seen |= level && !(s->nmisc & NMISC_IOCHK_OFF);
+    update_nmi(s);
+}
+
+static void nmi_mask_changed(void *opaque, unsigned n, bool level)
+{
+    struct piix3 *s = opaque;
+    s->nmi_masked = level;
+    update_nmi(s);
+}
+
 /* ---- ports 61h, 80h, F0h ---- */
 
 static bool refresh_level(struct piix3 *s)
@@ -204,7 +236,7 @@ static bool refresh_level(struct piix3 *s)
 static uint64_t port61_read(void *dev, uint64_t off, unsigned size)
 {
     struct piix3 *s = dev;
-    return s->nmisc | (refresh_level(s) ? NMISC_REFRESH : 0u) |
+    return s->nmisc | (s->iochk_seen ? NMISC_IOCHK : 0u) | (refresh_level(s) ? NMISC_REFRESH : 0u) |
            (i8254_out(s->pit, 2) ? NMISC_OUT2 : 0u);
 }
 
@@ -214,6 +246,8 @@ static void port61_write(void *dev, uint64_t off, uint64_t val, unsigned size)
     s->nmisc = val & NMISC_WRITABLE;
     trace_piix3_port61(s->nmisc);
     i8254_set_gate(s->pit, 2, s->nmisc & NMISC_GATE2);
+    s->iochk_seen = !(s->nmisc & NMISC_IOCHK_OFF) && (s->iochk_seen || s->iochk_level);
+    update_nmi(s);
 }
 
 static uint64_t port80_read(void *dev, uint64_t off, unsigned size)
@@ -280,6 +314,9 @@ static void piix3_reset(void *dev)
     s->ferr_level = false;
     s->irq13 = false;
     s->nmisc = 0;            /* [PIIX3] NMISC: 00h */
+    s->iochk_seen = s->iochk_level;
+    s->nmi_masked = true;    /* port 70h: 80h */
+    update_nmi(s);
     s->port92_val = 0;
     s->rcr = 0;              /* [PIIX3] RCR: 00h */
     s->post_code = 0;
@@ -292,6 +329,8 @@ static void piix3_loaded(void *dev)
 {
     struct piix3 *s = dev;
     pci_device_loaded(&s->pci);
+    s->nmi_level = s->iochk_seen && !s->nmi_masked;
+    irq_set(s->nmi, s->nmi_level);
 }
 
 static const struct state_field piix3_state[] = {
@@ -305,6 +344,9 @@ static const struct state_field piix3_state[] = {
     STATE(struct piix3, port92_val),
     STATE(struct piix3, rcr),
     STATE(struct piix3, post_code),
+    STATE_KEPT(struct piix3, iochk_level),
+    STATE(struct piix3, iochk_seen),
+    STATE(struct piix3, nmi_masked),
     STATE_END(),
 };
 
@@ -361,6 +403,8 @@ void piix3_init(struct piix3 *s, struct pci_bus *bus, unsigned devfn, struct i82
     }
     irq_init(&s->kbc_a20, kbc_a20_changed, s, 0);
     irq_init(&s->ferr, ferr_changed, s, 0);
+    irq_init(&s->iochk, iochk_changed, s, 0);
+    irq_init(&s->nmi_mask, nmi_mask_changed, s, 0);
     bus->narrow_ops = &rcr_ops;
     bus->narrow = s;
 

@@ -27,12 +27,21 @@ struct piix3 {
     struct irq pirq[PCI_PIRQS];
     struct irq kbc_a20;                  /* from the 8042's output port */
     struct irq ferr;                     /* FERR# of the FPU */
+    struct irq iochk;                    /* IOCHK# of the ISA bus, true: asserted */
+    struct irq nmi_mask;                 /* bit 7 of port 70h, from the MC146818 */
+
+    /* Outputs besides the 8259s; borrowed, NULL: not connected. The board sets them. */
+    struct irq *ioapic[PIIX3_IRQS];      /* every interrupt, steered ones included */
+    struct irq *nmi;
 
     uint16_t isa_levels;                 /* bit n: ISA line n is high */
     uint8_t pirq_levels;
     bool kbc_a20_level;
     bool ferr_level, irq13;
     uint8_t nmisc;                       /* port 61h bits 3:0 */
+    bool iochk_level, nmi_masked;
+    bool iochk_seen;                     /* port 61h bit 6 */
+    bool nmi_level;                      /* derived: last level sent */
     uint8_t port92_val;                  /* bits 1:0 as written */
     uint8_t rcr;                         /* CF9h */
     uint8_t post_code;                   /* port 80h, last byte written */

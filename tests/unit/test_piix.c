@@ -10,7 +10,7 @@
 #include "bench.h"
 #include "hw/piix3/piix3.h"
 
-enum { PROBE_INTR, PROBE_A20 };
+enum { PROBE_INTR, PROBE_A20, PROBE_NMI, PROBE_IOAPIC };
 
 struct rig {
     struct bench b;
@@ -49,6 +49,7 @@ static int set_up(void **state)
     i8254_init(&r->pit, &r->b.m, 0x40, &r->piix3.isa_irq[0], NULL);
     bench_power_on(&r->b);
     pic_setup(r);
+    r->piix3.nmi = &r->b.probe[PROBE_NMI].irq;
     *state = r;
     return 0;
 }
@@ -295,6 +296,38 @@ static void ferr_raises_irq_13_until_f0_is_written(void **state) /* [PIIX3] Copr
     assert_int_equal(bench_in8(&r->b, 0xf1), 0xff);
 }
 
+static void every_interrupt_goes_to_the_io_apic_too(void **state)
+{
+    struct rig *r = *state;
+    r->piix3.ioapic[11] = &r->b.probe[PROBE_IOAPIC].irq;
+    cfg_out8(r, 0x61, 0x0b);
+    irq_set(&r->piix3.pirq[1], true);
+    assert_true(r->b.probe[PROBE_IOAPIC].level);
+    irq_set(&r->piix3.isa_irq[11], true);
+    irq_set(&r->piix3.pirq[1], false);
+    assert_true(r->b.probe[PROBE_IOAPIC].level);
+    irq_set(&r->piix3.isa_irq[11], false);
+    assert_false(r->b.probe[PROBE_IOAPIC].level);
+}
+
+static void iochk_is_an_nmi_when_ports_61_and_70_let_it(void **state)
+{
+    struct rig *r = *state;
+    struct bench_probe *nmi = &r->b.probe[PROBE_NMI];
+    irq_pulse(&r->piix3.iochk);
+    assert_int_equal(bench_in8(&r->b, 0x61) & 0xc0, 0x40);
+    assert_false(nmi->level); /* masked from reset on */
+    irq_set(&r->piix3.nmi_mask, false);
+    assert_true(nmi->level);
+    bench_out8(&r->b, 0x61, 0x08); /* off and cleared */
+    assert_false(nmi->level);
+    irq_pulse(&r->piix3.iochk);
+    bench_out8(&r->b, 0x61, 0x00);
+    assert_false(nmi->level);
+    irq_set(&r->piix3.iochk, true);
+    assert_true(nmi->level);
+}
+
 static void the_header_and_defaults_are_a_piix3s(void **state)
 {
     static const struct {
@@ -391,6 +424,8 @@ int main(void)
         T(the_refresh_bit_toggles_every_15_us),
         T(port_80_latches_the_post_code),
         T(ferr_raises_irq_13_until_f0_is_written),
+        T(every_interrupt_goes_to_the_io_apic_too),
+        T(iochk_is_an_nmi_when_ports_61_and_70_let_it),
         T(the_header_and_defaults_are_a_piix3s),
         T(reset_and_state_are_complete),
         T(random_accesses_do_no_harm),
