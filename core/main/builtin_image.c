@@ -17,7 +17,8 @@ static bool builtin_read(struct block *b, uint64_t off, void *buf, size_t len, s
     return true;
 }
 
-static bool builtin_write(struct block *b, uint64_t off, const void *buf, size_t len, struct error **err)
+static bool builtin_write(struct block *b, uint64_t off, const void *buf, size_t len,
+                          struct error **err)
 {
     memcpy((uint8_t *)b->impl + off, buf, len);
     return true;

@@ -39,7 +39,8 @@ static bool after_prefix(struct escape_keys *k, uint8_t byte)
 static size_t room(void *opaque)
 {
     struct escape_keys *k = opaque;
-    return k->c.receive != NULL && k->c.can_receive != NULL ? k->c.can_receive(k->c.opaque) : SIZE_MAX;
+    return k->c.receive != NULL && k->c.can_receive != NULL ? k->c.can_receive(k->c.opaque)
+                                                            : SIZE_MAX;
 }
 
 static void from_terminal(void *opaque, const uint8_t *buf, size_t len)
@@ -97,7 +98,10 @@ struct chardev *escape_keys_new(struct chardev *base, void (*quit)(void *opaque)
 {
     struct escape_keys *k = NEW(struct escape_keys);
     *k = (struct escape_keys){
-        .c = {.ops = &keys_ops, .label = base->label}, .base = base, .quit = quit, .quit_opaque = opaque,
+        .c = {.ops = &keys_ops, .label = base->label},
+        .base = base,
+        .quit = quit,
+        .quit_opaque = opaque,
     };
     base->can_receive = room;
     base->receive = from_terminal;

@@ -1,12 +1,12 @@
 /*
  * The automation engine: carries a script out on a running machine.
  *
- * It lives on the machine's clock: the screen is examined every 10 ms of guest time, limits are guest
- * time, typing follows the guest's reading. So on the virtual clock a run is repeatable and a busy host
- * changes nothing; a guard in host time ends what guest time cannot end.
+ * It lives on the machine's clock: the screen is examined every 10 ms of guest time, limits are
+ * guest time, typing follows the guest's reading. So on the virtual clock a run is repeatable and a
+ * busy host changes nothing; a guard in host time ends what guest time cannot end.
  *
- * Order of calls: expect_new after pc_init, expect_start before the vCPUs are resumed, expect_finish
- * when the main loop has ended, expect_free before machine_fini.
+ * Order of calls: expect_new after pc_init, expect_start before the vCPUs are resumed,
+ * expect_finish when the main loop has ended, expect_free before machine_fini.
  */
 #ifndef CORE_MAIN_EXPECT_H
 #define CORE_MAIN_EXPECT_H
@@ -31,8 +31,8 @@ enum {
 
 struct expect;
 
-/* @s and @com1 (NULL: no serial port) are borrowed. NULL and err if the machine lacks what the script
- * uses. Makes the machine stop at a triple fault and at a halt for ever. [locked] */
+/* @s and @com1 (NULL: no serial port) are borrowed. NULL and err if the machine lacks what the
+ * script uses. Makes the machine stop at a triple fault and at a halt for ever. [locked] */
 struct expect *expect_new(struct machine *m, const struct script *s, struct chardev *com1,
                           int64_t host_limit_ns, struct error **err);
 void expect_start(struct expect *e);    /* [locked] */

@@ -16,7 +16,8 @@
 /* A BIOS parameter block: 512 bytes a sector, 1 or 2 heads, 1 to 63 sectors a track. */
 static bool has_floppy_bpb(const uint8_t *sector)
 {
-    unsigned bytes = ld16le(sector + 11), sectors = ld16le(sector + 24), heads = ld16le(sector + 26);
+    unsigned bytes = ld16le(sector + 11), sectors = ld16le(sector + 24),
+             heads = ld16le(sector + 26);
     return bytes == 512 && (heads == 1 || heads == 2) && sectors >= 1 && sectors <= 63;
 }
 

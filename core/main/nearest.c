@@ -47,7 +47,8 @@ void nearest_offer(struct nearest *n, const char *candidate)
     }
 }
 
-bool nearest_error(const struct nearest *n, const char *prefix, struct error **err, const char *fmt, ...)
+bool nearest_error(const struct nearest *n, const char *prefix, struct error **err,
+                   const char *fmt, ...)
 {
     char text[300];
     va_list ap;

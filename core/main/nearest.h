@@ -16,8 +16,8 @@ struct nearest {
 /* Shows the search one candidate; the first of equally near ones stays. */
 void nearest_offer(struct nearest *n, const char *candidate);
 
-/* Sets err to "@what, the nearest is X" (or the first half alone if nothing is near); always false. */
-bool nearest_error(const struct nearest *n, const char *prefix, struct error **err, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
+/* Sets err to the text and, if there were candidates, the nearest with @prefix. Always false. */
+bool nearest_error(const struct nearest *n, const char *prefix, struct error **err,
+                   const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * What the command line names, opened: images, firmware, character devices. From them the board's
- * config is filled. The board borrows all of it, so parts_close comes when the vCPUs have ended; the
- * character devices need the machine's loop until then.
+ * config is filled. The board borrows all of it, so parts_close comes when the vCPUs have ended;
+ * the character devices need the machine's loop until then.
  */
 #ifndef CORE_MAIN_PARTS_H
 #define CORE_MAIN_PARTS_H

@@ -29,8 +29,8 @@ const struct device_row *registry_device(const char *name, struct error **err);
 /* True if @name may stand in an -accel list, also where this build or host cannot run it. */
 bool registry_accel_known(const char *name, struct error **err);
 
-/* The first accelerator of -accel's list that works here and, on the virtual clock, can drive it. The
- * error gives the reason of each. */
+/* The first accelerator of -accel's list that works here and, on the virtual clock, can drive it.
+ * The error gives the reason of each. */
 const struct accel *registry_accel(const struct config *c, struct error **err);
 
 /* Lists for the help forms of options. Only registry_list_device_keys looks at @name: a device. */

@@ -51,7 +51,8 @@ bool parse_duration(const char *text, int64_t *ns, struct error **err)
     static const struct {
         const char *name;
         double ns;
-    } units[] = {{"", 1e9}, {"s", 1e9}, {"ms", 1e6}, {"us", 1e3}, {"ns", 1}, {"m", 60e9}, {"min", 60e9}};
+    } units[] = {{"", 1e9}, {"s", 1e9},  {"ms", 1e6},  {"us", 1e3},
+                 {"ns", 1}, {"m", 60e9}, {"min", 60e9}};
     char *end;
     double v = text[0] >= '0' && text[0] <= '9' ? strtod(text, &end) : NAN;
     for (size_t i = 0; isfinite(v) && i < ARRAY_SIZE(units); i++) {
@@ -84,7 +85,8 @@ static bool parse_motion(const char *text, int motion[3], struct error **err)
         p = end;
     }
     return (n >= 2 && p[strspn(p, " \t")] == '\0') ||
-           error_set(err, "\"%s\" is not a movement like \"10 -5\" or, with the wheel, \"0 0 1\"", text);
+           error_set(err, "\"%s\" is not a movement like \"10 -5\" or, with the wheel, \"0 0 1\"",
+                     text);
 }
 
 static bool parse_button(const char *text, unsigned *button, struct error **err)
@@ -204,7 +206,8 @@ bool script_load(struct script *s, const char *path, struct error **err)
     if (ferror(f)) {
         ok = error_errno(err, errno, "read");
     } else if (len == SCRIPT_MAX_BYTES || memchr(text, '\0', len) != NULL) {
-        ok = error_set(err, "not a script: %s", len == SCRIPT_MAX_BYTES ? "too long" : "it has NUL bytes");
+        ok = error_set(err, "not a script: %s",
+                       len == SCRIPT_MAX_BYTES ? "too long" : "it has NUL bytes");
     }
     if (!standard) {
         fclose(f);

@@ -13,7 +13,7 @@
 
 enum step_kind {
     STEP_WAIT,           /* until the text is on the screen */
-    STEP_WAIT_PROMPT,    /* until it stands left of the cursor, on a screen changed by the last input */
+    STEP_WAIT_PROMPT,    /* until it stands left of the cursor, and the screen has changed */
     STEP_WAIT_STILL,     /* until the screen has shown something and not changed for that time */
     STEP_WAIT_SERIAL,    /* until COM1 has sent it, after what an earlier one found */
     STEP_WAIT_OFF,       /* until the guest powers off */

@@ -1,5 +1,5 @@
-/* The automation engine on a machine without CPU: a fake screen, keyboard and serial port, and a clock that
- * the tests move. */
+/* The automation engine on a machine without CPU: a fake screen, keyboard and serial port, and a
+ * clock that the tests move. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -94,7 +94,11 @@ static int setup(void **state)
     assert_true(machine_init(&b->m, CLOCK_VIRTUAL, 0, &err));
     b->display = (struct display_source){.text = bench_text, .dev = b};
     b->keyboard = (struct keyboard_sink){
-        .key = bench_key, .idle = bench_idle, .on_idle = &b->on_idle, .on_idle_opaque = &b->on_idle_opaque, .dev = b,
+        .key = bench_key,
+        .idle = bench_idle,
+        .on_idle = &b->on_idle,
+        .on_idle_opaque = &b->on_idle_opaque,
+        .dev = b,
     };
     b->m.display = &b->display;
     b->m.keyboard = &b->keyboard;
@@ -122,7 +126,8 @@ static int teardown(void **state)
 static void a_script_has_one_step_a_line(void **state)
 {
     struct script s = {0};
-    char text[] = "# first\n\n wait A:\\>  \r\ntype dir\\n\nsleep 1.5s\nwait \"  x \"\nwait-off\ntimeout 2m";
+    char text[] =
+        "# first\n\n wait A:\\>  \r\ntype dir\\n\nsleep 1.5s\nwait \"  x \"\nwait-off\ntimeout 2m";
     assert_true(script_parse(&s, text, NULL));
     assert_int_equal(s.n, 6);
     assert_int_equal(s.steps[0].kind, STEP_WAIT);
