@@ -488,6 +488,9 @@ static void judge(struct expect *e)
                  m->stop_request == CAUSE_GUEST_SHUTDOWN ? "powered off" : "reset the machine (-no-reboot)");
         }
         break;
+    case CAUSE_GUEST_PANIC:
+        fail(e, STATUS_FAILED, "the guest panicked");
+        break;
     case CAUSE_ERROR:
         fail(e, STATUS_USAGE, "the accelerator cannot go on");
         break;

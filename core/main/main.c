@@ -112,6 +112,7 @@ static bool build_machine(struct run *r, struct error **err)
     r->machine_up = true;
     m->no_reboot = c->action.no_reboot;
     m->no_shutdown = c->action.no_shutdown;
+    m->panic_action = c->action.panic;
     m->accel = r->accel;
     m->cpu_model = c->cpu != NULL ? x86_model_find(c->cpu) : x86_model_default();
     if (m->accel->vm_init != NULL && !m->accel->vm_init(m, err)) {

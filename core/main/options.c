@@ -126,7 +126,11 @@ static unsigned stdio_users(const struct config *c, const char **first)
         const char *option;
         bool uses;
     } users[] = {
-        {"-serial", is_stdio(c, c->serial)},
+        {"-serial", is_stdio(c, c->serials[0])},
+        {"-serial", is_stdio(c, c->serials[1])},
+        {"-serial", is_stdio(c, c->serials[2])},
+        {"-serial", is_stdio(c, c->serials[3])},
+        {"-parallel", is_stdio(c, c->parallel)},
         {"-debugcon", is_stdio(c, c->debugcon)},
         {"-display term", c->display != NULL && strcmp(c->display, "term") == 0},
     };
@@ -160,15 +164,19 @@ const char *config_stdio_user(const struct config *c)
     return first;
 }
 
+static bool check_chardev(const struct config *c, const char *option, const char *spec, struct error **err)
+{
+    return spec == NULL || config_chardev(c, spec, err) != NULL || error_prefix(err, "%s %s", option, spec);
+}
+
 static bool check_chardevs(const struct config *c, struct error **err)
 {
-    if (c->serial != NULL && config_chardev(c, c->serial, err) == NULL) {
-        return error_prefix(err, "-serial %s", c->serial);
+    for (unsigned i = 0; i < c->n_serials; i++) {
+        if (!check_chardev(c, "-serial", c->serials[i], err)) {
+            return false;
+        }
     }
-    if (c->debugcon != NULL && config_chardev(c, c->debugcon, err) == NULL) {
-        return error_prefix(err, "-debugcon %s", c->debugcon);
-    }
-    return true;
+    return check_chardev(c, "-parallel", c->parallel, err) && check_chardev(c, "-debugcon", c->debugcon, err);
 }
 
 static bool finish_automation(struct config *c, struct error **err)
@@ -203,8 +211,8 @@ static bool finish(struct config *c, struct error **err)
             return error_set(err, "-nographic: contradicts -display %s", c->display);
         }
         c->graphics = false;
-        if (c->serial == NULL && config_stdio_user(c) == NULL) {
-            c->serial = xstrdup("mon:stdio");
+        if (c->n_serials == 0 && config_stdio_user(c) == NULL) {
+            c->serials[c->n_serials++] = xstrdup("mon:stdio");
         }
     }
     if (c->display == NULL) {
@@ -243,13 +251,16 @@ bool options_parse(struct config *c, int argc, char *const *argv, struct error *
 
 void config_free(struct config *c)
 {
-    char *strings[] = {c->cpu, c->bios, c->name, c->boot_order, c->boot_once, c->image, c->serial,
+    char *strings[] = {c->cpu, c->bios, c->name, c->boot_order, c->boot_once, c->image, c->parallel,
                        c->debugcon, c->display, c->log_path, c->pidfile, c->show_name};
     for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++) {
         free(strings[i]);
     }
     for (unsigned i = 0; i < c->n_accels; i++) {
         free(c->accels[i]);
+    }
+    for (unsigned i = 0; i < c->n_serials; i++) {
+        free(c->serials[i]);
     }
     for (unsigned i = 0; i < c->n_bios_dirs; i++) {
         free(c->bios_dirs[i]);

@@ -9,12 +9,14 @@
 
 #include "core/base/error.h"
 #include "core/base/opts.h"
+#include "core/device/machine.h"
 #include "core/event/clock.h"
 #include "core/main/script.h"
 
 #include <stdio.h>
 
 #define CONFIG_FLOPPIES 2
+#define CONFIG_SERIALS  4
 #define CONFIG_ACCELS   8
 #define CONFIG_LISTS    64            /* devices, character devices, traces, fw_cfg items: each */
 #define CONFIG_RAM_MIN  (1024ull * 1024)
@@ -48,6 +50,7 @@ enum rtc_base { RTC_UTC, RTC_LOCALTIME, RTC_DATE };
 /* What to do when the guest asks for it (-action, -no-reboot, -no-shutdown). */
 struct action_config {
     bool no_reboot, no_shutdown;
+    enum panic_action panic;
 };
 
 struct config {
@@ -88,7 +91,9 @@ struct config {
     /* character devices */
     struct chardev_config chardevs[CONFIG_LISTS];
     unsigned n_chardevs;
-    char *serial;                     /* COM1's back end: a spec, "chardev:ID", "none" */
+    char *serials[CONFIG_SERIALS];    /* back ends of COM1 to COM4: a spec, "chardev:ID", "none" */
+    unsigned n_serials;
+    char *parallel;                   /* LPT1's, likewise; NULL: the default */
     char *debugcon;                   /* likewise; NULL: there is no debug console */
     uint16_t debugcon_port;
 

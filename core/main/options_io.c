@@ -115,13 +115,19 @@ static bool set_spec(char **where, const char *spec, struct error **err)
 
 OPTION_HANDLER(opt_serial)
 {
-    if (c->serial != NULL && strcmp(arg, "none") != 0) {
-        return error_set(err, "this machine has one serial port, and it is %s already", c->serial);
+    if (c->n_serials == CONFIG_SERIALS) {
+        return strcmp(arg, "none") == 0 || error_set(err, "more than %d serial ports", CONFIG_SERIALS);
     }
-    if (c->serial != NULL) {
-        return true; /* no second port: as it is */
+    if (strcmp(arg, "none") != 0 && !check_spec(arg, err)) {
+        return false;
     }
-    return (strcmp(arg, "none") == 0 || check_spec(arg, err)) && set_spec(&c->serial, arg, err);
+    c->serials[c->n_serials++] = xstrdup(arg);
+    return true;
+}
+
+OPTION_HANDLER(opt_parallel)
+{
+    return (strcmp(arg, "none") == 0 || check_spec(arg, err)) && set_spec(&c->parallel, arg, err);
 }
 
 OPTION_HANDLER(opt_debugcon)

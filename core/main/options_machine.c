@@ -469,6 +469,23 @@ OPTION_HANDLER(opt_fw_cfg)
     return ok;
 }
 
+static bool panic_action(struct config *c, struct opts *o, struct error **err)
+{
+    static const char *const names[] = {
+        [PANIC_SHUTDOWN] = "shutdown", [PANIC_EXIT_FAILURE] = "exit-failure", [PANIC_PAUSE] = "pause",
+        [PANIC_NONE] = "none",
+    };
+    const char *what = opts_get(o, "panic");
+    for (unsigned i = 0; what != NULL && i < ARRAY_SIZE(names); i++) {
+        if (strcmp(what, names[i]) == 0) {
+            c->action.panic = i;
+            return true;
+        }
+    }
+    return what == NULL ||
+           error_set(err, "panic: \"%s\" is none of shutdown, exit-failure, pause, none", what);
+}
+
 OPTION_HANDLER(opt_action)
 {
     static const struct {
@@ -483,8 +500,8 @@ OPTION_HANDLER(opt_action)
     if (!ok) {
         return false;
     }
-    opts_get(&o, "panic"); /* events of devices that this machine does not have */
-    opts_get(&o, "watchdog");
+    opts_get(&o, "watchdog"); /* this machine has none */
+    ok = panic_action(c, &o, err);
     for (size_t i = 0; ok && i < ARRAY_SIZE(events); i++) {
         const char *what = opts_get(&o, events[i].event);
         if (what != NULL) {

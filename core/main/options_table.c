@@ -95,7 +95,7 @@ const struct option_row option_rows[] = {
      "one more file for the guest to read from the firmware configuration device"},
     {"no-acpi", NULL, NULL, opt_clear, FIELD(acpi), NULL, "the same as -machine acpi=off"},
     {"nodefaults", NULL, NULL, opt_clear, FIELD(defaults), NULL,
-     "no video card, serial port and floppy drive but those that are asked for"},
+     "no video card, serial and parallel port and floppy drive but those that are asked for"},
     {"global", NULL, "isa-debugcon.iobase=PORT", opt_global, 0, NULL,
      "port of -debugcon; settings of other devices are accepted without effect"},
 
@@ -114,7 +114,10 @@ const struct option_row option_rows[] = {
 
     GROUP("Ports and devices"),
     {"serial", NULL, "null|stdio|mon:stdio|file:PATH|chardev:ID|none", opt_serial, 0, NULL,
-     "what COM1 is connected to; none: there is no COM1"},
+     "what COM1 is connected to, given again COM2 and up to COM4; none: that port is not there; default: "
+     "one port, to null"},
+    {"parallel", NULL, "null|stdio|file:PATH|chardev:ID|none", opt_parallel, 0, NULL,
+     "where LPT1 prints to; none: there is no LPT1; default null"},
     {"debugcon", NULL, "null|stdio|file:PATH|chardev:ID", opt_debugcon, 0, NULL,
      "a debug console at port E9h"},
     {"chardev", NULL, "null|stdio|file,id=ID[,path=PATH]", opt_chardev, 0, NULL,
@@ -139,8 +142,8 @@ const struct option_row option_rows[] = {
      "end instead of resetting the machine"},
     {"no-shutdown", NULL, NULL, opt_set, FIELD(action.no_shutdown), NULL,
      "stop instead of ending when the guest powers off"},
-    {"action", NULL, "reboot=reset|shutdown,shutdown=poweroff|pause", opt_action, 0, NULL,
-     "the same two as keys"},
+    {"action", NULL, "reboot=reset|shutdown,shutdown=poweroff|pause,panic=ACTION", opt_action, 0, NULL,
+     "the same two as keys, and what a guest's panic does: shutdown, exit-failure, pause or none"},
     {"pidfile", NULL, "FILE", opt_string, FIELD(pidfile), NULL, "write the process number to a file"},
 
     GROUP("Messages"),
@@ -181,7 +184,6 @@ const struct option_row option_rows[] = {
 
     GROUP("Accepted without effect"),
     {"seed", NULL, "N", opt_seed, 0, NULL, "the machine draws no random numbers"},
-    {"parallel", NULL, "none|null", opt_only, 0, "none|null", "there is no parallel port yet"},
     {"monitor", NULL, "none|null", opt_only, 0, "none|null", "there is no monitor yet"},
     {"net", NULL, "none", opt_only, 0, "none", "there is no network card yet"},
     {"nic", NULL, "none", opt_only, 0, "none", "there is no network card yet"},

@@ -46,6 +46,7 @@ OPTION_HANDLER(opt_action);
 OPTION_HANDLER(opt_floppy);
 OPTION_HANDLER(opt_drive);
 OPTION_HANDLER(opt_serial);
+OPTION_HANDLER(opt_parallel);
 OPTION_HANDLER(opt_debugcon);
 OPTION_HANDLER(opt_chardev);
 OPTION_HANDLER(opt_device);

@@ -140,12 +140,42 @@ bool parts_chardev(struct parts *p, const struct config *c, const char *spec, st
     return true;
 }
 
+static bool has_device(const struct config *c, const char *name)
+{
+    for (unsigned i = 0; i < c->n_devices; i++) {
+        struct opts o = c->devices[i].opts;
+        const char *driver = opts_get(&o, "driver");
+        if (driver != NULL && strcmp(driver, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A serial or parallel port: "none" leaves it out; without @spec @by_default decides. */
+static bool open_port(struct parts *p, const struct config *c, const char *spec, bool by_default,
+                      bool *present, struct chardev **chr, struct error **err)
+{
+    if (spec == NULL) {
+        *present = by_default;
+        return true;
+    }
+    *present = strcmp(spec, "none") != 0;
+    return !*present || parts_chardev(p, c, spec, chr, err);
+}
+
 static bool open_chardevs(struct parts *p, const struct config *c, struct error **err)
 {
-    const char *serial = c->serial != NULL ? c->serial : c->defaults ? "null" : "none";
-    p->pc.com_present[0] = strcmp(serial, "none") != 0;
-    if (p->pc.com_present[0] && !parts_chardev(p, c, serial, &p->pc.com[0], err)) {
-        return error_prefix(err, "-serial");
+    for (unsigned i = 0; i < PC_COMS; i++) {
+        bool by_default = i == 0 && c->n_serials == 0 && c->defaults && !has_device(c, "isa-serial");
+        if (!open_port(p, c, i < c->n_serials ? c->serials[i] : NULL, by_default, &p->pc.com_present[i],
+                       &p->pc.com[i], err)) {
+            return error_prefix(err, "-serial");
+        }
+    }
+    bool printer = c->defaults && !has_device(c, "isa-parallel");
+    if (!open_port(p, c, c->parallel, printer, &p->pc.lpt_present, &p->pc.lpt, err)) {
+        return error_prefix(err, "-parallel");
     }
     if (c->debugcon != NULL) {
         struct pc_debugcon *d = &p->pc.debugcons[p->pc.n_debugcons++];

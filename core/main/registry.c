@@ -219,13 +219,92 @@ static bool add_debugcon(struct parts *p, const struct config *c, struct opts *o
     return ok;
 }
 
+/* The back end that chardev= names, or NULL for none. */
+static bool port_chardev(struct parts *p, const struct config *c, struct opts *o, struct chardev **out,
+                         struct error **err)
+{
+    const char *id = opts_get(o, "chardev");
+    if (id == NULL) {
+        return true;
+    }
+    char *spec = xasprintf("chardev:%s", id);
+    bool ok = parts_chardev(p, c, spec, out, err);
+    free(spec);
+    return ok;
+}
+
+static bool add_serial(struct parts *p, const struct config *c, struct opts *o, struct error **err)
+{
+    uint64_t n = 0;
+    while (n < PC_COMS && p->pc.com_present[n]) {
+        n++;
+    }
+    if (!opts_u64(o, "index", 0, PC_COMS - 1, &n, err)) {
+        return false;
+    }
+    if (n == PC_COMS || p->pc.com_present[n]) {
+        return error_set(err, "that serial port is there already");
+    }
+    p->pc.com_present[n] = true;
+    return port_chardev(p, c, o, &p->pc.com[n], err);
+}
+
+static bool add_parallel(struct parts *p, const struct config *c, struct opts *o, struct error **err)
+{
+    if (p->pc.lpt_present) {
+        return error_set(err, "this machine has one parallel port, and it is there already");
+    }
+    p->pc.lpt_present = true;
+    return port_chardev(p, c, o, &p->pc.lpt, err);
+}
+
+static bool add_once(bool *there, struct error **err)
+{
+    if (*there) {
+        return error_set(err, "there is one already");
+    }
+    *there = true;
+    return true;
+}
+
+static bool add_pvpanic(struct parts *p, const struct config *c, struct opts *o, struct error **err)
+{
+    uint64_t port = 0x505, events = 3;
+    if (!opts_u64(o, "ioport", 0, 0xffff, &port, err) || !opts_u64(o, "events", 0, 3, &events, err)) {
+        return false;
+    }
+    p->pc.pvpanic_port = (uint16_t)port;
+    p->pc.pvpanic_events = (uint8_t)events;
+    return add_once(&p->pc.pvpanic, err);
+}
+
+static bool add_pc_testdev(struct parts *p, const struct config *c, struct opts *o, struct error **err)
+{
+    return add_once(&p->pc.pc_testdev, err);
+}
+
+static bool add_pci_testdev(struct parts *p, const struct config *c, struct opts *o, struct error **err)
+{
+    return add_once(&p->pc.pci_testdev, err);
+}
+
 static const char *const exit_keys[] = {"iobase=<port>", "iosize=<1..8>", NULL};
 static const char *const debugcon_keys[] = {"chardev=<id>", "iobase=<port>", "readback=<byte>", NULL};
+
+static const char *const serial_keys[] = {"chardev=<id>", "index=<0..3>", NULL};
+static const char *const parallel_keys[] = {"chardev=<id>", NULL};
+static const char *const pvpanic_keys[] = {"ioport=<port>", "events=<0..3>", NULL};
+static const char *const no_keys[] = {NULL};
 
 static const struct device_row devices[] = {
     {"coldboot-exit", "ISA", "ends the run with the written value as status", exit_keys, add_plain_exit},
     {"isa-debug-exit", "ISA", "ends the run with status value * 2 + 1", exit_keys, add_debug_exit},
     {"isa-debugcon", "ISA", "debug console", debugcon_keys, add_debugcon},
+    {"isa-parallel", "ISA", "parallel port LPT1", parallel_keys, add_parallel},
+    {"isa-serial", "ISA", "serial port, COM1 to COM4", serial_keys, add_serial},
+    {"pc-testdev", "ISA", "scratch ports and memory, interrupt lines for test programs", no_keys, add_pc_testdev},
+    {"pci-testdev", "PCI", "a function to be written to, for test programs", no_keys, add_pci_testdev},
+    {"pvpanic", "ISA", "a port by which the guest tells that it panicked", pvpanic_keys, add_pvpanic},
 };
 
 const struct device_row *registry_device(const char *name, struct error **err)

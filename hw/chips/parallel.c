@@ -6,8 +6,8 @@
  * Pins:   D0..D7, the status and control lines of the connector as a printer that is on line and
  *         has paper, IRQ.
  * Model:  a byte is taken at the falling edge of /STROBE while the printer is selected and not
- *         being initialised. BUSY lasts 10 us; for its second half /ACK is low, and its rising edge
- *         interrupts.
+ *         being initialised. BUSY lasts 10 us; for its second half /ACK is low. Its rising edge
+ *         interrupts, and the line stays up until the status is read, as on a PS/2.
  * Not:    EPP and ECP: offsets 3 to 7 read as ones.
  * Unsure: status bits 2 to 0 have no line; they read 001b as on other emulations. While the port
  *         is an input nobody drives the data lines: they read as ones.
@@ -39,25 +39,32 @@ enum { /* control: as written; STROBE, AUTOFD and SELECT are inverted on the cab
 #define BUSY_NS 10000
 #define ACK_NS  5000
 
+static void update_irq(struct parallel *s)
+{
+    irq_set(s->irq, s->pending && (s->control & CONTROL_IRQ));
+}
+
+/* Reading it ends the interrupt. */
 static uint8_t read_status(struct parallel *s)
 {
     int64_t left = timer_armed(&s->ack) ? s->ack.deadline_ns - clock_now(&s->m->clock) : 0;
     uint8_t val = STATUS_SELECTED | STATUS_NO_ERROR | STATUS_NO_LINE;
 
+    s->pending = false;
+    update_irq(s);
     if (left <= 0 || left > ACK_NS) {
         val |= STATUS_NO_ACK;
     }
     return left <= 0 ? val | STATUS_NOT_BUSY : val;
 }
 
-/* /ACK rises; the interrupt is edge triggered. */
+/* /ACK rises. */
 static void acknowledged(void *opaque)
 {
     struct parallel *s = opaque;
 
-    if (s->control & CONTROL_IRQ) {
-        irq_pulse(s->irq);
-    }
+    s->pending = s->control & CONTROL_IRQ;
+    update_irq(s);
 }
 
 static void strobe(struct parallel *s)
@@ -79,6 +86,8 @@ static void write_control(struct parallel *s, uint8_t val)
     } else if (falls && (val & CONTROL_SELECT) && !(val & CONTROL_INPUT)) {
         strobe(s);
     }
+    s->pending &= (val & CONTROL_IRQ) != 0;
+    update_irq(s);
 }
 
 static uint64_t parallel_read(void *dev, uint64_t off, unsigned size)
@@ -119,17 +128,26 @@ static void parallel_reset(void *dev)
     timer_cancel(&s->ack);
     s->data = 0xff;
     s->control = CONTROL_ONES | CONTROL_SELECT | CONTROL_NO_INIT;
+    s->pending = false;
+    update_irq(s);
+}
+
+static void parallel_loaded(void *dev)
+{
+    update_irq(dev);
 }
 
 static const struct state_field parallel_state[] = {
     STATE(struct parallel, data),
     STATE(struct parallel, control),
+    STATE(struct parallel, pending),
     STATE_TIMER(struct parallel, ack),
     STATE_END(),
 };
 
 const struct device_type parallel_type = {
     .name = "parallel", .version = 1, .reset = parallel_reset, .state = parallel_state,
+    .loaded = parallel_loaded,
 };
 
 void parallel_init(struct parallel *s, struct machine *m, const char *id, uint16_t base,

@@ -20,6 +20,7 @@ struct parallel {
 
     uint8_t data;                         /* what the host drives, also while it does not */
     uint8_t control;
+    bool pending;                         /* acknowledged, and the status was not read since */
     struct timer ack;                     /* armed: the printer is busy; the end of its acknowledge */
 };
 

@@ -214,6 +214,30 @@ static void keyboard(struct blob *b)
     aml_close(b, dev);
 }
 
+static void mouse(struct blob *b)
+{
+    struct blob r = {0};
+    size_t dev = aml_device(b, "MOU_");
+    name_eisa(b, "_HID", "PNP0F13");
+    name_int(b, "_STA", 0x0f);
+    aml_res_irq(&r, 12);
+    name_resources(b, "_CRS", &r);
+    aml_close(b, dev);
+}
+
+static void printer_port(struct blob *b)
+{
+    struct blob r = {0};
+    size_t dev = aml_device(b, "LPT1");
+    name_eisa(b, "_HID", "PNP0400");
+    name_int(b, "_UID", 1);
+    name_int(b, "_STA", 0x0f);
+    aml_res_io(&r, 0x378, 8);
+    aml_res_irq(&r, 7);
+    name_resources(b, "_CRS", &r);
+    aml_close(b, dev);
+}
+
 static void clock_chip(struct blob *b)
 {
     struct blob r = {0};
@@ -300,6 +324,7 @@ static void isa_bridge(struct blob *b, const struct acpi *a)
     name_int(b, "_ADR", 0x00010000);
     aml_operation_region(b, "P40C", AML_PCI_CONFIG, 0x60, 4);
     keyboard(b);
+    mouse(b);
     clock_chip(b);
     if (a->config->fdc) {
         floppy_controller(b, a);
@@ -308,6 +333,9 @@ static void isa_bridge(struct blob *b, const struct acpi *a)
         if (a->config->com_present[n]) {
             com_port(b, n);
         }
+    }
+    if (a->config->lpt_present) {
+        printer_port(b);
     }
     aml_close(b, dev);
 }

@@ -12,14 +12,17 @@
 #include "hw/chips/i8259.h"
 #include "hw/chips/mc146818.h"
 #include "hw/chips/ns16550.h"
+#include "hw/chips/parallel.h"
 #include "hw/i440fx/pmc.h"
 #include "hw/pc/acpi.h"
-#include "hw/pc/apics.h"
 #include "hw/pc/cmos.h"
 #include "hw/pc/debug_exit.h"
 #include "hw/pc/debugcon.h"
 #include "hw/pc/fw_cfg.h"
 #include "hw/pc/fw_items.h"
+#include "hw/pc/pc_testdev.h"
+#include "hw/pc/pci_testdev.h"
+#include "hw/pc/pvpanic.h"
 #include "hw/pc/smbios.h"
 #include "hw/piix3/piix3.h"
 #include "hw/piix3/piix4_pm.h"
@@ -32,18 +35,20 @@ struct pc {
     struct piix4_pm pm;
     struct stdvga vga;
     struct i8259_pair pic;
-    struct apics apics;
-    struct hpet hpet;
     struct i8254 pit;
     struct i8237_pair dma;
     struct mc146818 rtc;
     struct i8042 kbc;
     struct ns16550 com[PC_COMS];
+    struct parallel lpt;
     struct i82078 fdc;
     struct fw_cfg fw_cfg;
     struct acpi acpi;
     struct debugcon debugcons[PC_MAX_DEBUGCONS];
     struct debug_exit exits[PC_MAX_EXITS];
+    struct pvpanic pvpanic;
+    struct pc_testdev testdev;
+    struct pci_testdev pci_testdev;
 };
 
 static const struct {
@@ -65,11 +70,11 @@ void pc_config_init(struct pc_config *cfg)
         .fdc = true,
         .floppy_drive = {true},
         .com_present = {true},
+        .lpt_present = true,
         .boot_order = "cad",
         .reboot_timeout_ms = -1,
         .fd_bootchk = true,
         .acpi = true,
-        .hpet = true,
         .smm = true,
     };
 }
@@ -104,11 +109,11 @@ static bool add_pci(struct pc *pc, const struct pc_config *cfg, struct error **e
     if (!add_cpus(pc, cfg, err)) {
         return false;
     }
-    apics_init(     &pc->apics, m, &pc->piix3, &pc->pic);
     if (cfg->acpi) {
         struct piix4_pm_pins pins = {
             .sci  = &pc->piix3.isa_irq[9],
             .smi  = cfg->smm ? vcpu_smi(m, 0) : NULL,
+            .parallel = cfg->lpt_present,
             .com1 = cfg->com_present[0],
             .com2 = cfg->com_present[1],
         };
@@ -119,22 +124,22 @@ static bool add_pci(struct pc *pc, const struct pc_config *cfg, struct error **e
                         err);
 }
 
-/* The HPET lies between the timer and the clock and their interrupts. */
-static void add_timers(struct pc *pc, const struct pc_config *cfg)
+/* Optional functions, each in the first slot that is free when its turn comes. */
+static bool add_pci_cards(struct pc *pc, const struct pc_config *cfg, struct error **err)
 {
-    struct machine *m = pc->machine;
-    struct irq *irq0 = &pc->piix3.isa_irq[0], *irq8 = &pc->piix3.isa_irq[8];
+    struct pci_bus *bus = &pc->pmc.bus;
+    unsigned slot = 2;
 
-    if (cfg->hpet) {
-        struct hpet_pins pins = {.irq0 = irq0, .irq8 = irq8};
-        apics_hpet_routes(&pc->apics, &pins);
-        hpet_init(     &pc->hpet, m, &pins);
-        irq0 = &pc->hpet.pit_in;
-        irq8 = &pc->hpet.rtc_in;
+    while (slot < 32 && bus->slots[PCI_DEVFN(slot, 0)] != NULL) {
+        slot++;
     }
-    i8254_init(        &pc->pit, m,     0x040, irq0,      NULL);
-    mc146818_init(     &pc->rtc, m,     0x070, irq8);
-    pc->rtc.nmi_mask = &pc->piix3.nmi_mask;
+    if (cfg->pci_testdev && slot == 32) {
+        return error_set(err, "no PCI slot is left");
+    }
+    if (cfg->pci_testdev) {
+        pci_testdev_init(&pc->pci_testdev, pc->machine, bus, PCI_DEVFN(slot, 0));
+    }
+    return true;
 }
 
 static bool add_isa(struct pc *pc, const struct pc_config *cfg, struct error **err)
@@ -143,10 +148,12 @@ static bool add_isa(struct pc *pc, const struct pc_config *cfg, struct error **e
     struct irq *isa = pc->piix3.isa_irq;
 
     /* chip            part             port   interrupt  other pins */
-    i8259_pair_init(   &pc->pic, m,            apics_intr(&pc->apics));
-    add_timers(pc, cfg);
+    i8259_pair_init(   &pc->pic, m,            vcpu_intr(m, 0));
+    i8254_init(        &pc->pit, m,     0x040, &isa[0],   NULL);
     i8237_pair_init(   &pc->dma, m);
     i8042_init(        &pc->kbc, m,            &isa[1],   &isa[12]);
+    mc146818_init(     &pc->rtc, m,     0x070, &isa[8]);
+    vcpu_set_inta(     m, 0, i8259_acknowledge, &pc->pic);
     i8042_set_a20(     &pc->kbc, &pc->piix3.kbc_a20);
 
     for (unsigned i = 0; i < PC_COMS; i++) {
@@ -154,6 +161,9 @@ static bool add_isa(struct pc *pc, const struct pc_config *cfg, struct error **e
             ns16550_init(&pc->com[i], m, com_ports[i].id, com_ports[i].base,
                          &isa[com_ports[i].irq], cfg->com[i]);
         }
+    }
+    if (cfg->lpt_present) {
+        parallel_init( &pc->lpt, m, "lpt1", 0x378, &isa[7],  cfg->lpt);
     }
     if (cfg->fdc) {
         i82078_init(   &pc->fdc, m,     0x3f0, &isa[6],   &pc->dma, 2);
@@ -171,6 +181,12 @@ static bool add_isa(struct pc *pc, const struct pc_config *cfg, struct error **e
         const struct pc_exit *e = &cfg->exits[i];
         debug_exit_init(&pc->exits[i], m, e->port, e->bytes,
                         e->plain ? DEBUG_EXIT_PLAIN : DEBUG_EXIT_ISA);
+    }
+    if (cfg->pvpanic) {
+        pvpanic_init(  &pc->pvpanic, m, cfg->pvpanic_port, cfg->pvpanic_events);
+    }
+    if (cfg->pc_testdev) {
+        pc_testdev_init(&pc->testdev, m, isa, PIIX3_IRQS);
     }
     return true;
 }
@@ -207,7 +223,8 @@ struct pc *pc_init(struct machine *m, const struct pc_config *cfg, struct error 
         return NULL;
     }
     machine_map_ram(m);
-    if (!add_pci(pc, cfg, err) || !add_isa(pc, cfg, err) || !add_firmware_data(pc, cfg, err)) {
+    if (!add_pci(pc, cfg, err) || !add_pci_cards(pc, cfg, err) ||
+        !add_isa(pc, cfg, err) || !add_firmware_data(pc, cfg, err)) {
         return NULL;
     }
     return pc;
@@ -227,11 +244,6 @@ void pc_power_button(struct pc *pc)
     if (pc->pm.machine != NULL) {
         piix4_pm_power_button(&pc->pm);
     }
-}
-
-void pc_nmi(struct pc *pc)
-{
-    apics_nmi(&pc->apics);
 }
 
 uint8_t pc_post_code(const struct pc *pc)

@@ -61,6 +61,12 @@ struct pc_config {
     struct block *floppies[PC_FLOPPIES];   /* its medium, or NULL */
     bool com_present[PC_COMS];
     struct chardev *com[PC_COMS];          /* NULL: output goes nowhere */
+    bool lpt_present;                      /* LPT1 */
+    struct chardev *lpt;                   /* NULL: prints into nothing */
+    bool pvpanic;                          /* at pvpanic_port */
+    uint16_t pvpanic_port;
+    uint8_t pvpanic_events;
+    bool pc_testdev, pci_testdev;
     struct pc_debugcon debugcons[PC_MAX_DEBUGCONS];
     unsigned n_debugcons;
     struct pc_exit exits[PC_MAX_EXITS];
@@ -81,14 +87,13 @@ struct pc_config {
     struct smbios_texts smbios;
 
     bool acpi;                   /* the power management function and the ACPI tables */
-    bool hpet;
     bool smm;                    /* SMI works; else firmware is told not to try */
     bool no_graphics;            /* -nographic: SeaBIOS may use COM1 as console */
 };
 
 struct pc;
 
-/* The defaults of `-M pc` as far as they are built: 128 MiB, one CPU, VGA, floppy drive A, COM1. */
+/* The defaults of `-M pc` as far as they are built: 128 MiB, one CPU, VGA, floppy drive A, COM1, LPT1. */
 void pc_config_init(struct pc_config *cfg);
 
 /* Builds the board into @m (after machine_init), its RAM and its vCPUs included. NULL and err on
@@ -100,9 +105,6 @@ bool pc_insert_floppy(struct pc *pc, unsigned n, struct block *b, struct error *
 
 /* Presses the power button (ACPI), as a host wish to shut down. [locked] */
 void pc_power_button(struct pc *pc);
-
-/* An NMI to every vCPU, whatever port 70h says. [locked] */
-void pc_nmi(struct pc *pc);
 
 /* The last byte written to port 80h. [locked] */
 uint8_t pc_post_code(const struct pc *pc);

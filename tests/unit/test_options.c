@@ -68,6 +68,22 @@ static void without_options_it_is_a_pc_of_128_mib(void **state)
     config_free(&c);
 }
 
+static void a_guests_panic_has_four_outcomes(void **state)
+{
+    struct config c;
+    accepted(&c, "-m 64");
+    assert_int_equal(c.action.panic, PANIC_SHUTDOWN);
+    config_free(&c);
+    accepted(&c, "-action panic=exit-failure,reboot=shutdown");
+    assert_int_equal(c.action.panic, PANIC_EXIT_FAILURE);
+    assert_true(c.action.no_reboot);
+    config_free(&c);
+    accepted(&c, "-action panic=none");
+    assert_int_equal(c.action.panic, PANIC_NONE);
+    config_free(&c);
+    refused("-action panic=run", "is none of shutdown, exit-failure, pause, none");
+}
+
 static void options_take_one_or_two_dashes(void **state)
 {
     struct config c;
@@ -251,14 +267,24 @@ static void character_devices_are_known_by_name(void **state)
 {
     struct config c;
     accepted(&c, "-chardev file,id=log,path=/tmp/x -serial chardev:log -debugcon null");
-    assert_string_equal(config_chardev(&c, c.serial, NULL), "file:/tmp/x");
+    assert_string_equal(config_chardev(&c, c.serials[0], NULL), "file:/tmp/x");
     config_free(&c);
-    accepted(&c, "-serial none -serial none");
+    accepted(&c, "-serial none -serial null -serial file:/tmp/x");
+    assert_int_equal(c.n_serials, 3);
+    assert_string_equal(c.serials[0], "none");
+    assert_string_equal(c.serials[1], "null");
+    assert_string_equal(c.serials[2], "file:/tmp/x");
     config_free(&c);
+    accepted(&c, "-parallel file:/tmp/x");
+    assert_string_equal(c.parallel, "file:/tmp/x");
+    config_free(&c);
+    refused("-parallel null -parallel null", "was given before");
+    refused("-parallel chardev:nobody", "-parallel");
+    refused("-serial null -serial chardev:nobody", "-serial");
     refused("-serial chardev:lgo -chardev null,id=log", "there is no -chardev with id=lgo");
     refused("-serial tcp::4444", "there is no character device");
     refused("-serial file:", "nothing after the colon");
-    refused("-serial null -serial null", "this machine has one serial port");
+    refused("-serial null -serial null -serial null -serial null -serial null", "more than 4 serial ports");
     refused("-chardev null", "id= is needed");
     refused("-chardev null,id=a -chardev null,id=a", "id=a: is taken");
     refused("-chardev file,id=a", "path= goes with file");
@@ -268,10 +294,12 @@ static void the_terminal_has_one_owner(void **state)
 {
     struct config c;
     accepted(&c, "-nographic");
-    assert_string_equal(c.serial, "mon:stdio");
+    assert_string_equal(c.serials[0], "mon:stdio");
     assert_string_equal(c.display, "none");
     assert_false(c.graphics);
     config_free(&c);
+    refused("-serial stdio -serial stdio", "something else uses the terminal");
+    refused("-parallel stdio -serial null -serial stdio", "something else uses the terminal");
     refused("-serial stdio -debugcon stdio", "something else uses the terminal");
     refused("-serial stdio -display term", "something else uses the terminal");
     refused("-nographic -display term", "contradicts -display term");
@@ -433,6 +461,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_options_it_is_a_pc_of_128_mib),
         cmocka_unit_test(options_take_one_or_two_dashes),
+        cmocka_unit_test(a_guests_panic_has_four_outcomes),
         cmocka_unit_test(an_unknown_option_is_refused_with_the_nearest_that_exists),
         cmocka_unit_test(memory_is_a_size_from_1_mib_to_64_gib),
         cmocka_unit_test(machine_keys_are_those_of_the_pc),

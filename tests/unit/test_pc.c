@@ -139,7 +139,7 @@ static void the_default_board_claims_these_ports(void **state)
     rig_build(r);
     claimed_ports(r, ports, sizeof(ports));
     assert_string_equal(ports, "0-f 20-21 40-43 60-61 64-64 70-71 80-83 87-87 89-8b 8f-8f 92-92 "
-                               "a0-a1 b2-b3 c0-df f0-f0 3f0-3f5 3f7-3ff 4d0-4d1 510-511 514-51b "
+                               "a0-a1 b2-b3 c0-df f0-f0 378-37f 3f0-3f5 3f7-3ff 4d0-4d1 510-511 514-51b "
                                "cf8-cff afe0-afe3 b100-b13f");
 }
 
@@ -167,19 +167,8 @@ static const uint8_t pic_words[][2] = {
     {0xa0, 0x11}, {0xa1, 0x28}, {0xa1, 0x02}, {0xa1, 0x01}, {0xa1, 0xff},
 };
 
-static void apic_write(struct rig *r, unsigned reg, uint32_t val)
-{
-    struct vcpu *cpu = r->b.m.vcpus[0];
-    cpu->apic_ops->write(cpu->apic, reg, val, 4);
-}
-
-/* The 8259s, and LINT0 as ExtINT as firmware leaves it. */
 static void pic_setup(struct rig *r)
 {
-    if (r->b.m.vcpus[0]->apic_ops != NULL) {
-        apic_write(r, 0xf0, 0x1ff);
-        apic_write(r, 0x350, 0x8700);
-    }
     for (unsigned i = 0; i < ARRAY_SIZE(pic_words); i++) {
         bench_out8(&r->b, pic_words[i][0], pic_words[i][1]);
     }
@@ -259,6 +248,102 @@ static void com1_interrupts_on_irq_4(void **state)
     assert_int_equal(take_irq(r, 4), 0x24);
 }
 
+static void the_printer_interrupts_on_irq_7(void **state)
+{
+    struct rig *r = *state;
+    rig_build(r);
+    pic_setup(r);
+    bench_out8(&r->b, 0x37a, 0x1d); /* strobe, interrupt */
+    bench_advance(&r->b, NS_PER_MS);
+    assert_int_equal(take_irq(r, 7), 0x27);
+}
+
+static void the_mouse_interrupts_on_irq_12(void **state)
+{
+    struct rig *r = *state;
+    rig_build(r);
+    pic_setup(r);
+    bench_out8(&r->b, 0x64, 0xd4);
+    bench_out8(&r->b, 0x60, 0xf4);
+    bench_advance(&r->b, NS_PER_MS);
+    assert_int_equal(bench_in8(&r->b, 0x60), 0xfa);
+    r->b.m.pointer->move(r->b.m.pointer->dev, 1, 0, 0);
+    bench_advance(&r->b, NS_PER_MS);
+    assert_int_equal(take_irq(r, 12), 0x2c);
+    assert_int_equal(bench_in8(&r->b, 0x60), 0x08);
+}
+
+static void com_ports_are_where_they_are_asked_for(void **state)
+{
+    struct rig *r = *state;
+    r->cfg.com_present[1] = r->cfg.com_present[2] = r->cfg.com_present[3] = true;
+    r->cfg.lpt_present = false;
+    rig_build(r);
+    static const uint16_t base[] = {0x3f8, 0x2f8, 0x3e8, 0x2e8};
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(bench_in8(&r->b, base[i] + 5), 0x60);
+        assert_int_equal(bench_in8(&r->b, base[i] + 6), 0xb0);
+    }
+    assert_int_equal(bench_in8(&r->b, 0x379), 0xff);
+    bench_out32(&r->b, 0xcf8, 0x80000b64);
+    assert_int_equal(bench_in8(&r->b, 0xcff), 0x98); /* 67h tells of COM1 and COM2 */
+    bench_out32(&r->b, 0xcf8, 0x80000b5c);
+    assert_int_equal(bench_in8(&r->b, 0xcff), 0x10); /* 5Fh: no parallel port */
+}
+
+static void test_devices_answer_where_they_are_asked_for(void **state)
+{
+    struct rig *r = *state;
+    r->cfg.pc_testdev = r->cfg.pci_testdev = r->cfg.pvpanic = true;
+    r->cfg.pvpanic_port = 0x505;
+    r->cfg.pvpanic_events = 3;
+    r->cfg.vga = PC_VGA_NONE;
+    rig_build(r);
+    pic_setup(r);
+    bench_out32(&r->b, 0xe0, 0x12345678);
+    assert_int_equal(bench_in16(&r->b, 0xe1), 0x3456);
+    assert_int_equal(bench_in32(&r->b, 0xe8), 0x12345678);
+    bench_out8(&r->b, 0xea, 0xff);
+    assert_int_equal(bench_in32(&r->b, 0xe0), 0x12ff5678);
+    bench_out32(&r->b, 0x2005, 1);
+    assert_int_equal(take_irq(r, 5), 0x25);
+    bench_out32(&r->b, 0x2005, 0);
+    bench_out8(&r->b, 0x2017, 1); /* a line that leads nowhere */
+    space_write(&r->b.m.mem, 0xff00fff8, 0x1122334455667788, 8);
+    assert_int_equal(space_read(&r->b.m.mem, 0xff00fff9, 1), 0x77);
+    assert_int_equal(bench_in8(&r->b, 0x505), 3);
+    bench_out8(&r->b, 0x505, 2);
+    assert_int_equal(r->b.m.stop_request, CAUSE_NONE);
+    bench_out8(&r->b, 0x505, 1);
+    assert_int_equal(r->b.m.stop_request, CAUSE_GUEST_PANIC);
+    bench_out32(&r->b, 0xcf8, 0x80001000);
+    assert_int_equal(bench_in32(&r->b, 0xcfc), 0x00051b36);
+}
+
+static void the_pci_test_device_counts_writes_of_its_first_test(void **state)
+{
+    struct rig *r = *state;
+    r->cfg.pci_testdev = true;
+    r->cfg.vga = PC_VGA_NONE;
+    rig_build(r);
+    bench_out32(&r->b, 0xcf8, 0x80001014);
+    bench_out32(&r->b, 0xcfc, 0xc000);
+    bench_out32(&r->b, 0xcf8, 0x80001004);
+    bench_out32(&r->b, 0xcfc, 1);
+    assert_int_equal(bench_in8(&r->b, 0xc001), 0); /* none is chosen */
+    bench_out8(&r->b, 0xc000, 0);
+    assert_int_equal(bench_in32(&r->b, 0xc000), 0x0103);
+    assert_int_equal(bench_in32(&r->b, 0xc004), 0x83);
+    assert_int_equal(bench_in8(&r->b, 0xc008), 0xfa);
+    bench_out8(&r->b, 0xc083, 0xfa);
+    bench_out8(&r->b, 0xc083, 0xfb);
+    bench_out8(&r->b, 0xc082, 0xfa);
+    assert_int_equal(bench_in32(&r->b, 0xc00c), 1);
+    assert_int_equal(bench_in32(&r->b, 0xc010), 0x74726f70); /* "port" */
+    bench_out8(&r->b, 0xc000, 3);
+    assert_int_equal(bench_in32(&r->b, 0xc000), 0);
+}
+
 static void the_sci_is_irq_9(void **state)
 {
     struct rig *r = *state;
@@ -281,94 +366,6 @@ static void the_fpus_error_pin_is_irq_13(void **state)
     pic_setup(r);
     irq_set(r->b.m.vcpus[0]->ferr, true);
     assert_int_equal(take_irq(r, 13), 0x2d);
-}
-
-static void without_a_local_apic_the_8259s_drive_intr(void **state)
-{
-    struct rig *r = *state;
-    r->b.m.cpu_model = x86_model_find("486");
-    rig_build(r);
-    assert_null(r->b.m.vcpus[0]->apic_ops);
-    pic_setup(r);
-    irq_set(r->b.m.vcpus[0]->ferr, true);
-    assert_int_equal(take_irq(r, 13), 0x2d);
-    assert_int_equal(space_read(&r->b.m.mem, 0xfec00000, 4), 0xffffffff);
-}
-
-static void redirect(struct rig *r, unsigned pin, uint32_t entry)
-{
-    space_write(&r->b.m.mem, 0xfec00000, 0x10 + 2 * pin, 4);
-    space_write(&r->b.m.mem, 0xfec00010, entry, 4);
-}
-
-static int taken(struct rig *r)
-{
-    struct vcpu *cpu = r->b.m.vcpus[0];
-    return atomic_load(&cpu->pending) & PEND_INTR ? cpu->inta(cpu->inta_opaque) : -1;
-}
-
-static void isa_lines_are_inputs_of_the_io_apic(void **state)
-{
-    struct rig *r = *state;
-    rig_build(r);
-    apic_write(r, 0xf0, 0x1ff);
-    redirect(r, 4, 0x54);
-    redirect(r, 13, 0x8063);
-    bench_out8(&r->b, 0x3fc, 0x08);
-    bench_out8(&r->b, 0x3f9, 0x02);
-    assert_int_equal(taken(r), 0x54);
-    irq_set(r->b.m.vcpus[0]->ferr, true);
-    assert_int_equal(taken(r), 0x63);
-    assert_int_equal(taken(r), -1);
-}
-
-static void irq_0_is_input_2_of_the_io_apic(void **state)
-{
-    struct rig *r = *state;
-    rig_build(r);
-    apic_write(r, 0xf0, 0x1ff);
-    redirect(r, 0, 0x50);
-    redirect(r, 2, 0x52);
-    bench_out8(&r->b, 0x43, 0x34);
-    bench_out8(&r->b, 0x40, 0x10);
-    bench_out8(&r->b, 0x40, 0x00);
-    bench_advance(&r->b, NS_PER_MS);
-    assert_int_equal(taken(r), 0x52);
-    assert_int_equal(taken(r), -1);
-}
-
-static void the_hpet_replaces_the_timer(void **state)
-{
-    struct rig *r = *state;
-    rig_build(r);
-    pic_setup(r);
-    space_write(&r->b.m.mem, 0xfed00108, 1000, 8);
-    space_write(&r->b.m.mem, 0xfed00100, 0x4, 4);
-    space_write(&r->b.m.mem, 0xfed00010, 3, 4);
-    bench_advance(&r->b, 9999);
-    assert_int_equal(take_irq(r, 0), -1);
-    bench_advance(&r->b, 1);
-    assert_int_equal(take_irq(r, 0), 0x20);
-}
-
-static void without_hpet_nobody_answers_there(void **state)
-{
-    struct rig *r = *state;
-    r->cfg.hpet = false;
-    rig_build(r);
-    assert_int_equal(space_read(&r->b.m.mem, 0xfed00000, 4), 0xffffffff);
-}
-
-static void an_nmi_comes_by_lint1(void **state)
-{
-    struct rig *r = *state;
-    rig_build(r);
-    pc_nmi(r->pc);
-    assert_false(atomic_load(&r->b.m.vcpus[0]->pending) & PEND_NMI); /* still masked */
-    apic_write(r, 0xf0, 0x1ff);
-    apic_write(r, 0x360, 0x400);
-    pc_nmi(r->pc);
-    assert_true(atomic_load(&r->b.m.vcpus[0]->pending) & PEND_NMI);
 }
 
 static void apm_commands_reach_smi(void **state)
@@ -550,14 +547,13 @@ int main(void)
         T(a_key_interrupts_on_irq_1),
         T(the_floppy_controller_interrupts_on_irq_6),
         T(com1_interrupts_on_irq_4),
+        T(the_printer_interrupts_on_irq_7),
+        T(the_mouse_interrupts_on_irq_12),
+        T(com_ports_are_where_they_are_asked_for),
+        T(test_devices_answer_where_they_are_asked_for),
+        T(the_pci_test_device_counts_writes_of_its_first_test),
         T(the_sci_is_irq_9),
         T(the_fpus_error_pin_is_irq_13),
-        T(without_a_local_apic_the_8259s_drive_intr),
-        T(isa_lines_are_inputs_of_the_io_apic),
-        T(irq_0_is_input_2_of_the_io_apic),
-        T(the_hpet_replaces_the_timer),
-        T(without_hpet_nobody_answers_there),
-        T(an_nmi_comes_by_lint1),
         T(apm_commands_reach_smi),
         T(both_a20_gates_reach_the_cpu),
         T(three_ports_ask_for_a_reset),
