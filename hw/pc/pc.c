@@ -15,6 +15,7 @@
 #include "hw/chips/parallel.h"
 #include "hw/i440fx/pmc.h"
 #include "hw/pc/acpi.h"
+#include "hw/pc/apics.h"
 #include "hw/pc/cmos.h"
 #include "hw/pc/debug_exit.h"
 #include "hw/pc/debugcon.h"
@@ -35,6 +36,8 @@ struct pc {
     struct piix4_pm pm;
     struct stdvga vga;
     struct i8259_pair pic;
+    struct apics apics;
+    struct hpet hpet;
     struct i8254 pit;
     struct i8237_pair dma;
     struct mc146818 rtc;
@@ -75,6 +78,7 @@ void pc_config_init(struct pc_config *cfg)
         .reboot_timeout_ms = -1,
         .fd_bootchk = true,
         .acpi = true,
+        .hpet = true,
         .smm = true,
     };
 }
@@ -109,6 +113,7 @@ static bool add_pci(struct pc *pc, const struct pc_config *cfg, struct error **e
     if (!add_cpus(pc, cfg, err)) {
         return false;
     }
+    apics_init(     &pc->apics, m, &pc->piix3, &pc->pic);
     if (cfg->acpi) {
         struct piix4_pm_pins pins = {
             .sci  = &pc->piix3.isa_irq[9],
@@ -142,18 +147,34 @@ static bool add_pci_cards(struct pc *pc, const struct pc_config *cfg, struct err
     return true;
 }
 
+/* The HPET lies between the timer and the clock and their interrupts. */
+static void add_timers(struct pc *pc, const struct pc_config *cfg)
+{
+    struct machine *m = pc->machine;
+    struct irq *irq0 = &pc->piix3.isa_irq[0], *irq8 = &pc->piix3.isa_irq[8];
+
+    if (cfg->hpet) {
+        struct hpet_pins pins = {.irq0 = irq0, .irq8 = irq8};
+        apics_hpet_routes(&pc->apics, &pins);
+        hpet_init(     &pc->hpet, m, &pins);
+        irq0 = &pc->hpet.pit_in;
+        irq8 = &pc->hpet.rtc_in;
+    }
+    i8254_init(        &pc->pit, m,     0x040, irq0,      NULL);
+    mc146818_init(     &pc->rtc, m,     0x070, irq8);
+    pc->rtc.nmi_mask = &pc->piix3.nmi_mask;
+}
+
 static bool add_isa(struct pc *pc, const struct pc_config *cfg, struct error **err)
 {
     struct machine *m = pc->machine;
     struct irq *isa = pc->piix3.isa_irq;
 
     /* chip            part             port   interrupt  other pins */
-    i8259_pair_init(   &pc->pic, m,            vcpu_intr(m, 0));
-    i8254_init(        &pc->pit, m,     0x040, &isa[0],   NULL);
+    i8259_pair_init(   &pc->pic, m,            apics_intr(&pc->apics));
+    add_timers(pc, cfg);
     i8237_pair_init(   &pc->dma, m);
     i8042_init(        &pc->kbc, m,            &isa[1],   &isa[12]);
-    mc146818_init(     &pc->rtc, m,     0x070, &isa[8]);
-    vcpu_set_inta(     m, 0, i8259_acknowledge, &pc->pic);
     i8042_set_a20(     &pc->kbc, &pc->piix3.kbc_a20);
 
     for (unsigned i = 0; i < PC_COMS; i++) {
@@ -244,6 +265,11 @@ void pc_power_button(struct pc *pc)
     if (pc->pm.machine != NULL) {
         piix4_pm_power_button(&pc->pm);
     }
+}
+
+void pc_nmi(struct pc *pc)
+{
+    apics_nmi(&pc->apics);
 }
 
 uint8_t pc_post_code(const struct pc *pc)

@@ -87,6 +87,7 @@ struct pc_config {
     struct smbios_texts smbios;
 
     bool acpi;                   /* the power management function and the ACPI tables */
+    bool hpet;
     bool smm;                    /* SMI works; else firmware is told not to try */
     bool no_graphics;            /* -nographic: SeaBIOS may use COM1 as console */
 };
@@ -105,6 +106,9 @@ bool pc_insert_floppy(struct pc *pc, unsigned n, struct block *b, struct error *
 
 /* Presses the power button (ACPI), as a host wish to shut down. [locked] */
 void pc_power_button(struct pc *pc);
+
+/* An NMI to every vCPU, whatever port 70h says. [locked] */
+void pc_nmi(struct pc *pc);
 
 /* The last byte written to port 80h. [locked] */
 uint8_t pc_post_code(const struct pc *pc);

@@ -167,8 +167,19 @@ static const uint8_t pic_words[][2] = {
     {0xa0, 0x11}, {0xa1, 0x28}, {0xa1, 0x02}, {0xa1, 0x01}, {0xa1, 0xff},
 };
 
+static void apic_write(struct rig *r, unsigned reg, uint32_t val)
+{
+    struct vcpu *cpu = r->b.m.vcpus[0];
+    cpu->apic_ops->write(cpu->apic, reg, val, 4);
+}
+
+/* The 8259s, and LINT0 as ExtINT as firmware leaves it. */
 static void pic_setup(struct rig *r)
 {
+    if (r->b.m.vcpus[0]->apic_ops != NULL) {
+        apic_write(r, 0xf0, 0x1ff);
+        apic_write(r, 0x350, 0x8700);
+    }
     for (unsigned i = 0; i < ARRAY_SIZE(pic_words); i++) {
         bench_out8(&r->b, pic_words[i][0], pic_words[i][1]);
     }
@@ -368,6 +379,94 @@ static void the_fpus_error_pin_is_irq_13(void **state)
     assert_int_equal(take_irq(r, 13), 0x2d);
 }
 
+static void without_a_local_apic_the_8259s_drive_intr(void **state)
+{
+    struct rig *r = *state;
+    r->b.m.cpu_model = x86_model_find("486");
+    rig_build(r);
+    assert_null(r->b.m.vcpus[0]->apic_ops);
+    pic_setup(r);
+    irq_set(r->b.m.vcpus[0]->ferr, true);
+    assert_int_equal(take_irq(r, 13), 0x2d);
+    assert_int_equal(space_read(&r->b.m.mem, 0xfec00000, 4), 0xffffffff);
+}
+
+static void redirect(struct rig *r, unsigned pin, uint32_t entry)
+{
+    space_write(&r->b.m.mem, 0xfec00000, 0x10 + 2 * pin, 4);
+    space_write(&r->b.m.mem, 0xfec00010, entry, 4);
+}
+
+static int taken(struct rig *r)
+{
+    struct vcpu *cpu = r->b.m.vcpus[0];
+    return atomic_load(&cpu->pending) & PEND_INTR ? cpu->inta(cpu->inta_opaque) : -1;
+}
+
+static void isa_lines_are_inputs_of_the_io_apic(void **state)
+{
+    struct rig *r = *state;
+    rig_build(r);
+    apic_write(r, 0xf0, 0x1ff);
+    redirect(r, 4, 0x54);
+    redirect(r, 13, 0x8063);
+    bench_out8(&r->b, 0x3fc, 0x08);
+    bench_out8(&r->b, 0x3f9, 0x02);
+    assert_int_equal(taken(r), 0x54);
+    irq_set(r->b.m.vcpus[0]->ferr, true);
+    assert_int_equal(taken(r), 0x63);
+    assert_int_equal(taken(r), -1);
+}
+
+static void irq_0_is_input_2_of_the_io_apic(void **state)
+{
+    struct rig *r = *state;
+    rig_build(r);
+    apic_write(r, 0xf0, 0x1ff);
+    redirect(r, 0, 0x50);
+    redirect(r, 2, 0x52);
+    bench_out8(&r->b, 0x43, 0x34);
+    bench_out8(&r->b, 0x40, 0x10);
+    bench_out8(&r->b, 0x40, 0x00);
+    bench_advance(&r->b, NS_PER_MS);
+    assert_int_equal(taken(r), 0x52);
+    assert_int_equal(taken(r), -1);
+}
+
+static void the_hpet_replaces_the_timer(void **state)
+{
+    struct rig *r = *state;
+    rig_build(r);
+    pic_setup(r);
+    space_write(&r->b.m.mem, 0xfed00108, 1000, 8);
+    space_write(&r->b.m.mem, 0xfed00100, 0x4, 4);
+    space_write(&r->b.m.mem, 0xfed00010, 3, 4);
+    bench_advance(&r->b, 9999);
+    assert_int_equal(take_irq(r, 0), -1);
+    bench_advance(&r->b, 1);
+    assert_int_equal(take_irq(r, 0), 0x20);
+}
+
+static void without_hpet_nobody_answers_there(void **state)
+{
+    struct rig *r = *state;
+    r->cfg.hpet = false;
+    rig_build(r);
+    assert_int_equal(space_read(&r->b.m.mem, 0xfed00000, 4), 0xffffffff);
+}
+
+static void an_nmi_comes_by_lint1(void **state)
+{
+    struct rig *r = *state;
+    rig_build(r);
+    pc_nmi(r->pc);
+    assert_false(atomic_load(&r->b.m.vcpus[0]->pending) & PEND_NMI); /* still masked */
+    apic_write(r, 0xf0, 0x1ff);
+    apic_write(r, 0x360, 0x400);
+    pc_nmi(r->pc);
+    assert_true(atomic_load(&r->b.m.vcpus[0]->pending) & PEND_NMI);
+}
+
 static void apm_commands_reach_smi(void **state)
 {
     struct rig *r = *state;
@@ -554,6 +653,12 @@ int main(void)
         T(the_pci_test_device_counts_writes_of_its_first_test),
         T(the_sci_is_irq_9),
         T(the_fpus_error_pin_is_irq_13),
+        T(without_a_local_apic_the_8259s_drive_intr),
+        T(isa_lines_are_inputs_of_the_io_apic),
+        T(irq_0_is_input_2_of_the_io_apic),
+        T(the_hpet_replaces_the_timer),
+        T(without_hpet_nobody_answers_there),
+        T(an_nmi_comes_by_lint1),
         T(apm_commands_reach_smi),
         T(both_a20_gates_reach_the_cpu),
         T(three_ports_ask_for_a_reset),
