@@ -208,7 +208,7 @@ static bool open_front_ends(struct run *r, struct error **err)
         expect_start(r->expect);
     }
     if (c->image != NULL) {
-        fprintf(stderr, "coldboot: %s is in drive A:\n", c->image);
+        fprintf(stderr, "coldboot: %s is in %s\n", c->image, r->parts.image_drive);
     }
     return write_pidfile(r, err) && open_display(r, err);
 }

@@ -269,6 +269,10 @@ void config_free(struct config *c)
         free(c->floppy[i].path);
         free(c->floppy[i].format);
     }
+    for (unsigned i = 0; i < CONFIG_DISKS; i++) {
+        free(c->disk[i].path);
+        free(c->disk[i].format);
+    }
     for (unsigned i = 0; i < c->n_devices; i++) {
         free(c->devices[i].text);
         opts_free(&c->devices[i].opts);
@@ -314,7 +318,7 @@ void options_help(FILE *out, const char *name)
 {
     fprintf(out, "usage: coldboot [OPTIONS] [IMAGE]\n"
                  "       coldboot expect SCRIPT -- [OPTIONS] [IMAGE]\n\n"
-                 "A PC in software. IMAGE is a floppy image; without one a built-in image shows what\n"
+                 "A PC in software. IMAGE is a floppy, disk or CD image; without one a built-in one shows what\n"
                  "machine this is. Options take one or two dashes; names are QEMU's where it has them.\n");
     for (const struct option_row *row = option_rows; !is_end(row); row++) {
         if (row->name == NULL) {

@@ -16,6 +16,7 @@
 #include <stdio.h>
 
 #define CONFIG_FLOPPIES 2
+#define CONFIG_DISKS    4             /* hard disks and CDs: primary master, slave, secondary... */
 #define CONFIG_SERIALS  4
 #define CONFIG_ACCELS   8
 #define CONFIG_LISTS    64            /* devices, character devices, traces, fw_cfg items: each */
@@ -27,6 +28,8 @@ struct drive_config {
     char *path;                       /* NULL: the drive is empty */
     char *format;                     /* NULL: recognise it */
     bool snapshot, read_only;
+    bool given;                       /* asked for, also when empty */
+    bool cd;                          /* a CD-ROM drive, else a disk */
 };
 
 struct chardev_config {
@@ -81,6 +84,7 @@ struct config {
 
     /* media and devices */
     struct drive_config floppy[CONFIG_FLOPPIES];
+    struct drive_config disk[CONFIG_DISKS];
     bool snapshot;
     char *image;                      /* a plain argument: its drive is found when it is opened */
     struct device_config devices[CONFIG_LISTS];

@@ -1,4 +1,4 @@
-/* Handlers of the options about media, devices, displays and messages. */
+/* Handlers of the options about devices, displays and messages. */
 #include "core/main/options_table.h"
 
 #include "core/base/alloc.h"
@@ -10,79 +10,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- floppy drives --------------------------------------------------------------------------- */
-
-static bool put_floppy(struct config *c, unsigned n, const struct drive_config *d, struct error **err)
-{
-    if (c->floppy[n].path != NULL) {
-        return error_set(err, "drive %c: already holds %s", 'A' + n, c->floppy[n].path);
-    }
-    c->floppy[n] = *d;
-    return true;
-}
-
-OPTION_HANDLER(opt_floppy)
-{
-    if (arg[0] == '\0') {
-        return error_set(err, "no file name");
-    }
-    struct drive_config d = {.path = xstrdup(arg)};
-    if (!put_floppy(c, row->param, &d, err)) {
-        free(d.path);
-        return false;
-    }
-    return true;
-}
-
-static bool drive_fields(struct opts *o, struct drive_config *d, unsigned *index, struct error **err)
-{
-    const char *type = opts_get(o, "if"), *file = opts_get(o, "file"), *format = opts_get(o, "format");
-    const char *media = opts_get(o, "media");
-    uint64_t n = 0;
-    if (type == NULL || strcmp(type, "floppy") != 0) {
-        return error_set(err, "if=%s: only if=floppy is supported yet", type != NULL ? type : "ide");
-    }
-    opts_get(o, "id"); /* names and host caching: without effect on a floppy */
-    opts_get(o, "cache");
-    opts_get(o, "aio");
-    if (!opts_u64(o, "unit", 0, CONFIG_FLOPPIES - 1, &n, err) ||
-        !opts_u64(o, "index", 0, CONFIG_FLOPPIES - 1, &n, err) ||
-        !opts_bool(o, "snapshot", &d->snapshot, err) ||
-        !option_bool_or_auto(o, "readonly", &d->read_only, err) || !opts_all_used(o, err)) {
-        return false;
-    }
-    if (format != NULL && strcmp(format, "raw") != 0) {
-        return error_set(err, "format=%s: only raw is supported yet", format);
-    }
-    if (media != NULL && strcmp(media, "disk") != 0) {
-        return error_set(err, "media=%s: a floppy drive takes media=disk", media);
-    }
-    if (file != NULL && file[0] == '\0') {
-        return error_set(err, "file: no file name");
-    }
-    d->path = file != NULL ? xstrdup(file) : NULL;
-    d->format = format != NULL ? xstrdup(format) : NULL;
-    *index = (unsigned)n;
-    return true;
-}
-
-OPTION_HANDLER(opt_drive)
-{
-    struct opts o;
-    struct drive_config d = {0};
-    unsigned n = 0;
-    if (!opts_parse(&o, arg, NULL, err)) {
-        return false;
-    }
-    bool ok = drive_fields(&o, &d, &n, err) && put_floppy(c, n, &d, err);
-    if (!ok) {
-        free(d.path);
-        free(d.format);
-    }
-    opts_free(&o);
-    return ok;
-}
 
 /* ---- character devices ----------------------------------------------------------------------- */
 

@@ -95,16 +95,21 @@ const struct option_row option_rows[] = {
      "one more file for the guest to read from the firmware configuration device"},
     {"no-acpi", NULL, NULL, opt_clear, FIELD(acpi), NULL, "the same as -machine acpi=off"},
     {"nodefaults", NULL, NULL, opt_clear, FIELD(defaults), NULL,
-     "no video card, serial and parallel port and floppy drive but those that are asked for"},
+     "no video card, serial and parallel port, floppy and CD drive but those that are asked for"},
     {"global", NULL, "isa-debugcon.iobase=PORT", opt_global, 0, NULL,
      "port of -debugcon; settings of other devices are accepted without effect"},
 
     GROUP("Media and booting"),
     {"fda", NULL, "FILE", opt_floppy, 0, NULL, "floppy image in drive A:"},
     {"fdb", NULL, "FILE", opt_floppy, 1, NULL, "floppy image in drive B:"},
-    {"drive", NULL, "if=floppy[,file=FILE][,index=N]", opt_drive, 0, NULL,
-     "a drive; further keys: format=raw, snapshot=on, readonly=on, id=NAME; a comma in a file name is "
-     "written twice"},
+    {"hda", NULL, "FILE", opt_disk, 0, NULL, "hard disk image, primary master"},
+    {"hdb", NULL, "FILE", opt_disk, 1, NULL, "hard disk image, primary slave"},
+    {"hdc", NULL, "FILE", opt_disk, 2, NULL, "hard disk image, secondary master"},
+    {"hdd", NULL, "FILE", opt_disk, 3, NULL, "hard disk image, secondary slave"},
+    {"cdrom", NULL, "FILE", opt_disk, 2, NULL, "CD image, secondary master"},
+    {"drive", NULL, "[if=ide|floppy][,file=FILE][,index=N][,media=disk|cdrom]", opt_drive, 0, NULL,
+     "a drive; further keys: bus=N, unit=N, format=raw, snapshot=on, readonly=on, id=NAME; a comma in a "
+     "file name is written twice"},
     {"snapshot", NULL, NULL, opt_set, FIELD(snapshot), NULL,
      "what the guest writes to images is forgotten at the end"},
     {"boot", NULL, "[order=]abcdn[,KEY=VALUE]", opt_boot, 0, NULL,
@@ -195,14 +200,12 @@ const struct option_row option_rows[] = {
     {NULL, NULL, NULL, NULL, 0, NULL, NULL},
 };
 
-static const char no_disk[] = "hard disks and CDs are not supported yet; floppies are (-fda)";
 static const char no_net[] = "the network is not supported yet";
 static const char no_monitor[] = "monitors and debuggers are not supported yet";
 static const char no_kernel[] = "kernels without a boot medium are not supported yet";
 
 const struct refused_row refused_rows[] = {
-    {"hda", no_disk}, {"hdb", no_disk}, {"hdc", no_disk}, {"hdd", no_disk}, {"cdrom", no_disk},
-    {"blockdev", no_disk}, {"netdev", no_net}, {"gdb", no_monitor}, {"s", no_monitor},
+    {"blockdev", "use -drive"}, {"netdev", no_net}, {"gdb", no_monitor}, {"s", no_monitor},
     {"qmp", no_monitor}, {"qmp-pretty", no_monitor}, {"mon", no_monitor}, {"loadvm", no_monitor},
     {"incoming", no_monitor}, {"kernel", no_kernel}, {"initrd", no_kernel}, {"append", no_kernel},
     {"dtb", no_kernel}, {"option-rom", "option ROMs cannot be added yet"},

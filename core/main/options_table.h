@@ -42,9 +42,12 @@ OPTION_HANDLER(opt_clock);
 OPTION_HANDLER(opt_seed);
 OPTION_HANDLER(opt_action);
 
-/* options_io.c */
-OPTION_HANDLER(opt_floppy);
+/* options_drive.c */
+OPTION_HANDLER(opt_floppy);           /* param: which */
+OPTION_HANDLER(opt_disk);             /* param: index */
 OPTION_HANDLER(opt_drive);
+
+/* options_io.c */
 OPTION_HANDLER(opt_serial);
 OPTION_HANDLER(opt_parallel);
 OPTION_HANDLER(opt_debugcon);

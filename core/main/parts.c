@@ -3,74 +3,12 @@
 #include "core/base/alloc.h"
 #include "core/base/bits.h"
 #include "core/cpu/cpuid.h"
-#include "core/main/builtin_image.h"
 #include "core/main/escape_keys.h"
-#include "core/main/image_kind.h"
 #include "core/main/registry.h"
-#include "hw/chips/floppy_media.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* ---- media ----------------------------------------------------------------------------------- */
-
-static bool open_image(struct parts *p, unsigned n, const char *path, const struct drive_config *d,
-                       bool snapshot, struct error **err)
-{
-    unsigned flags = (d->read_only ? BLOCK_READ_ONLY : 0) | (d->snapshot || snapshot ? BLOCK_SNAPSHOT : 0);
-    struct floppy_media media;
-    struct block *b = block_open(path, d->format, flags, err);
-    if (b == NULL) {
-        return false;
-    }
-    p->images[n] = b;
-    return floppy_media_probe(&media, b, err);
-}
-
-/* A plain argument goes where it belongs. */
-static bool open_plain(struct parts *p, const struct config *c, struct error **err)
-{
-    static const struct drive_config as_given;
-    enum image_kind kind;
-    if (!image_kind(c->image, &kind, err)) {
-        return false;
-    }
-    if (kind == IMAGE_CD) {
-        return error_set(err, "%s: is a CD image; CD drives are not supported yet", c->image);
-    }
-    if (kind == IMAGE_DISK) {
-        return error_set(err, "%s: is a hard disk image by its size and first sector; hard disks are not "
-                              "supported yet (-fda takes a file as a floppy)",
-                         c->image);
-    }
-    if (c->floppy[0].path != NULL) {
-        return error_set(err, "%s: is a floppy image, and drive A: already holds %s", c->image,
-                         c->floppy[0].path);
-    }
-    return open_image(p, 0, c->image, &as_given, c->snapshot, err);
-}
-
-static bool open_media(struct parts *p, const struct config *c, struct error **err)
-{
-    for (unsigned i = 0; i < CONFIG_FLOPPIES; i++) {
-        const struct drive_config *d = &c->floppy[i];
-        if (d->path != NULL && !open_image(p, i, d->path, d, c->snapshot, err)) {
-            return error_prefix(err, "-fd%c", 'a' + i);
-        }
-    }
-    if (c->image != NULL && !open_plain(p, c, err)) {
-        return false;
-    }
-    if (p->images[0] == NULL && p->images[1] == NULL && c->defaults) {
-        p->images[0] = builtin_image_open();
-    }
-    for (unsigned i = 0; i < CONFIG_FLOPPIES; i++) {
-        p->pc.floppies[i] = p->images[i];
-        p->pc.floppy_drive[i] = p->images[i] != NULL || (i == 0 && c->defaults);
-    }
-    return true;
-}
 
 /* ---- firmware -------------------------------------------------------------------------------- */
 
@@ -235,7 +173,7 @@ bool parts_open(struct parts *p, const struct config *c, struct machine *m, stru
 {
     *p = (struct parts){.machine = m};
     pc_config_init(&p->pc);
-    if (fill_config(p, c, err) && open_media(p, c, err) && load_firmware(p, c, err) &&
+    if (fill_config(p, c, err) && media_open(&p->media, c, &p->pc, &p->image_drive, err) && load_firmware(p, c, err) &&
         open_chardevs(p, c, err) && add_devices(p, c, err)) {
         return true;
     }
@@ -245,9 +183,7 @@ bool parts_open(struct parts *p, const struct config *c, struct machine *m, stru
 
 void parts_close(struct parts *p)
 {
-    for (unsigned i = 0; i < PC_FLOPPIES; i++) {
-        block_close(p->images[i]);
-    }
+    media_close(&p->media);
     for (unsigned i = 0; i < p->n_chardevs; i++) {
         chardev_free(p->chardevs[i].chardev);
         free(p->chardevs[i].name);

@@ -6,12 +6,14 @@
 #ifndef CORE_MAIN_PARTS_H
 #define CORE_MAIN_PARTS_H
 
+#include "core/main/media.h"
 #include "core/main/options.h"
 #include "hw/pc/pc.h"
 
 struct parts {
     struct pc_config pc;
-    struct block *images[PC_FLOPPIES];
+    struct media media;
+    const char *image_drive;          /* where the plain argument went; NULL without one */
     struct {
         char *name;                   /* "chardev:ID", or NULL: of one user alone */
         struct chardev *chardev;

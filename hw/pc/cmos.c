@@ -14,6 +14,8 @@ enum {
     CMOS_FLOPPIES = 0x10,
     CMOS_DISKS = 0x12,
     CMOS_EQUIPMENT = 0x14,
+    CMOS_DISK_TYPE = 0x19,       /* of C:, then D: */
+    CMOS_DISK_C = 0x1b,          /* 9 bytes of parameters, then those of D: */
     CMOS_BASE_KIB = 0x15,        /* 16 bits, as the next ones */
     CMOS_EXTENDED_KIB = 0x17,
     CMOS_EXTENDED_COPY = 0x30,
@@ -22,6 +24,7 @@ enum {
     CMOS_CENTURY_COPY = 0x37,    /* where PS/2 software looks */
     CMOS_BOOT_THIRD = 0x38,
     CMOS_BOOT_FIRST = 0x3d,
+    CMOS_TRANSLATION = 0x39,     /* 2 bits a drive */
     CMOS_ABOVE_4G = 0x5b,        /* in 64 KiB, 24 bits */
     CMOS_CPUS = 0x5f,
 };
@@ -33,6 +36,8 @@ enum {
 };
 
 #define BOOT_SKIP_FLOPPY_CHECK 0x01
+#define DISK_TYPE_USER         47
+#define DISK_BYTES             9
 
 static void set16(struct mc146818 *rtc, unsigned index, uint64_t val)
 {
@@ -92,14 +97,42 @@ static void fill_boot_order(struct mc146818 *rtc, const struct pc_config *cfg)
                       (uint8_t)(code[2] << 4 | (cfg->fd_bootchk ? 0 : BOOT_SKIP_FLOPPY_CHECK)));
 }
 
+/* Disks C: and D: of the primary channel as AT type 47, "user defined"; translations of all four. */
+static void fill_disks(struct mc146818 *rtc, const struct piix3_ide *ide)
+{
+    uint8_t types = 0, translations = 0;
+
+    for (unsigned i = 0; i < PC_DISKS; i++) {
+        struct ata_geometry g;
+        if (ide == NULL || !ide_drive_geometry(ide, i / PIIX3_IDE_UNITS, i % PIIX3_IDE_UNITS, &g)) {
+            continue;
+        }
+        translations |= (uint8_t)(g.translation << 2 * i);
+        if (i >= PIIX3_IDE_UNITS) {
+            continue;
+        }
+        unsigned at = CMOS_DISK_C + DISK_BYTES * i;
+        types |= i == 0 ? 0xf0 : 0x0f;
+        mc146818_cmos_set(rtc, CMOS_DISK_TYPE + i, DISK_TYPE_USER);
+        set16(rtc, at, g.cylinders);
+        mc146818_cmos_set(rtc, at + 2, g.heads);
+        set16(rtc, at + 3, 0xffff);                       /* no write precompensation */
+        mc146818_cmos_set(rtc, at + 5, g.heads > 8 ? 0xc8 : 0xc0);
+        set16(rtc, at + 6, g.cylinders);                  /* landing zone */
+        mc146818_cmos_set(rtc, at + 8, g.sectors);
+    }
+    mc146818_cmos_set(rtc, CMOS_DISKS, types);
+    mc146818_cmos_set(rtc, CMOS_TRANSLATION, translations);
+}
+
 void cmos_fill(struct mc146818 *rtc, const struct machine *m, const struct pc_config *cfg,
-               const unsigned floppy_types[PC_FLOPPIES])
+               const unsigned floppy_types[PC_FLOPPIES], const struct piix3_ide *ide)
 {
     mc146818_cmos_set(rtc, CMOS_SHUTDOWN, 0);
-    mc146818_cmos_set(rtc, CMOS_DISKS, 0);      /* no IDE controller on this board yet */
     mc146818_cmos_set(rtc, CMOS_CPUS, (uint8_t)(cfg->cpus - 1));
     mc146818_cmos_set(rtc, CMOS_CENTURY_COPY, mc146818_cmos_get(rtc, CMOS_CENTURY));
     fill_memory(rtc, m);
     fill_floppies(rtc, floppy_types);
+    fill_disks(rtc, ide);
     fill_boot_order(rtc, cfg);
 }

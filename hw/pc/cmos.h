@@ -6,10 +6,11 @@
 
 #include "hw/chips/mc146818.h"
 #include "hw/pc/pc.h"
+#include "hw/piix3/piix3_ide.h"
 
 /* Fills the memory as a set-up program would have left it. @floppy_types: the drives' CMOS
- * nibbles. */
+ * nibbles. @ide: NULL where there are no disks. */
 void cmos_fill(struct mc146818 *rtc, const struct machine *m, const struct pc_config *cfg,
-               const unsigned floppy_types[PC_FLOPPIES]);
+               const unsigned floppy_types[PC_FLOPPIES], const struct piix3_ide *ide);
 
 #endif

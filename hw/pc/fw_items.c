@@ -9,6 +9,7 @@
 #include "core/base/bits.h"
 #include "core/base/bytes.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,10 +107,28 @@ static bool add_user_files(struct fw_cfg *f, const struct pc_config *cfg, struct
     return true;
 }
 
+/* Disks whose partition table no translation of firmware's own would agree with. */
+static bool add_geometries(struct fw_cfg *f, const struct piix3_ide *ide, struct error **err)
+{
+    char text[PC_DISKS * 80];
+    size_t n = 0;
+
+    for (unsigned i = 0; i < PC_DISKS; i++) {
+        struct ata_geometry g;
+        unsigned channel = i / PIIX3_IDE_UNITS, unit = i % PIIX3_IDE_UNITS;
+        if (ide != NULL && ide_drive_geometry(ide, channel, unit, &g) && g.override) {
+            n += (size_t)snprintf(text + n, sizeof(text) - n,
+                                  "/pci@i0cf8/ide@1,1/drive@%u/disk@%u %u %u %u\n", channel, unit,
+                                  g.table_cylinders, g.table_heads, g.table_sectors);
+        }
+    }
+    return n == 0 || fw_cfg_add_file(f, "bios-geometry", text, n + 1, err);
+}
+
 bool fw_items_add(struct fw_cfg *f, const struct machine *m, const struct pc_config *cfg,
-                  struct error **err)
+                  const struct piix3_ide *ide, struct error **err)
 {
     add_numbers(f, m, cfg);
     return add_e820(f, m, cfg->amd_cpu, err) && add_boot_files(f, cfg, err) &&
-           add_option_roms(f, cfg, err) && add_user_files(f, cfg, err);
+           add_geometries(f, ide, err) && add_option_roms(f, cfg, err) && add_user_files(f, cfg, err);
 }

@@ -26,6 +26,7 @@
 #include "hw/pc/pvpanic.h"
 #include "hw/pc/smbios.h"
 #include "hw/piix3/piix3.h"
+#include "hw/piix3/piix3_ide.h"
 #include "hw/piix3/piix4_pm.h"
 #include "hw/vga/stdvga.h"
 
@@ -33,6 +34,7 @@ struct pc {
     struct machine *machine;
     struct pmc pmc;
     struct piix3 piix3;
+    struct piix3_ide ide;
     struct piix4_pm pm;
     struct stdvga vga;
     struct i8259_pair pic;
@@ -97,10 +99,23 @@ static bool add_cpus(struct pc *pc, const struct pc_config *cfg, struct error **
     return true;
 }
 
+static bool add_disks(struct pc *pc, const struct pc_config *cfg, struct error **err)
+{
+    for (unsigned i = 0; i < PC_DISKS; i++) {
+        const struct pc_disk *d = &cfg->disks[i];
+        unsigned channel = i / PIIX3_IDE_UNITS, unit = i % PIIX3_IDE_UNITS;
+        if (d->present && !(d->cd ? piix3_ide_attach_cd(&pc->ide, channel, unit, d->image, err)
+                                  : piix3_ide_attach_disk(&pc->ide, channel, unit, d->image, err))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* clang-format off */
 
-/* PCI: host bridge 00.0; PIIX3 01: ISA bridge .0 (IDE .1 and USB .2 are to come), power
- * management .3; display 02.0 */
+/* PCI: host bridge 00.0; PIIX3 01: ISA bridge .0, IDE .1 (USB .2 is to come), power management .3;
+ * display 02.0 */
 static bool add_pci(struct pc *pc, const struct pc_config *cfg, struct error **err)
 {
     struct machine *m = pc->machine;
@@ -114,6 +129,11 @@ static bool add_pci(struct pc *pc, const struct pc_config *cfg, struct error **e
         return false;
     }
     apics_init(     &pc->apics, m, &pc->piix3, &pc->pic);
+    if (!piix3_ide_init(&pc->ide, m, bus, PCI_DEVFN(1, 1), &pc->piix3.isa_irq[14],
+                        &pc->piix3.isa_irq[15], err) ||
+        !add_disks(pc, cfg, err)) {
+        return false;
+    }
     if (cfg->acpi) {
         struct piix4_pm_pins pins = {
             .sci  = &pc->piix3.isa_irq[9],
@@ -161,6 +181,7 @@ static void add_timers(struct pc *pc, const struct pc_config *cfg)
         irq8 = &pc->hpet.rtc_in;
     }
     i8254_init(        &pc->pit, m,     0x040, irq0,      NULL);
+    i8254_on_write(    &pc->pit, piix3_counter_written, &pc->piix3);
     mc146818_init(     &pc->rtc, m,     0x070, irq8);
     pc->rtc.nmi_mask = &pc->piix3.nmi_mask;
 }
@@ -223,9 +244,9 @@ static bool add_firmware_data(struct pc *pc, const struct pc_config *cfg, struct
     for (unsigned i = 0; cfg->fdc && i < PC_FLOPPIES; i++) {
         drives[i] = cfg->floppy_drive[i] ? i82078_cmos_type(&pc->fdc, i) : 0;
     }
-    cmos_fill(&pc->rtc, m, cfg, drives);
+    cmos_fill(&pc->rtc, m, cfg, drives, &pc->ide);
     fw_cfg_init(&pc->fw_cfg, m);
-    if (!fw_items_add(&pc->fw_cfg, m, cfg, err) || !smbios_add(&pc->fw_cfg, m, cfg, err)) {
+    if (!fw_items_add(&pc->fw_cfg, m, cfg, &pc->ide, err) || !smbios_add(&pc->fw_cfg, m, cfg, err)) {
         return false;
     }
     if (cfg->acpi && !acpi_add(&pc->acpi, &pc->fw_cfg, m, cfg, &pc->pm, drives, err)) {
@@ -258,6 +279,14 @@ bool pc_insert_floppy(struct pc *pc, unsigned n, struct block *b, struct error *
     }
     i82078_eject(&pc->fdc, n);
     return b == NULL || i82078_insert(&pc->fdc, n, b, err);
+}
+
+bool pc_insert_cd(struct pc *pc, unsigned n, struct block *b, struct error **err)
+{
+    if (n >= PC_DISKS) {
+        return error_set(err, "there is no drive %u", n);
+    }
+    return piix3_ide_change_medium(&pc->ide, n / PIIX3_IDE_UNITS, n % PIIX3_IDE_UNITS, b, err);
 }
 
 void pc_power_button(struct pc *pc)

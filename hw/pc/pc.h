@@ -14,6 +14,7 @@
 #include "hw/pc/firmware.h"
 
 #define PC_FLOPPIES        2
+#define PC_DISKS           4
 #define PC_COMS            4
 #define PC_MAX_DEBUGCONS   4
 #define PC_MAX_EXITS       4
@@ -22,6 +23,12 @@
 #define PC_MAX_CPUS        MACHINE_MAX_VCPUS
 
 enum pc_vga { PC_VGA_NONE, PC_VGA_STD };
+
+struct pc_disk {
+    bool present;
+    bool cd;                 /* a CD-ROM drive; its image may be NULL */
+    struct block *image;
+};
 
 struct pc_debugcon {
     uint16_t port;
@@ -59,6 +66,7 @@ struct pc_config {
     bool fdc;                    /* a floppy controller is there (floppies may be empty) */
     bool floppy_drive[PC_FLOPPIES];        /* a drive is connected */
     struct block *floppies[PC_FLOPPIES];   /* its medium, or NULL */
+    struct pc_disk disks[PC_DISKS];        /* primary master, slave, secondary master, slave */
     bool com_present[PC_COMS];
     struct chardev *com[PC_COMS];          /* NULL: output goes nowhere */
     bool lpt_present;                      /* LPT1 */
@@ -103,6 +111,8 @@ struct pc *pc_init(struct machine *m, const struct pc_config *cfg, struct error 
 
 /* Puts @b (or nothing: NULL) into floppy drive @n; the image stays the caller's. [locked] */
 bool pc_insert_floppy(struct pc *pc, unsigned n, struct block *b, struct error **err);
+/* Changes the disc of the CD-ROM drive number @n of disks; NULL takes it out. [locked] */
+bool pc_insert_cd(struct pc *pc, unsigned n, struct block *b, struct error **err);
 
 /* Presses the power button (ACPI), as a host wish to shut down. [locked] */
 void pc_power_button(struct pc *pc);

@@ -25,7 +25,7 @@ static void check(uint64_t ram_bytes, const struct pc_config *cfg, unsigned driv
     assert_true(machine_init(&m, CLOCK_VIRTUAL, BENCH_WALL_NS, &err));
     assert_true(machine_ram_init(&m, ram_bytes, cfg->low_max, &err));
     mc146818_init(&rtc, &m, 0x70, NULL);
-    cmos_fill(&rtc, &m, cfg, drives);
+    cmos_fill(&rtc, &m, cfg, drives, NULL);
     machine_reset(&m); /* the memory survives it */
     for (unsigned i = 0; i < n; i++) {
         if (mc146818_cmos_get(&rtc, want[i].index) != want[i].value) {

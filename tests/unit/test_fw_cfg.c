@@ -306,7 +306,7 @@ static void the_board_tells_memory_and_boot_settings(void **state)
     cfg.splash_time_ms = 1500;
     cfg.fw_items[cfg.n_fw_items++] = (struct pc_fw_item){"opt/x", "yz", 2};
     cfg.option_roms[cfg.n_option_roms++] = (struct pc_fw_item){"r.bin", "\x55\xaa", 2};
-    assert_true(fw_items_add(&f, &b.m, &cfg, &err));
+    assert_true(fw_items_add(&f, &b.m, &cfg, NULL, &err));
     fw_cfg_seal(&f);
 
     assert_int_equal(number(&f, FW_CFG_RAM_SIZE, 8), MiB);
@@ -340,7 +340,7 @@ static void a_users_file_may_not_replace_the_boards(void **state)
     fw_cfg_init(&f, &b.m);
     pc_config_init(&cfg);
     cfg.fw_items[cfg.n_fw_items++] = (struct pc_fw_item){"etc/e820", "", 0};
-    assert_false(fw_items_add(&f, &b.m, &cfg, &err));
+    assert_false(fw_items_add(&f, &b.m, &cfg, NULL, &err));
     assert_non_null(strstr(error_text(err), "-fw_cfg: "));
     error_free(err);
     bench_fini(&b);
