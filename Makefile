@@ -26,7 +26,7 @@ TRACE_H := $(foreach t,$(TRACES),$(BUILD)/gen/trace/$(subst /,_,$(patsubst %/tra
 
 # Optional libraries: absent ones cost the feature that uses them, never the build.
 have     = $(shell pkg-config --exists $(1) 2>/dev/null && echo 1)
-OPTLIBS := $(foreach l,libpng,$(if $(call have,$(l)),$(l)))
+OPTLIBS := $(foreach l,libpng jansson,$(if $(call have,$(l)),$(l)))
 OPTDEFS := $(foreach l,$(OPTLIBS),-DHAVE_$(shell echo $(l) | tr a-z A-Z))
 # Debian's Zydis comes without a file for pkg-config.
 ifneq ($(shell echo '\#include <Zydis/Zydis.h>' | $(CC) -E - >/dev/null 2>&1 && echo 1),)

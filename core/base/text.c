@@ -59,6 +59,16 @@ const char *text_str(const struct text *t)
     return t->data != NULL ? t->data : "";
 }
 
+void text_crlf(struct text *t, const char *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (bytes[i] == '\n') {
+            text_putc(t, '\r');
+        }
+        text_putc(t, bytes[i]);
+    }
+}
+
 void text_cut(struct text *t, size_t len)
 {
     if (len < t->len) {

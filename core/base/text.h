@@ -19,6 +19,9 @@ void text_vprintf(struct text *t, const char *fmt, va_list ap) __attribute__((fo
 /* The string, "" if nothing was added. Valid until the next change. */
 const char *text_str(const struct text *t);
 
+/* Adds text with each newline as CR LF, as terminals and monitors want it. */
+void text_crlf(struct text *t, const char *bytes, size_t len);
+
 /* Shortens it to @len bytes, at most what it has. */
 void text_cut(struct text *t, size_t len);
 void text_free(struct text *t);

@@ -2,7 +2,10 @@
 #include "core/device/chardev.h"
 
 #include "core/base/alloc.h"
+#include "core/base/bits.h"
+#include "core/base/opts.h"
 #include "core/device/chardev_fd.h"
+#include "core/device/chardev_socket.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,23 +21,150 @@ static void null_fini(struct chardev *c)
 
 static const struct chardev_ops null_ops = {.write = null_write, .fini = null_fini};
 
+static struct chardev *null_new(void)
+{
+    struct chardev *c = NEW(struct chardev);
+    *c = (struct chardev){.ops = &null_ops, .label = "null", .open = true};
+    return c;
+}
+
+/* ---- option texts ---------------------------------------------------------------------------- */
+
+enum spec_kind { SPEC_NULL, SPEC_STDIO, SPEC_PTY, SPEC_FILE, SPEC_PIPE, SPEC_UNIX, SPEC_TCP, SPEC_TELNET };
+
+static const struct {
+    const char *name;                 /* with the colon, if something follows */
+    enum spec_kind kind;
+} kinds[] = {
+    {"null", SPEC_NULL}, {"stdio", SPEC_STDIO}, {"pty", SPEC_PTY}, {"file:", SPEC_FILE},
+    {"pipe:", SPEC_PIPE}, {"unix:", SPEC_UNIX}, {"tcp:", SPEC_TCP}, {"telnet:", SPEC_TELNET},
+};
+
+struct spec {
+    enum spec_kind kind;
+    char *rest;                       /* behind the colon: path, or host */
+    char *port;                       /* inside of rest */
+    bool server, wait;
+};
+
+static bool find_kind(const char *spec, enum spec_kind *kind, const char **rest)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+        size_t len = strlen(kinds[i].name);
+        bool more = kinds[i].name[len - 1] == ':';
+        if (more ? strncmp(spec, kinds[i].name, len) == 0 : strcmp(spec, kinds[i].name) == 0) {
+            *kind = kinds[i].kind;
+            *rest = spec + len;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* HOST:PORT, where HOST may be empty or in brackets. */
+static bool split_port(struct spec *s, struct error **err)
+{
+    char *colon = strrchr(s->rest, ':');
+    if (colon == NULL || colon[1] == '\0') {
+        return error_set(err, "'%s' has no port; the form is HOST:PORT", s->rest);
+    }
+    *colon = '\0';
+    s->port = colon + 1;
+    return true;
+}
+
+static bool socket_spec(struct spec *s, const char *text, struct error **err)
+{
+    struct opts o;
+    bool delay = true;
+    if (!opts_parse(&o, text, "address", err)) {
+        return false;
+    }
+    const char *address = opts_get(&o, "address");
+    bool ok = address != NULL || error_set(err, "nothing after the colon");
+    s->wait = true;
+    ok = ok && opts_bool(&o, "server", &s->server, err) && opts_bool(&o, "wait", &s->wait, err) &&
+         opts_bool(&o, "delay", &delay, err) && opts_bool(&o, "nodelay", &delay, err) &&
+         opts_all_used(&o, err);
+    if (ok) {
+        s->rest = xstrdup(address);
+        ok = s->kind == SPEC_UNIX || split_port(s, err);
+    }
+    opts_free(&o);
+    return ok;
+}
+
+static void spec_free(struct spec *s)
+{
+    free(s->rest);
+}
+
+static bool spec_parse(struct spec *s, const char *text, struct error **err)
+{
+    const char *rest;
+    *s = (struct spec){0};
+    if (!find_kind(text, &s->kind, &rest)) {
+        return error_set(err, "'%s' is none of null, stdio, pty, file:PATH, pipe:PATH, unix:PATH, "
+                              "tcp:HOST:PORT, telnet:HOST:PORT", text);
+    }
+    if (s->kind < SPEC_FILE) {
+        return true;
+    }
+    if (rest[0] == '\0') {
+        return error_set(err, "nothing after the colon");
+    }
+    if (s->kind < SPEC_UNIX) {
+        s->rest = xstrdup(rest);
+        return true;
+    }
+    if (!socket_spec(s, rest, err)) {
+        spec_free(s);
+        return false;
+    }
+    return true;
+}
+
+bool chardev_check(const char *spec, struct error **err)
+{
+    struct spec s;
+    if (!spec_parse(&s, spec, err)) {
+        return false;
+    }
+    spec_free(&s);
+    return true;
+}
+
+static struct chardev *socket_new(const struct spec *s, struct loop *loop, struct error **err)
+{
+    struct socket_options o = {
+        .kind = s->kind == SPEC_UNIX ? SOCKET_UNIX : s->kind == SPEC_TCP ? SOCKET_TCP : SOCKET_TELNET,
+        .path = s->rest, .host = s->rest, .port = s->port, .server = s->server, .wait = s->wait,
+    };
+    return chardev_socket_new(&o, loop, err);
+}
+
 struct chardev *chardev_new(const char *spec, struct loop *loop, struct error **err)
 {
-    static const char file[] = "file:";
-    if (strcmp(spec, "null") == 0) {
-        struct chardev *c = NEW(struct chardev);
-        *c = (struct chardev){.ops = &null_ops, .label = "null"};
-        return c;
+    struct spec s;
+    struct chardev *c = NULL;
+    if (!spec_parse(&s, spec, err)) {
+        return NULL;
     }
-    if (strcmp(spec, "stdio") == 0) {
-        return chardev_stdio_new(loop, err);
+    switch (s.kind) {
+    case SPEC_NULL: c = null_new(); break;
+    case SPEC_STDIO: c = chardev_stdio_new(loop, err); break;
+    case SPEC_PTY: c = chardev_pty_new(loop, err); break;
+    case SPEC_FILE: c = chardev_file_new(s.rest, loop, err); break;
+    case SPEC_PIPE: c = chardev_pipe_new(s.rest, loop, err); break;
+    case SPEC_UNIX:
+    case SPEC_TCP:
+    case SPEC_TELNET: c = socket_new(&s, loop, err); break;
     }
-    if (strncmp(spec, file, sizeof(file) - 1) == 0) {
-        return chardev_file_new(spec + sizeof(file) - 1, loop, err);
-    }
-    error_set(err, "'%s' is none of null, stdio, file:PATH", spec);
-    return NULL;
+    spec_free(&s);
+    return c;
 }
+
+/* ---- what all share -------------------------------------------------------------------------- */
 
 void chardev_free(struct chardev *c)
 {
@@ -59,6 +189,11 @@ void chardev_flush(struct chardev *c)
     if (c != NULL && c->ops->flush != NULL) {
         c->ops->flush(c);
     }
+}
+
+size_t chardev_pending(struct chardev *c)
+{
+    return c->ops->pending != NULL ? c->ops->pending(c) : 0;
 }
 
 void chardev_tap(struct chardev *c, struct chardev_tap *tap)
@@ -89,4 +224,14 @@ size_t chardev_input(struct chardev *c, const uint8_t *buf, size_t len)
         c->receive(c->opaque, buf, n);
     }
     return n;
+}
+
+void chardev_send_event(struct chardev *c, enum chardev_event event)
+{
+    if (event != CHARDEV_BREAK) {
+        c->open = event == CHARDEV_OPENED;
+    }
+    if (c->event != NULL) {
+        c->event(c->opaque, event);
+    }
 }

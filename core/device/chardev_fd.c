@@ -16,9 +16,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <termios.h>
 #include <unistd.h>
 
 #define BUFFER_BYTES  (256 * KiB)
@@ -30,7 +32,9 @@
 struct chardev_fd {
     struct chardev c;
     struct loop *loop; /* borrowed, may be NULL */
-    int in_fd, out_fd; /* -1: none; in_fd is standard input, out_fd is ours */
+    struct chardev_fd_hooks hooks;
+    int in_fd, out_fd; /* -1: none; closed at the end, except standard input */
+    int keep_fd;       /* only held open; -1: none */
     bool may_block;    /* out_fd could not be made non-blocking */
     bool failed;       /* writing failed for good; said once */
     bool watching_out;
@@ -38,7 +42,8 @@ struct chardev_fd {
     struct timer collect;
     uint64_t dropped;
     size_t start, len; /* what of the buffer is used; no wrap-around */
-    uint8_t buf[BUFFER_BYTES];
+    size_t cap;
+    uint8_t *buf;
 };
 
 static struct chardev_fd *of(struct chardev *c)
@@ -79,7 +84,9 @@ static bool push(struct chardev_fd *f)
         } else if (errno == EAGAIN) {
             return false;
         } else if (errno != EINTR) {
-            log_warn("%s: output is lost from here on: %s", f->c.label, strerror(errno));
+            if (f->hooks.closed == NULL) { /* else the input end will say so */
+                log_warn("%s: output is lost from here on: %s", f->c.label, strerror(errno));
+            }
             f->failed = true;
         }
     }
@@ -102,9 +109,15 @@ static void push_on(struct chardev_fd *f)
     }
 }
 
+static void watch_input(struct chardev_fd *f, bool on);
+
 static void out_ready(void *opaque, unsigned events)
 {
-    push_on(opaque);
+    struct chardev_fd *f = opaque;
+    push_on(f);
+    if (f->len == 0) {
+        watch_input(f, true); /* perhaps it waited for the reader */
+    }
 }
 
 static void collected(void *opaque)
@@ -114,11 +127,16 @@ static void collected(void *opaque)
 
 static void append(struct chardev_fd *f, const uint8_t *buf, size_t len)
 {
-    if (f->start + f->len + len > BUFFER_BYTES) {
+    size_t limit = f->c.limit > BUFFER_BYTES ? f->c.limit : BUFFER_BYTES;
+    size_t n = min_u64(len, limit > f->len ? limit - f->len : 0);
+    if (f->start + f->len + n > f->cap) {
         memmove(f->buf, f->buf + f->start, f->len);
         f->start = 0;
     }
-    size_t n = min_u64(len, BUFFER_BYTES - f->len);
+    if (f->len + n > f->cap) {
+        f->cap = 2 * (f->len + n);
+        f->buf = xrealloc(f->buf, f->cap);
+    }
     memcpy(f->buf + f->start + f->len, buf, n);
     f->len += n;
     f->dropped += len - n;
@@ -127,6 +145,9 @@ static void append(struct chardev_fd *f, const uint8_t *buf, size_t len)
 static void fd_write(struct chardev *c, const uint8_t *buf, size_t len)
 {
     struct chardev_fd *f = of(c);
+    if (f->out_fd < 0) {
+        return;
+    }
     if (f->failed) {
         f->dropped += len;
         return;
@@ -142,9 +163,17 @@ static void fd_write(struct chardev *c, const uint8_t *buf, size_t len)
     }
 }
 
+static size_t fd_pending(struct chardev *c)
+{
+    return of(c)->len;
+}
+
 static void fd_flush(struct chardev *c)
 {
-    push_on(of(c));
+    struct chardev_fd *f = of(c);
+    if (f->out_fd >= 0 && f->len != 0) {
+        push_on(f);
+    }
 }
 
 /* --- input ------------------------------------------------------------------------------------ */
@@ -158,11 +187,19 @@ static void watch_input(struct chardev_fd *f, bool on)
     }
 }
 
+static void close_input(struct chardev_fd *f)
+{
+    if (f->in_fd > STDERR_FILENO) {
+        close(f->in_fd);
+    }
+    f->in_fd = -1;
+}
+
 /* Reads no more than the front end can take, so that nothing has to be kept here. */
 static void in_ready(void *opaque, unsigned events)
 {
     struct chardev_fd *f = opaque;
-    uint8_t buf[512];
+    uint8_t buf[4096];
     size_t room = sizeof(buf);
     if (f->c.receive != NULL && f->c.can_receive != NULL) {
         room = min_u64(room, f->c.can_receive(f->c.opaque));
@@ -173,10 +210,17 @@ static void in_ready(void *opaque, unsigned events)
     }
     ssize_t n = read(f->in_fd, buf, room);
     if (n > 0) {
-        chardev_input(&f->c, buf, (size_t)n);
+        size_t left = f->hooks.filter != NULL ? f->hooks.filter(f->hooks.opaque, buf, (size_t)n) : (size_t)n;
+        if (left != 0) {
+            chardev_input(&f->c, buf, left);
+        }
     } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+        if (f->hooks.closed != NULL) {
+            f->hooks.closed(f->hooks.opaque);
+            return;
+        }
         watch_input(f, false); /* the end of the input; output goes on */
-        f->in_fd = -1;
+        close_input(f);
     }
 }
 
@@ -197,22 +241,43 @@ static void push_rest(struct chardev_fd *f)
     }
 }
 
-static void fd_fini(struct chardev *c)
+static void detach(struct chardev_fd *f)
 {
-    struct chardev_fd *f = of(c);
     watch_input(f, false);
     if (f->watching_out) {
         loop_watch(f->loop, f->out_fd, 0, NULL, NULL);
+        f->watching_out = false;
     }
     timer_cancel(&f->collect);
-    push_rest(f);
+    close_input(f);
+    if (f->out_fd >= 0) {
+        close(f->out_fd);
+    }
+    f->out_fd = -1;
+    f->start = f->len = 0;
+    f->failed = false;
+}
+
+static void fd_fini(struct chardev *c)
+{
+    struct chardev_fd *f = of(c);
+    if (f->out_fd >= 0) {
+        push_rest(f);
+    }
+    detach(f);
     if (f->dropped != 0) {
         log_warn("%s: %llu bytes of output were dropped", c->label, (unsigned long long)f->dropped);
     }
     if (f->raw_tty) {
         tty_restore();
     }
-    close(f->out_fd);
+    if (f->keep_fd >= 0) {
+        close(f->keep_fd);
+    }
+    if (f->hooks.fini != NULL) {
+        f->hooks.fini(f->hooks.opaque);
+    }
+    free(f->buf);
     free(f);
 }
 
@@ -221,21 +286,42 @@ static const struct chardev_ops fd_ops = {
     .flush = fd_flush,
     .fini = fd_fini,
     .wants_input = fd_wants_input,
+    .pending = fd_pending,
 };
 
-static struct chardev_fd *fd_new(const char *label, struct loop *loop, int in_fd, int out_fd)
+struct chardev *chardev_fd_new(const char *label, struct loop *loop, const struct chardev_fd_hooks *hooks)
 {
     struct chardev_fd *f = NEW(struct chardev_fd);
     f->c.ops = &fd_ops;
     f->c.label = label;
     f->loop = loop;
-    f->in_fd = in_fd;
-    f->out_fd = out_fd;
+    f->in_fd = f->out_fd = f->keep_fd = -1;
+    f->hooks = hooks != NULL ? *hooks : (struct chardev_fd_hooks){0};
     if (loop != NULL) {
         timer_init(&f->collect, &loop->host, "chardev-collect", collected, f);
-        watch_input(f, true);
     }
-    return f;
+    return &f->c;
+}
+
+void chardev_fd_attach(struct chardev *c, int in_fd, int out_fd)
+{
+    struct chardev_fd *f = of(c);
+    f->in_fd = in_fd;
+    f->out_fd = out_fd;
+    watch_input(f, true);
+}
+
+void chardev_fd_detach(struct chardev *c)
+{
+    detach(of(c));
+}
+
+static struct chardev_fd *fd_new(const char *label, struct loop *loop, int in_fd, int out_fd)
+{
+    struct chardev *c = chardev_fd_new(label, loop, NULL);
+    c->open = true;
+    chardev_fd_attach(c, in_fd, out_fd);
+    return of(c);
 }
 
 /*
@@ -285,4 +371,68 @@ struct chardev *chardev_file_new(const char *path, struct loop *loop, struct err
         return NULL;
     }
     return &fd_new("file", loop, -1, fd)->c;
+}
+
+struct chardev *chardev_pipe_new(const char *path, struct loop *loop, struct error **err)
+{
+    char *in_path = xasprintf("%s.in", path), *out_path = xasprintf("%s.out", path);
+    const int flags = O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC; /* FIFOs: never waits for a peer */
+    int in = open(in_path, flags), out = open(out_path, flags);
+    free(in_path);
+    free(out_path);
+    if (in < 0 || out < 0) {
+        close(in);
+        close(out);
+        in = open(path, flags);
+        out = in >= 0 ? fcntl(in, F_DUPFD_CLOEXEC, 3) : -1;
+        if (out < 0) {
+            error_errno(err, errno, "open '%s' (or '%s.in' and '%s.out')", path, path, path);
+            close(in);
+            return NULL;
+        }
+    }
+    return &fd_new("pipe", loop, in, out)->c;
+}
+
+/* The slave side, raw: held open here, so that the master never sees the end of a file. */
+static int open_pty_slave(int master, char *name, size_t size, struct error **err)
+{
+    struct termios raw;
+    int rc = ptsname_r(master, name, size);
+    if (rc != 0 || grantpt(master) != 0 || unlockpt(master) != 0) {
+        error_errno(err, rc != 0 ? rc : errno, "a new pseudo-terminal");
+        return -1;
+    }
+    int slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (slave < 0) {
+        error_errno(err, errno, "open '%s'", name);
+        return -1;
+    }
+    if (tcgetattr(slave, &raw) == 0) {
+        cfmakeraw(&raw);
+        tcsetattr(slave, TCSANOW, &raw);
+    }
+    return slave;
+}
+
+struct chardev *chardev_pty_new(struct loop *loop, struct error **err)
+{
+    char name[64];
+    int master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    int out = master >= 0 ? fcntl(master, F_DUPFD_CLOEXEC, 3) : -1;
+    if (out < 0) {
+        error_errno(err, errno, "a new pseudo-terminal");
+        close(master);
+        return NULL;
+    }
+    int slave = open_pty_slave(master, name, sizeof(name), err);
+    if (slave < 0) {
+        close(master);
+        close(out);
+        return NULL;
+    }
+    struct chardev_fd *f = fd_new("pty", loop, master, out);
+    f->keep_fd = slave;
+    fprintf(stderr, "char device redirected to %s\n", name);
+    return &f->c;
 }
