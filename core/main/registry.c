@@ -125,6 +125,14 @@ static void reset_machine(void *opaque)
     machine_request_reset(opaque, CAUSE_HOST_RESET);
 }
 
+/* The PC speaker: a terminal has one tone and no duration. */
+static void speaker_rings(void *opaque, unsigned hz)
+{
+    if (hz != 0) {
+        display_term_bell(opaque);
+    }
+}
+
 static bool term_open(struct machine *m, void **state, struct error **err)
 {
     const struct display_term_config cfg = {
@@ -133,7 +141,12 @@ static bool term_open(struct machine *m, void **state, struct error **err)
         .in_fd = STDIN_FILENO, .out_fd = STDOUT_FILENO,
     };
     *state = display_term_new(&cfg, err);
-    return *state != NULL;
+    if (*state == NULL) {
+        return false;
+    }
+    m->speaker_tone = speaker_rings;
+    m->speaker_opaque = *state;
+    return true;
 }
 
 static void term_close(void *state)

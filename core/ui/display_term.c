@@ -35,6 +35,7 @@
 #define EVENTS_STROKE 8u                /* three modifiers and the key, down and up */
 #define LOG_LINES     200u
 #define NOTE_BYTES    256u
+#define BELL_NS       (100 * NS_PER_MS)
 
 /* At most 80 columns. */
 #define HELP "Ctrl-A: x quit r reset d Ctrl-Alt-Del f1..f= F-key s screenshot z suspend a ^A"
@@ -55,6 +56,8 @@ struct display_term {
     int notify_fd;
     bool owns_out_fd, writing;       /* writing: the terminal has to take the rest of a frame */
     bool help;
+    bool bell;                       /* the next frame rings it */
+    int64_t rang_ns;
     enum prefix prefix;
     unsigned idle_frames;
     unsigned said_cols, said_rows;   /* guest screen that the user was told does not fit */
@@ -223,9 +226,23 @@ static void frame(void *opaque)
     if (!d->writing) {
         compose(d);
         d->idle_frames = term_screen_update(&d->screen) ? 0 : d->idle_frames + 1;
+        if (d->bell) {
+            d->bell = false;
+            term_screen_bell(&d->screen);
+        }
         flush(d);
     }
     timer_at(&d->frame, now + (d->idle_frames > IDLE_FRAMES ? IDLE_FRAME_NS : FRAME_NS));
+}
+
+void display_term_bell(struct display_term *d)
+{
+    int64_t now = host_time(d);
+    if (d->rang_ns == 0 || now - d->rang_ns >= BELL_NS) {
+        d->rang_ns = now;
+        d->bell = true;
+        soon(d);
+    }
 }
 
 /* Gives the guest the next key event, if it has taken the last. */

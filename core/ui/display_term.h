@@ -30,6 +30,9 @@ struct display_term;
 /* Takes the terminal over. Fails if the descriptors are no terminal. */
 struct display_term *display_term_new(const struct display_term_config *cfg, struct error **err);
 
+/* Rings the terminal's bell, at most 10 times a second. */
+void display_term_bell(struct display_term *d);
+
 /* Gives the terminal back; NULL is allowed. */
 void display_term_free(struct display_term *d);
 

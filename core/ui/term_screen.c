@@ -338,6 +338,11 @@ static bool same_cursor(const struct term_cursor *a, const struct term_cursor *b
     return a->on == b->on && a->block == b->block && a->x == b->x && a->y == b->y;
 }
 
+void term_screen_bell(struct term_screen *s)
+{
+    append(s, "\a");
+}
+
 bool term_screen_update(struct term_screen *s)
 {
     size_t before = s->len;

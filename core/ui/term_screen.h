@@ -58,6 +58,9 @@ void term_screen_picture(struct term_screen *s, const struct surface *p);
 /* @text (UTF-8) in reverse, below the guest's screen or over its last row. */
 void term_screen_line(struct term_screen *s, const char *text);
 
+/* Appends what rings the terminal's bell. */
+void term_screen_bell(struct term_screen *s);
+
 /* Appends to out what has changed; returns whether anything has. */
 bool term_screen_update(struct term_screen *s);
 

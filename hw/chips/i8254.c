@@ -492,11 +492,28 @@ static void i8254_write(void *dev, uint64_t off, uint64_t val, unsigned size)
 {
     struct i8254 *s = dev;
     trace_i8254_write((unsigned)off, (uint8_t)val);
-    if (off == PORT_CONTROL) {
+    bool control = off == PORT_CONTROL;
+    unsigned n = control ? val >> 6 & 3 : off & 3; /* 3: read-back, which sets nothing */
+    if (control) {
         write_control(s, (uint8_t)val);
     } else {
         write_count(&s->counter[off], (uint8_t)val);
     }
+    if (s->written != NULL && n < I8254_COUNTERS) {
+        s->written(s->written_opaque, n);
+    }
+}
+
+void i8254_on_write(struct i8254 *s, void (*fn)(void *opaque, unsigned n), void *opaque)
+{
+    s->written = fn;
+    s->written_opaque = opaque;
+}
+
+unsigned i8254_square_hz(const struct i8254 *s, unsigned n)
+{
+    const struct i8254_counter *c = &s->counter[n];
+    return mode_of(c) == 3 && c->written ? (I8254_HZ + c->cr / 2) / c->cr : 0;
 }
 
 static const struct region_ops i8254_ops = {.read = i8254_read, .write = i8254_write, .width = 1};

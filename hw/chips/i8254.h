@@ -49,6 +49,8 @@ struct i8254 {
     struct region ports;
     struct i8254_counter counter[I8254_COUNTERS];
     int64_t epoch_ns; /* CLK 0; all CLK numbers count from here */
+    void (*written)(void *opaque, unsigned n); /* set by i8254_on_write */
+    void *written_opaque;
 };
 
 /* Four ports at @base. @out0 and @out2 may be NULL (OUT1 goes nowhere on a PC). */
@@ -57,6 +59,13 @@ void i8254_init(struct i8254 *s, struct machine *m, uint16_t base, struct irq *o
 
 /* Drives GATE of counter @n, 0..2. [locked] */
 void i8254_set_gate(struct i8254 *s, unsigned n, bool level);
+
+/* Has @fn called after each control word and count for a counter @n. [locked] */
+void i8254_on_write(struct i8254 *s, void (*fn)(void *opaque, unsigned n), void *opaque);
+
+/* The frequency of the square wave (mode 3) that counter @n is set to, while GATE is high; 0: it has
+ * no count or another mode. [locked] */
+unsigned i8254_square_hz(const struct i8254 *s, unsigned n);
 
 /* The level of OUT of counter @n now. [locked] */
 bool i8254_out(struct i8254 *s, unsigned n);

@@ -46,6 +46,7 @@ enum {
 
 enum {
     NMISC_GATE2 = 0x01,
+    NMISC_SPEAKER = 0x02,
     NMISC_IOCHK_OFF = 0x08,  /* and clears the status */
     NMISC_WRITABLE = 0x0f,
     NMISC_REFRESH = 0x10,
@@ -233,6 +234,28 @@ static bool refresh_level(struct piix3 *s)
     return clk / REFRESH_CLK & 1;
 }
 
+/* A program that moves the speaker's membrane by bit 1 itself makes no tone that has a frequency. */
+static void update_tone(struct piix3 *s)
+{
+    bool on = (s->nmisc & NMISC_GATE2) && (s->nmisc & NMISC_SPEAKER);
+    unsigned hz = on ? i8254_square_hz(s->pit, 2) : 0;
+
+    if (hz != s->tone_hz) {
+        s->tone_hz = hz;
+        trace_piix3_speaker(hz);
+        if (s->machine->speaker_tone != NULL) {
+            s->machine->speaker_tone(s->machine->speaker_opaque, hz);
+        }
+    }
+}
+
+void piix3_counter_written(void *piix3, unsigned counter)
+{
+    if (counter == 2) {
+        update_tone(piix3);
+    }
+}
+
 static uint64_t port61_read(void *dev, uint64_t off, unsigned size)
 {
     struct piix3 *s = dev;
@@ -246,6 +269,7 @@ static void port61_write(void *dev, uint64_t off, uint64_t val, unsigned size)
     s->nmisc = val & NMISC_WRITABLE;
     trace_piix3_port61(s->nmisc);
     i8254_set_gate(s->pit, 2, s->nmisc & NMISC_GATE2);
+    update_tone(s);
     s->iochk_seen = !(s->nmisc & NMISC_IOCHK_OFF) && (s->iochk_seen || s->iochk_level);
     update_nmi(s);
 }
@@ -322,6 +346,7 @@ static void piix3_reset(void *dev)
     s->post_code = 0;
     s->kbc_a20_level = true; /* the 8042's ports float high until its firmware runs */
     i8254_set_gate(s->pit, 2, false);
+    update_tone(s);
     update_a20(s);
 }
 

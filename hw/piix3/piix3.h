@@ -39,6 +39,7 @@ struct piix3 {
     bool kbc_a20_level;
     bool ferr_level, irq13;
     uint8_t nmisc;                       /* port 61h bits 3:0 */
+    unsigned tone_hz;                    /* of the speaker; derived */
     bool iochk_level, nmi_masked;
     bool iochk_seen;                     /* port 61h bit 6 */
     bool nmi_level;                      /* derived: last level sent */
@@ -50,6 +51,9 @@ struct piix3 {
 /* The bridge at @devfn of @bus. @pic and @pit are only used once the machine runs. */
 void piix3_init(struct piix3 *s, struct pci_bus *bus, unsigned devfn, struct i8259_pair *pic,
                 struct i8254 *pit);
+
+/* For i8254_on_write: counter 2 makes the speaker's tone. */
+void piix3_counter_written(void *piix3, unsigned counter);
 
 /* Adds a wire that follows A20: high unless both port 92h and the 8042 pull it low. */
 void piix3_connect_a20(struct piix3 *s, struct irq *a20);

@@ -47,6 +47,7 @@ static int set_up(void **state)
     piix3_connect_a20(&r->piix3, &r->b.probe[PROBE_A20].irq);
     i8259_pair_init(&r->pic, &r->b.m, &r->b.probe[PROBE_INTR].irq);
     i8254_init(&r->pit, &r->b.m, 0x40, &r->piix3.isa_irq[0], NULL);
+    i8254_on_write(&r->pit, piix3_counter_written, &r->piix3);
     bench_power_on(&r->b);
     pic_setup(r);
     r->piix3.nmi = &r->b.probe[PROBE_NMI].irq;
@@ -258,6 +259,41 @@ static void port_61_keeps_its_low_bits(void **state)
     assert_int_equal(bench_in8(&r->b, 0x61) & 0xcf, 0x00);
 }
 
+static void hear(void *opaque, unsigned hz)
+{
+    char *heard = opaque;
+    sprintf(heard + strlen(heard), " %u", hz);
+}
+
+static void the_speaker_sounds_while_counter_2_makes_a_square_wave(void **state)
+{
+    struct rig *r = *state;
+    char heard[100] = "";
+    r->b.m.speaker_tone = hear;
+    r->b.m.speaker_opaque = heard;
+    bench_out8(&r->b, 0x43, 0xb6); /* counter 2, word, mode 3 */
+    bench_out8(&r->b, 0x42, 0xa9);
+    bench_out8(&r->b, 0x42, 0x04); /* 1193 */
+    assert_string_equal(heard, "");
+    bench_out8(&r->b, 0x61, 0x03);
+    assert_string_equal(heard, " 1000");
+    bench_out8(&r->b, 0x61, 0x0f); /* nothing new */
+    bench_out8(&r->b, 0x42, 0x52);
+    bench_out8(&r->b, 0x42, 0x09); /* 2386 */
+    assert_string_equal(heard, " 1000 500");
+    bench_out8(&r->b, 0x61, 0x01); /* gate without data, data without gate */
+    bench_out8(&r->b, 0x61, 0x02);
+    bench_out8(&r->b, 0x61, 0x03);
+    assert_string_equal(heard, " 1000 500 0 500");
+    bench_out8(&r->b, 0x43, 0xb0); /* mode 0 */
+    assert_string_equal(heard, " 1000 500 0 500 0");
+    bench_out8(&r->b, 0x43, 0x96); /* low byte alone */
+    bench_out8(&r->b, 0x42, 0x01);
+    assert_string_equal(heard, " 1000 500 0 500 0 1193182");
+    bench_reset(&r->b);
+    assert_string_equal(heard, " 1000 500 0 500 0 1193182 0");
+}
+
 static void the_refresh_bit_toggles_every_15_us(void **state) /* [PIIX3] NMISC bit 4 */
 {
     struct rig *r = *state;
@@ -421,6 +457,7 @@ int main(void)
         T(configuration_addresses_do_not_reach_cf9),
         T(port_61_gates_counter_2_and_shows_its_output),
         T(port_61_keeps_its_low_bits),
+        T(the_speaker_sounds_while_counter_2_makes_a_square_wave),
         T(the_refresh_bit_toggles_every_15_us),
         T(port_80_latches_the_post_code),
         T(ferr_raises_irq_13_until_f0_is_written),

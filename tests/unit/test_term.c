@@ -36,6 +36,7 @@ struct emulator {
     unsigned x, y;
     uint32_t pen_fg, pen_bg;
     bool pen_blinks, alternate, cursor_on, wrap;
+    unsigned bells;
     unsigned strange;                    /* sequences it does not know */
 };
 
@@ -106,7 +107,9 @@ static size_t emulate_one(struct emulator *e, const char *s, size_t len)
     }
     size_t used;
     uint32_t cp = utf8_decode(s, len, &used);
-    if (used != 0 && e->y < MAX_ROWS && e->x < MAX_COLS) {
+    if (cp == '\a') {
+        e->bells++;
+    } else if (used != 0 && e->y < MAX_ROWS && e->x < MAX_COLS) {
         e->cp[e->y][e->x] = cp;
         e->fg[e->y][e->x] = e->pen_fg;
         e->bg[e->y][e->x] = e->pen_bg;
@@ -602,6 +605,22 @@ static void exit_gives_the_terminal_back(void **state)
     assert_false(t->e.alternate);
 }
 
+static void the_bell_rings_at_most_ten_times_a_second(void **state)
+{
+    struct term_bench *t = *state;
+    run(t, 40);
+    assert_int_equal(t->e.bells, 0);
+    for (unsigned i = 0; i < 5; i++) {
+        display_term_bell(t->d);
+    }
+    run(t, 80);
+    assert_int_equal(t->e.bells, 1);
+    run(t, 80);
+    display_term_bell(t->d);
+    run(t, 80);
+    assert_int_equal(t->e.bells, 2);
+}
+
 static void suspended_and_continued_it_draws_anew(void **state)
 {
     struct term_bench *t = *state;
@@ -759,6 +778,7 @@ int main(void)
         ON_TERM(messages_do_not_tear_the_screen),
         ON_TERM(a_crash_gives_the_terminal_back),
         ON_TERM(exit_gives_the_terminal_back),
+        ON_TERM(the_bell_rings_at_most_ten_times_a_second),
         ON_TERM(suspended_and_continued_it_draws_anew),
         cmocka_unit_test(sequences_are_keys),
         cmocka_unit_test(an_unfinished_sequence_is_escape_or_alt),
