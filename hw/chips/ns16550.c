@@ -7,7 +7,9 @@
  *         ready (CTS, DSR, DCD on) and waits while the receiver is full: only loopback overruns.
  *         A PC routes INTR through a buffer that OUT2 opens. It is open here whatever OUT2 says:
  *         systems grown up on virtual machines clear it (xv6 does).
- * Not:    a break on the line outside loopback, parity and framing errors, DMA mode pins.
+ *         A break comes in as a character of its own, in its order; while one is sent, characters
+ *         do not reach the other side.
+ * Not:    telling the other side of a break, DTR and RTS; parity and framing errors; DMA mode pins.
  * Unsure: divisor 0, which counts as 65536 here.
  */
 #include "hw/chips/ns16550.h"
@@ -197,11 +199,12 @@ static void start_character(struct ns16550 *s)
 static void rx_fired(void *opaque)
 {
     struct ns16550 *s = opaque;
+    uint8_t flags = s->line.flags[s->line.head];
 
     if (s->line.len == 0 || s->rx.len >= depth(s) || (s->mcr & MCR_LOOP)) {
         return; /* start_character goes on when that has changed */
     }
-    character_in(s, fifo_pop(&s->line), 0);
+    character_in(s, fifo_pop(&s->line), flags);
     start_character(s);
     update_irq(s);
     if (s->line.len == 0) {
@@ -225,6 +228,21 @@ static void line_receive(void *opaque, const uint8_t *buf, size_t len)
     start_character(s);
 }
 
+/* [16550] "Line Status Register" bit 4: one zero character is loaded, whatever the break's length. A
+ * break that finds the line full takes the place of the newest character. */
+static void line_event(void *opaque, enum chardev_event event)
+{
+    struct ns16550 *s = opaque;
+
+    if (event == CHARDEV_BREAK) {
+        if (s->line.len == NS16550_FIFO) {
+            s->line.len--;
+        }
+        fifo_push(&s->line, 0, LSR_BI);
+        start_character(s);
+    }
+}
+
 /* --- transmitter --- */
 
 static void transmit_next(struct ns16550 *s)
@@ -245,7 +263,7 @@ static void tx_fired(void *opaque)
     s->shifting = false;
     if (s->mcr & MCR_LOOP) {
         character_in(s, val, 0);
-    } else {
+    } else if (!(s->lcr & LCR_BREAK)) {
         chardev_write(s->chr, &val, 1);
     }
     transmit_next(s);
@@ -285,6 +303,7 @@ static void update_modem(struct ns16550 *s)
         changed &= ~MSR_TERI; /* only its trailing edge counts */
     }
     s->msr = (s->msr & MSR_DELTAS) | changed | now;
+    trace_ns16550_modem(s->id, s->mcr, s->msr);
 }
 
 /* --- registers --- */
@@ -325,6 +344,9 @@ static void write_lcr(struct ns16550 *s, uint8_t val)
 {
     bool begins_break = val & ~s->lcr & LCR_BREAK;
 
+    if ((val ^ s->lcr) & LCR_BREAK) {
+        trace_ns16550_break(s->id, val & LCR_BREAK);
+    }
     s->lcr = val;
     trace_line(s);
     if (begins_break && (s->mcr & MCR_LOOP)) {
@@ -513,6 +535,7 @@ void ns16550_init(struct ns16550 *s, struct machine *m, const char *id, uint16_t
     if (chr != NULL) {
         chr->can_receive = line_room;
         chr->receive = line_receive;
+        chr->event = line_event;
         chr->opaque = s;
     }
     region_io(&s->regs, id, &ns16550_ops, s, REG_COUNT);

@@ -418,6 +418,62 @@ static void a_break_in_loopback_is_a_zero_with_bi(void **state)
     assert_int_equal(in(u, DATA), 0);
 }
 
+static void a_break_on_the_line_comes_in_its_order_as_a_zero_with_bi(void **state)
+{
+    struct uart *u = *state;
+    init_8n1(u);
+    out(u, FCR, 0x01);
+    out(u, IER, 0x04);
+    far_sends(u, "a");
+    chardev_send_event(&u->far.chr, CHARDEV_BREAK);
+    characters(u, 1);
+    assert_int_equal(in(u, LSR), 0x61);
+    characters(u, 1);
+    assert_int_equal(in(u, LSR), 0xe1); /* somewhere in the FIFO, but not at its top */
+    assert_int_equal(in(u, DATA), 'a');
+    assert_int_equal(in(u, IIR) & 0x0f, 0x06);
+    assert_int_equal(in(u, LSR), 0xf1);
+    assert_int_equal(in(u, LSR), 0x61);
+    assert_int_equal(in(u, DATA), 0);
+    assert_int_equal(in(u, LSR), 0x60);
+}
+
+static void a_break_is_not_lost_on_a_full_line(void **state)
+{
+    struct uart *u = *state;
+    unsigned breaks = 0, n = 0;
+    init_8n1(u);
+    far_sends(u, "0123456789abcdef");
+    chardev_send_event(&u->far.chr, CHARDEV_BREAK);
+    u->far.left = 0;
+    for (unsigned i = 0; i < 40; i++) {
+        characters(u, 1);
+        uint8_t lsr = in(u, LSR);
+        if (lsr & 0x01) {
+            breaks += lsr >> 4 & 1;
+            in(u, DATA);
+            n++;
+        }
+    }
+    assert_int_equal(n, 16);
+    assert_int_equal(breaks, 1);
+}
+
+static void characters_sent_during_a_break_do_not_reach_the_other_side(void **state)
+{
+    struct uart *u = *state;
+    init_8n1(u);
+    out(u, LCR, 0x43);
+    out(u, DATA, 'x');
+    characters(u, 2);
+    assert_int_equal(in(u, LSR), 0x60); /* the transmitter itself goes on */
+    out(u, LCR, 0x03);
+    out(u, DATA, 'y');
+    characters(u, 2);
+    assert_int_equal(u->far.n, 1);
+    assert_int_equal(u->far.got[0], 'y');
+}
+
 static void modem_status_interrupts_last(void **state)
 {
     struct uart *u = *state;
@@ -542,6 +598,9 @@ int main(void)
         T(loopback_returns_characters_and_modem_lines),
         T(overrun_sets_oe_until_lsr_is_read),
         T(a_break_in_loopback_is_a_zero_with_bi),
+        T(a_break_on_the_line_comes_in_its_order_as_a_zero_with_bi),
+        T(a_break_is_not_lost_on_a_full_line),
+        T(characters_sent_during_a_break_do_not_reach_the_other_side),
         T(modem_status_interrupts_last),
         T(long_input_arrives_whole),
         T(a_port_without_line_sends_into_nothing),
