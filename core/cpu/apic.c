@@ -1,15 +1,18 @@
 /*
  * The processor's side of its local APIC: MSRs, CR8, and the page that it takes out of memory.
  *
- * Source: [SDM3] "Local APIC Status and Location", "Task Priority in IA-32e Mode", "TSC-Deadline Mode",
- *         "Relocating the Local APIC Registers".
- * Model:  the chip belongs to the board; without one, and on models without the feature, there are no
- *         such MSRs and CPUID says so. s.apic_base repeats what the chip has.
+ * Source: [SDM3] "Local APIC Status and Location", "Task Priority in IA-32e Mode", "TSC-Deadline
+ *         Mode", "Relocating the Local APIC Registers".
+ * Model:  the chip belongs to the board; without one, and on models without the feature, there are
+ *         no such MSRs and CPUID says so. s.apic_base repeats what the chip has.
  */
 #include "core/cpu/cpuid.h"
 #include "core/cpu/mech.h"
 
-enum { MSR_APIC_BASE = 0x1b, MSR_TSC_DEADLINE = 0x6e0, MSR_X2APIC_FIRST = 0x800, MSR_X2APIC_LAST = 0x8ff };
+enum {
+    MSR_APIC_BASE = 0x1b, MSR_TSC_DEADLINE = 0x6e0, MSR_X2APIC_FIRST = 0x800,
+    MSR_X2APIC_LAST = 0x8ff,
+};
 
 bool x86_has_apic(const struct x86_cpu *cpu)
 {

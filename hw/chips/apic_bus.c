@@ -3,7 +3,8 @@
  *
  * Source: [SDM3] "Local APIC Bus and System Bus" (destinations, lowest-priority arbitration),
  *         "Message Signalled Interrupts".
- * Model:  a message arrives in the same moment; there is no queue, so nothing is ever "send pending".
+ * Model:  a message arrives in the same moment; there is no queue, so nothing is ever "send
+ *         pending".
  * Chosen: equal priorities are arbitrated for the processor of the lowest number; focus processors
  *         are not looked for.
  */
@@ -31,7 +32,8 @@ static bool send_lowest(struct apic_bus *b, const struct apic_message *msg)
     int best_priority = 0;
     for (unsigned i = 0; i < b->n; i++) {
         int priority = lapic_arbitration(b->lapic[i]);
-        if (priority >= 0 && lapic_matches(b->lapic[i], msg) && (!best || priority < best_priority)) {
+        if (priority >= 0 && lapic_matches(b->lapic[i], msg) &&
+            (!best || priority < best_priority)) {
             best = b->lapic[i];
             best_priority = priority;
         }
@@ -54,7 +56,8 @@ bool apic_bus_send(struct apic_bus *b, const struct apic_message *msg)
     return taken;
 }
 
-void apic_bus_send_all(struct apic_bus *b, const struct apic_message *msg, const struct lapic *except)
+void apic_bus_send_all(struct apic_bus *b, const struct apic_message *msg,
+                       const struct lapic *except)
 {
     trace_apic_bus_send(APIC_ALL, msg->logical, msg->mode, msg->vector, msg->level);
     for (unsigned i = 0; i < b->n; i++) {

@@ -1,5 +1,6 @@
 /*
- * The APIC bus: carries interrupt messages between I/O APICs, PCI devices (MSI) and local APICs, and
+ * The APIC bus: carries interrupt messages between I/O APICs, PCI devices (MSI) and local APICs,
+ *         and
  * the two wires that lead to LINT0 and LINT1 of every processor.
  *
  * Order of calls: apic_bus_init, lapic_init for each processor, then the I/O APIC sets eoi and the
@@ -42,7 +43,7 @@ struct apic_bus {
     void *eoi_opaque;
     int (*inta)(void *opaque);   /* acknowledge of an ExtINT: the 8259s' vector; may be NULL */
     void *inta_opaque;
-    struct irq lint[2];          /* in: LINT0 (INTR of the 8259s) and LINT1 (NMI) of all processors */
+    struct irq lint[2];          /* in: LINT0 (INTR of the 8259s), LINT1 (NMI) of all processors */
     struct region msi;           /* FEE00000h +1 MiB as bus masters see it */
 };
 
@@ -57,7 +58,8 @@ static inline uint32_t apic_dest8(uint8_t dest, bool logical)
 /* Sends to whom @msg names; lowest priority picks one of them. False if nobody took it. */
 bool apic_bus_send(struct apic_bus *b, const struct apic_message *msg);
 /* Sends to all but @except (NULL: to all), whatever @msg says of the destination. */
-void apic_bus_send_all(struct apic_bus *b, const struct apic_message *msg, const struct lapic *except);
+void apic_bus_send_all(struct apic_bus *b, const struct apic_message *msg,
+                       const struct lapic *except);
 /* A PCI device's message: [SDM3] "Message Signalled Interrupts". */
 void apic_bus_msi(struct apic_bus *b, uint64_t addr, uint32_t data);
 

@@ -5,9 +5,9 @@
  * Pins:   OUT0 of the 8254 and IRQ of the MC146818 in; IRQ 0, IRQ 8 and I/O APIC inputs out.
  * Model:  the counter is computed from the machine's clock; a comparator is a timer deadline.
  * Left out: FSB delivery, which is optional.
- * Chosen: an edge triggered interrupt leaves its wire high until the next one, since the 8259A wants a
- *         request to stay. Periods under a microsecond interrupt once a microsecond. A route that does
- *         not exist is stored as 0. The counter can be written while it runs.
+ * Chosen: an edge triggered interrupt leaves its wire high until the next one, since the 8259A
+ *         wants a request to stay. Periods under a microsecond interrupt once a microsecond. A
+ *         route that does not exist is stored as 0. The counter can be written while it runs.
  */
 #include "hw/chips/hpet.h"
 
@@ -19,7 +19,10 @@
 #define MIN_TICKS   (NS_PER_US / HPET_TICK_NS)
 #define TICKS_MAX   (BIT64(62) / HPET_TICK_NS)  /* farther events are out of the clock's reach */
 
-enum { REG_CAPABILITIES = 0x00, REG_CONFIG = 0x10, REG_STATUS = 0x20, REG_COUNTER = 0xf0, REG_TIMERS = 0x100 };
+enum {
+    REG_CAPABILITIES = 0x00, REG_CONFIG = 0x10, REG_STATUS = 0x20, REG_COUNTER = 0xf0,
+    REG_TIMERS = 0x100,
+};
 enum { TIMER_CONFIG = 0x00, TIMER_COMPARATOR = 0x08, TIMER_BYTES = 0x20 };
 
 enum { CONFIG_ENABLE = 1, CONFIG_LEGACY = 2 };
@@ -141,7 +144,7 @@ static void arm(struct hpet_timer *t, bool matched)
     uint64_t left = (t->comparator - counter_now(s)) & width_mask(t);
     bool matters = periodic(t) || (t->config & (TN_ENABLE | TN_LEVEL));
     if (matched && left == 0) {
-        left = width_mask(t); /* when the counter has gone round, less one tick in 2^32 */
+        left = t->config & TN_32BIT ? BIT64(32) : ~0ull; /* once more round */
     }
     if (matched && periodic(t) && left < MIN_TICKS) {
         left = MIN_TICKS;

@@ -14,7 +14,7 @@
 #define HPET_BYTES     0x400u
 #define HPET_TIMERS    3
 #define HPET_TICK_NS   10
-#define HPET_BLOCK_ID  0x8086a201u   /* low half of the capability register, and of the ACPI table */
+#define HPET_BLOCK_ID  0x8086a201u   /* low half of the capability register; the ACPI table's */
 #define HPET_ROUTES    32
 
 struct hpet;
@@ -25,12 +25,12 @@ struct hpet_timer {
     uint64_t comparator, period;
     struct timer timer;
     bool line;                   /* level last sent on the wire */
-    uint8_t wire;                /* which one that was: 0..31 a route, WIRE_IRQ0, WIRE_IRQ8, WIRE_NONE */
+    uint8_t wire;                /* which one: 0..31 a route, WIRE_IRQ0, WIRE_IRQ8, WIRE_NONE */
 };
 
 struct hpet_pins {
     struct irq *irq0, *irq8;     /* borrowed, may be NULL */
-    struct irq *route[HPET_ROUTES]; /* inputs of the I/O APIC; NULL: a timer cannot be routed there */
+    struct irq *route[HPET_ROUTES]; /* inputs of the I/O APIC; NULL: cannot be chosen */
 };
 
 struct hpet {

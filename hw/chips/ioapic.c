@@ -5,9 +5,10 @@
  *         [ICH] "EOI Register" for the register that version 20h has.
  * Pins:   INTIN0-23 in; messages out.
  * Chosen: wires carry logical levels, so the polarity bit of an entry says how the board drives the
- *         wire and has no effect of its own: tables of the firmware and guests without tables disagree
- *         on it. An edge at a masked pin is lost ([IOAPIC] "Interrupt Mask"). A level triggered message
- *         that no local APIC takes is sent again at the next EOI or change, not in a loop.
+ *         wire and has no effect of its own: tables of the firmware and guests without tables
+ *         disagree on it. An edge at a masked pin is lost ([IOAPIC] "Interrupt Mask"). A level
+ *         triggered message that no local APIC takes is sent again at the next EOI or change, not
+ *         in a loop.
  */
 #include "hw/chips/ioapic.h"
 
@@ -152,7 +153,9 @@ static void ioapic_write(void *dev, uint64_t off, uint64_t val, unsigned size)
     }
 }
 
-static const struct region_ops ioapic_ops = {.read = ioapic_read, .write = ioapic_write, .width = 4};
+static const struct region_ops ioapic_ops = {
+    .read = ioapic_read, .write = ioapic_write, .width = 4,
+};
 
 /* ---- reset, state, init ---- */
 

@@ -3,14 +3,16 @@
  *
  * Source: [SDM3] "Advanced Programmable Interrupt Controller (APIC)", in it "Local APIC", "Issuing
  *         Interprocessor Interrupts", "Handling Interrupts", "Extended XAPIC (x2APIC)".
- * Pins:   LINT0 (INTR of the 8259s) and LINT1 (NMI) in; INTR, NMI, SMI#, INIT# of its processor out.
- * Model:  version 14h with six LVT entries. While IA32_APIC_BASE disables it, LINT0 and LINT1 are the
- *         processor's INTR and NMI, and no message is taken; its registers then are as after power-on.
- * Left out: directed EOI, CMCI; nothing here raises thermal and performance interrupts; the arbitration
- *         and remote read registers read 0, as on processors with a system bus.
- * Chosen: an access to a register that is not a whole aligned dword reads the bytes that are there and
- *         writes nothing. A shorthand that the manual's table calls invalid sends nothing. Where an
- *         ExtINT and an interrupt of its own wait, its own goes first.
+ * Pins:   LINT0 (INTR of the 8259s) and LINT1 (NMI) in; INTR, NMI, SMI#, INIT# of its processor
+ *         out.
+ * Model:  version 14h with six LVT entries. While IA32_APIC_BASE disables it, LINT0 and LINT1 are
+ *         the processor's INTR and NMI, and no message is taken; its registers then are as after
+ *         power-on.
+ * Left out: directed EOI, CMCI; nothing here raises thermal and performance interrupts; the
+ *         arbitration and remote read registers read 0, as on processors with a system bus.
+ * Chosen: an access to a register that is not a whole aligned dword reads the bytes that are there
+ *         and writes nothing. A shorthand that the manual's table calls invalid sends nothing.
+ *         Where an ExtINT and an interrupt of its own wait, its own goes first.
  */
 #include "hw/chips/lapic.h"
 
@@ -20,7 +22,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define VERSION   0x00050014u    /* [SDM3] "Local APIC Version Register": Pentium 4 and later, 6 LVTs */
+/* [SDM3] "Local APIC Version Register": Pentium 4 and later, 6 LVTs. */
+#define VERSION   0x00050014u
 #define MSR_BASE  0x1bu
 #define MSR_TSC_DEADLINE 0x6e0u
 #define MSR_X2APIC 0x800u
@@ -32,8 +35,8 @@ enum {
 
 /* Registers by offset / 16, which is the x2APIC's MSR number - 800h. */
 enum {
-    REG_ID = 0x02, REG_VERSION = 0x03, REG_TPR = 0x08, REG_APR = 0x09, REG_PPR = 0x0a, REG_EOI = 0x0b,
-    REG_RRD = 0x0c, REG_LDR = 0x0d, REG_DFR = 0x0e, REG_SVR = 0x0f, REG_ISR = 0x10, REG_TMR = 0x18,
+    REG_ID = 0x02, REG_VERSION = 0x03, REG_TPR = 0x08, REG_APR = 0x09, REG_PPR = 0x0a,
+    REG_EOI = 0x0b, REG_RRD = 0x0c, REG_LDR = 0x0d, REG_DFR = 0x0e, REG_SVR = 0x0f, REG_ISR = 0x10, REG_TMR = 0x18,
     REG_IRR = 0x20, REG_ESR = 0x28, REG_ICR = 0x30, REG_ICR_HIGH = 0x31, REG_LVT = 0x32,
     REG_INITIAL = 0x38, REG_CURRENT = 0x39, REG_DIVIDE = 0x3e, REG_SELF_IPI = 0x3f,
 };
@@ -173,7 +176,8 @@ static void update_intr(struct lapic *s)
     }
 }
 
-/* [SDM3] "Error Handling": the bit shows after the next write to ESR; the interrupt comes at once. */
+/* [SDM3] "Error Handling": the bit shows after the next write to ESR; the interrupt comes at once.
+ * */
 static void error_found(struct lapic *s, uint8_t bits)
 {
     trace_lapic_error(s->name, bits);
@@ -240,7 +244,8 @@ void lapic_local(struct lapic *s, enum lapic_lvt n)
     }
 }
 
-/* A fixed interrupt of a LINT pin that is level triggered: asked for until its EOI finds the pin low. */
+/* A fixed interrupt of a LINT pin that is level triggered: asked for until its EOI finds the pin
+ * low. */
 static void lint_level(struct lapic *s, unsigned n)
 {
     uint32_t *lvt = &s->lvt[LVT_LINT0 + n];
@@ -586,7 +591,8 @@ static bool x2apic_write(struct lapic *s, unsigned reg, uint64_t val)
     case REG_SELF_IPI: break;
     default: return false;
     }
-    if (!x2apic(s) || ((uint32_t)val & ~(writable(s, reg) | idle)) || (reg != REG_ICR && val >> 32)) {
+    if (!x2apic(s) || ((uint32_t)val & ~(writable(s, reg) | idle)) ||
+        (reg != REG_ICR && val >> 32)) {
         return false;
     }
     if (reg == REG_ICR) {
@@ -645,7 +651,8 @@ void lapic_take_init(void *lapic)
 
 /* ---- reset, state, init ---- */
 
-/* [SDM3] "Local APIC State After Power-Up or Reset". The wires' levels belong to who drives them. */
+/* [SDM3] "Local APIC State After Power-Up or Reset". The wires' levels belong to who drives them.
+ * */
 static void lapic_reset(void *dev)
 {
     struct lapic *s = dev;

@@ -2,8 +2,9 @@
  * The local APIC of one processor: xAPIC registers and x2APIC MSRs, timer, local interrupts, IPIs.
  *
  * The processor asks it first for every access to memory at lapic_page, and for the MSRs 1Bh, 6E0h
- * and 800h-8FFh; the chip drives the processor's INTR, NMI, SMI# and INIT# pins and names the vector
- * when INTR is acknowledged. All functions [locked]; those with a `void *` take a struct lapic.
+ * and 800h-8FFh; the chip drives the processor's INTR, NMI, SMI# and INIT# pins and names the
+ * vector when INTR is acknowledged. All functions [locked]; those with a `void *` take a struct
+ * lapic.
  */
 #ifndef HW_CHIPS_LAPIC_H
 #define HW_CHIPS_LAPIC_H

@@ -1,8 +1,8 @@
 /*
  * The timer of a local APIC: one-shot, periodic, TSC deadline.
  *
- * Source: [SDM3] "APIC Timer", "TSC-Deadline Mode", and the registers "Initial Count", "Current Count",
- *         "Divide Configuration".
+ * Source: [SDM3] "APIC Timer", "TSC-Deadline Mode", and the registers "Initial Count", "Current
+ *         Count", "Divide Configuration".
  * Model:  the count is computed from elapsed time, never stepped. A tick whose interrupt is still
  *         requested changes nothing, so none is armed until the acknowledge.
  * Chosen: the input clock is 1 GHz, as on QEMU's machine; guests measure it. Periods under a
@@ -20,7 +20,8 @@ static int64_t now_ns(const struct lapic *s)
     return clock_now(&s->bus->m->clock);
 }
 
-/* [SDM3] "Divide Configuration Register": 0 to 6 are 2 to 128, 7 is 1. As a shift of nanoseconds. */
+/* [SDM3] "Divide Configuration Register": 0 to 6 are 2 to 128, 7 is 1. As a shift of nanoseconds.
+ * */
 static unsigned divide_shift(const struct lapic *s)
 {
     unsigned value = (s->divide & 3u) | (s->divide >> 1 & 4u);

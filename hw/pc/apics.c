@@ -1,9 +1,9 @@
 /*
  * Joins vCPUs, local APICs, I/O APIC, 8259s and ISA lines.
  *
- * Source: [SDM3] "Local APIC", [MPS] "PIC Mode", "Virtual Wire Mode"; QEMU's machine for the wires: ISA
- *         line n is input n of the I/O APIC but IRQ 0, which is input 2; the 8259s are LINT0 of every
- *         processor, NMI is LINT1; a timer of the HPET can only be routed to input 2.
+ * Source: [SDM3] "Local APIC", [MPS] "PIC Mode", "Virtual Wire Mode"; QEMU's machine for the wires:
+ *         ISA line n is input n of the I/O APIC but IRQ 0, which is input 2; the 8259s are LINT0 of
+ *         every processor, NMI is LINT1; a timer of the HPET can only be routed to input 2.
  */
 #include "hw/pc/apics.h"
 

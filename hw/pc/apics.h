@@ -1,7 +1,8 @@
 /*
- * The APICs of the board: a local APIC in each vCPU, the I/O APIC, the bus between them, and the wires
- * from the 8259s and the ISA lines. A board whose processors have no local APIC has none of it; then
- * the 8259s drive the first vCPU.
+ * The APICs of the board: a local APIC in each vCPU, the I/O APIC, the bus between them, and the
+ *         wires
+ * from the 8259s and the ISA lines. A board whose processors have no local APIC has none of it;
+ * then the 8259s drive the first vCPU.
  */
 #ifndef HW_PC_APICS_H
 #define HW_PC_APICS_H
