@@ -1,16 +1,18 @@
 /*
  * ACPI tables and the program that links them.
  *
- * Source: [ACPI1] "ACPI System Description Tables" (RSDP, RSDT, FADT and FACS of revision 1); the
- *         table loader's records as SeaBIOS runs them.
- * Left out: MADT and HPET, until the board has those chips: a table must not promise what is not
- *         there.
+ * Source: [ACPI1] "ACPI System Description Tables" (RSDP, RSDT, FADT, FACS and MADT of revision 1);
+ *         [HPET] "The ACPI 2.0 HPET Description Table"; [WAET]; the table loader's records as SeaBIOS
+ *         runs them.
  */
 #include "hw/pc/acpi.h"
 
 #include "core/base/bits.h"
 #include "core/base/bytes.h"
 #include "hw/pc/acpi_dsdt.h"
+#include "hw/chips/hpet.h"
+#include "hw/chips/ioapic.h"
+#include "hw/chips/lapic.h"
 #include "hw/pc/blob.h"
 #include "trace/hw_pc.h"
 
@@ -188,6 +190,79 @@ static size_t build_fadt(struct builder *b, size_t facs, size_t dsdt, uint16_t p
     return at;
 }
 
+/* [ACPI1] "Multiple APIC Description Table": entries by type and length. */
+enum { MADT_LAPIC = 0, MADT_IOAPIC = 1, MADT_OVERRIDE = 2, MADT_LAPIC_NMI = 4 };
+enum { MADT_PCAT_COMPAT = 1 };         /* there are 8259s, too */
+enum { MPS_LEVEL_HIGH = 0xd };         /* active high, level triggered */
+
+static void madt_override(struct blob *t, uint8_t irq, uint32_t pin, uint16_t flags)
+{
+    blob_u8(t, MADT_OVERRIDE);
+    blob_u8(t, 10);
+    blob_u8(t, 0);           /* ISA */
+    blob_u8(t, irq);
+    blob_u32(t, pin);
+    blob_u16(t, flags);
+}
+
+static size_t build_madt(struct builder *b, const struct pc_config *cfg)
+{
+    static const uint8_t pci_irqs[] = {5, 9, 10, 11}; /* what PIRQ lines and the SCI are led to */
+    struct blob *t = &b->tables;
+    size_t at = begin_table(b, "APIC", 1);
+
+    blob_u32(t, (uint32_t)LAPIC_BASE);
+    blob_u32(t, MADT_PCAT_COMPAT);
+    for (unsigned i = 0; i < cfg->max_cpus; i++) {
+        blob_u8(t, MADT_LAPIC);
+        blob_u8(t, 8);
+        blob_u8(t, (uint8_t)i); /* processor, APIC ID */
+        blob_u8(t, (uint8_t)i);
+        blob_u32(t, i < cfg->cpus); /* enabled */
+    }
+    blob_u8(t, MADT_IOAPIC);
+    blob_u8(t, 12);
+    blob_u8(t, 0);           /* ID */
+    blob_u8(t, 0);
+    blob_u32(t, (uint32_t)IOAPIC_BASE);
+    blob_u32(t, 0);          /* its first global interrupt */
+    madt_override(t, 0, 2, 0);
+    for (unsigned i = 0; i < ARRAY_SIZE(pci_irqs); i++) {
+        madt_override(t, pci_irqs[i], pci_irqs[i], MPS_LEVEL_HIGH);
+    }
+    blob_u8(t, MADT_LAPIC_NMI);
+    blob_u8(t, 6);
+    blob_u8(t, 0xff);        /* of every processor: LINT1 */
+    blob_u16(t, 0);
+    blob_u8(t, 1);
+    end_table(b, at);
+    return at;
+}
+
+static size_t build_hpet(struct builder *b)
+{
+    struct blob *t = &b->tables;
+    size_t at = begin_table(b, "HPET", 1);
+
+    blob_u32(t, HPET_BLOCK_ID);
+    blob_u32(t, 0);          /* generic address: memory */
+    blob_u64(t, HPET_BASE);
+    blob_u8(t, 0);           /* number */
+    blob_u16(t, 0);          /* shortest period: no promise */
+    blob_u8(t, 0);           /* page protection */
+    end_table(b, at);
+    return at;
+}
+
+/* [WAET] Emulated Device Flags: the PM timer need not be read twice. */
+static size_t build_waet(struct builder *b)
+{
+    size_t at = begin_table(b, "WAET", 1);
+    blob_u32(&b->tables, 2);
+    end_table(b, at);
+    return at;
+}
+
 static size_t build_rsdt(struct builder *b, const size_t *tables, unsigned n)
 {
     size_t at = begin_table(b, "RSDT", 1);
@@ -218,16 +293,23 @@ static void acpi_build(struct acpi *a)
     allocate(&b.loader, FILE_TABLES, 64, ZONE_HIGH);
     size_t facs = build_facs(&b);
     size_t dsdt = build_dsdt(&b, a);
-    size_t fadt = build_fadt(&b, facs, dsdt, pm_base);
-    size_t rsdt = build_rsdt(&b, &fadt, 1);
-    build_rsdp(&b, a->rsdp, rsdt);
+    size_t tables[4], n = 0;
+    tables[n++] = build_fadt(&b, facs, dsdt, pm_base);
+    if (a->apic) {
+        tables[n++] = build_madt(&b, a->config);
+    }
+    if (a->config->hpet) {
+        tables[n++] = build_hpet(&b);
+    }
+    tables[n++] = build_waet(&b);
+    build_rsdp(&b, a->rsdp, build_rsdt(&b, tables, (unsigned)n));
 
     assert(b.tables.len <= sizeof(a->tables) && b.loader.len <= sizeof(a->loader));
     memset(a->tables, 0, sizeof(a->tables));
     memset(a->loader, 0, sizeof(a->loader));
     memcpy(a->tables, b.tables.data, b.tables.len);
     memcpy(a->loader, b.loader.data, b.loader.len);
-    trace_acpi_build(pm_base, (unsigned)(fadt - dsdt), (unsigned)b.tables.len);
+    trace_acpi_build(pm_base, (unsigned)(tables[0] - dsdt), (unsigned)b.tables.len);
     blob_free(&b.tables);
     blob_free(&b.loader);
     a->built = true;
@@ -244,9 +326,9 @@ static void acpi_selected(void *opaque)
 
 bool acpi_add(struct acpi *a, struct fw_cfg *f, const struct machine *m,
               const struct pc_config *cfg, const struct piix4_pm *pm,
-              const unsigned drives[PC_FLOPPIES], struct error **err)
+              const unsigned drives[PC_FLOPPIES], bool apic, struct error **err)
 {
-    *a = (struct acpi){.machine = m, .config = cfg, .pm = pm};
+    *a = (struct acpi){.machine = m, .config = cfg, .pm = pm, .apic = apic};
     memcpy(a->drives, drives, sizeof(a->drives));
     return fw_cfg_add_live_file(f, FILE_TABLES, a->tables, sizeof(a->tables), acpi_selected, a,
                                 err) &&

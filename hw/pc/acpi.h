@@ -21,6 +21,7 @@ struct acpi {
     const struct pc_config *config;      /* borrowed */
     const struct piix4_pm *pm;
     unsigned drives[PC_FLOPPIES];        /* CMOS types; 0: none */
+    bool apic;                           /* the board has APICs */
     bool built;
     uint16_t built_base;                 /* PM base that the tables speak of */
     uint8_t tables[ACPI_TABLES_BYTES];
@@ -28,8 +29,9 @@ struct acpi {
     uint8_t loader[ACPI_LOADER_BYTES];
 };
 
+/* @apic: the board has local APICs and an I/O APIC. */
 bool acpi_add(struct acpi *a, struct fw_cfg *f, const struct machine *m,
               const struct pc_config *cfg, const struct piix4_pm *pm,
-              const unsigned drives[PC_FLOPPIES], struct error **err);
+              const unsigned drives[PC_FLOPPIES], bool apic, struct error **err);
 
 #endif

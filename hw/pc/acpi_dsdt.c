@@ -4,11 +4,12 @@
  * Source: [ACPI] "Device Configuration" (_PRT, _CRS, _PRS, _SRS), "Power and Performance
  *         Management" (_Sx), "ACPI-Defined Devices and Device-Specific Objects"; [PIIX3] PIRQRC for
  *         the links.
- * Left out: what the board does not have (processors to be switched, HPET, hot plug).
+ * Left out: what the board does not have (processors to be switched, hot plug).
  */
 #include "hw/pc/acpi_dsdt.h"
 
 #include "core/base/bits.h"
+#include "hw/chips/hpet.h"
 
 #define PCI_SLOTS     32
 #define SCI_IRQ       9
@@ -306,6 +307,18 @@ static void floppy_controller(struct blob *b, const struct acpi *a)
     aml_close(b, dev);
 }
 
+static void hpet_device(struct blob *b)
+{
+    struct blob r = {0};
+    size_t dev = aml_device(b, "HPET");
+    name_eisa(b, "_HID", "PNP0103");
+    name_int(b, "_UID", 0);
+    name_int(b, "_STA", 0x0f);
+    aml_res_memory32(&r, (uint32_t)HPET_BASE, HPET_BYTES, false);
+    name_resources(b, "_CRS", &r);
+    aml_close(b, dev);
+}
+
 static void fw_cfg_device(struct blob *b)
 {
     struct blob r = {0};
@@ -365,6 +378,9 @@ static void host_bridge(struct blob *b, const struct acpi *a)
     routing_table(b);
     isa_bridge(b, a);
     fw_cfg_device(b);
+    if (a->config->hpet) {
+        hpet_device(b);
+    }
     reserved_ports(b);
     aml_close(b, dev);
     aml_close(b, scope);

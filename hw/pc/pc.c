@@ -249,7 +249,8 @@ static bool add_firmware_data(struct pc *pc, const struct pc_config *cfg, struct
     if (!fw_items_add(&pc->fw_cfg, m, cfg, &pc->ide, err) || !smbios_add(&pc->fw_cfg, m, cfg, err)) {
         return false;
     }
-    if (cfg->acpi && !acpi_add(&pc->acpi, &pc->fw_cfg, m, cfg, &pc->pm, drives, err)) {
+    if (cfg->acpi && !acpi_add(&pc->acpi, &pc->fw_cfg, m, cfg, &pc->pm, drives,
+                                pc->apics.present, err)) {
         return false;
     }
     fw_cfg_seal(&pc->fw_cfg);

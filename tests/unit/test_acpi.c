@@ -42,7 +42,7 @@ static int set_up(void **state)
     piix4_pm_init(&r->pm, &r->bus, PCI_DEVFN(1, 3), &pins);
     fw_cfg_init(&r->f, &r->b.m);
     pc_config_init(&r->cfg);
-    assert_true(acpi_add(&r->acpi, &r->f, &r->b.m, &r->cfg, &r->pm, drives, &err));
+    assert_true(acpi_add(&r->acpi, &r->f, &r->b.m, &r->cfg, &r->pm, drives, true, &err));
     fw_cfg_seal(&r->f);
     bench_power_on(&r->b);
     bench_out32(&r->b, 0xcf8, 0x80000b40);
@@ -152,8 +152,15 @@ static const uint8_t *table(struct rig *r, uint32_t addr, const char *signature)
 static const uint8_t *fadt_of(struct rig *r)
 {
     const uint8_t *rsdt = table(r, ld32le(r->rsdp + 16), "RSDT");
-    assert_int_equal(ld32le(rsdt + 4), 36 + 4);
+    assert_in_range(ld32le(rsdt + 4), 36 + 4, 36 + 16);
     return table(r, ld32le(rsdt + 36), "FACP");
+}
+
+/* Table number @n of the RSDT; NULL if it has fewer. */
+static const uint8_t *nth_table(struct rig *r, unsigned n, const char *signature)
+{
+    const uint8_t *rsdt = table(r, ld32le(r->rsdp + 16), "RSDT");
+    return 36 + 4 * n < ld32le(rsdt + 4) ? table(r, ld32le(rsdt + 36 + 4 * n), signature) : NULL;
 }
 
 static void the_loader_links_rsdp_rsdt_fadt_facs_and_dsdt(void **state)
@@ -187,6 +194,48 @@ static void the_fadt_names_the_boards_ports(void **state)
     assert_memory_equal(fadt + 88, "\4\2\0\4\4\0", 6);
     assert_int_equal(fadt[108], 0x32);
     assert_int_equal(ld32le(fadt + 112), 0x80a5);
+}
+
+static void the_madt_lists_processors_and_overrides(void **state)
+{
+    static const uint8_t rest[] = {
+        1, 12, 0, 0, 0x00, 0x00, 0xc0, 0xfe, 0, 0, 0, 0,
+        2, 10, 0, 0, 2, 0, 0, 0, 0, 0,   2, 10, 0, 5, 5, 0, 0, 0, 13, 0,
+        2, 10, 0, 9, 9, 0, 0, 0, 13, 0,  2, 10, 0, 10, 10, 0, 0, 0, 13, 0,
+        2, 10, 0, 11, 11, 0, 0, 0, 13, 0, 4, 6, 0xff, 0, 0, 1,
+    };
+    struct rig *r = *state;
+    load(r);
+    const uint8_t *madt = nth_table(r, 1, "APIC");
+    assert_int_equal(ld32le(madt + 4), 120);
+    assert_int_equal(ld32le(madt + 36), 0xfee00000);
+    assert_int_equal(ld32le(madt + 40), 1);
+    assert_memory_equal(madt + 44, "\0\10\0\0\1\0\0\0", 8);
+    assert_memory_equal(madt + 52, rest, sizeof(rest));
+    r->cfg.cpus = 2;
+    r->cfg.max_cpus = 3;
+    r->acpi.built = false;
+    load(r);
+    madt = nth_table(r, 1, "APIC");
+    assert_int_equal(ld32le(madt + 4), 136);
+    assert_memory_equal(madt + 52, "\0\10\1\1\1\0\0\0" "\0\10\2\2\0\0\0\0", 16);
+}
+
+static void the_hpet_has_a_table_while_it_is_there(void **state)
+{
+    struct rig *r = *state;
+    load(r);
+    const uint8_t *hpet = nth_table(r, 2, "HPET");
+    assert_int_equal(ld32le(hpet + 4), 56);
+    assert_int_equal(ld32le(hpet + 36), 0x8086a201);
+    assert_int_equal(ld64le(hpet + 44), 0xfed00000);
+    assert_int_equal(ld32le(nth_table(r, 3, "WAET") + 36), 2);
+    r->cfg.hpet = false;
+    r->acpi.apic = false;
+    r->acpi.built = false;
+    load(r);
+    assert_non_null(nth_table(r, 1, "WAET"));
+    assert_null(nth_table(r, 2, ""));
 }
 
 static void tables_follow_the_pm_base(void **state)
@@ -320,6 +369,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(the_loader_links_rsdp_rsdt_fadt_facs_and_dsdt),
         T(the_fadt_names_the_boards_ports),
+        T(the_madt_lists_processors_and_overrides),
+        T(the_hpet_has_a_table_while_it_is_there),
         T(tables_follow_the_pm_base),
         T(the_largest_board_fits),
         cmocka_unit_test(integers_take_the_shortest_form),
