@@ -16,6 +16,7 @@
 
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 /* A slice ends at latest after this many instructions, so that the main loop gets the lock. */
 #define SLICE_MAX 100000
@@ -537,6 +538,7 @@ static void *vcpu_main(void *opaque)
 {
     struct vcpu *lead = opaque;
     struct machine *m = lead->machine;
+    lead->thread_id = gettid();
     lock_take(&m->lock);
     while (!m->vcpu_group->ending) {
         if (lead->pause_wanted) {

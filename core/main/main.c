@@ -8,6 +8,7 @@
 #include "core/base/trace.h"
 #include "core/cpu/cpuid.h"
 #include "core/main/expect.h"
+#include "core/main/monitors.h"
 #include "core/main/options.h"
 #include "core/main/parts.h"
 #include "core/main/registry.h"
@@ -32,6 +33,8 @@ struct run {
     struct machine machine;
     bool machine_up;
     struct parts parts;
+    struct pc *pc;
+    struct monitors monitors;
     const struct display_row *display;
     void *display_state;
     bool display_up;
@@ -131,7 +134,8 @@ static bool build_board(struct run *r, struct error **err)
 {
     const struct config *c = r->config;
     struct vcpu_rates rates = {.insn_ns = 30, .io_ns = 1000};
-    if (pc_init(&r->machine, &r->parts.pc, err) == NULL) {
+    r->pc = pc_init(&r->machine, &r->parts.pc, err);
+    if (r->pc == NULL) {
         return false;
     }
     rates.insn_ns = c->insn_ns >= 0 ? c->insn_ns : rates.insn_ns;
@@ -210,7 +214,8 @@ static bool open_front_ends(struct run *r, struct error **err)
     if (c->image != NULL) {
         fprintf(stderr, "coldboot: %s is in %s\n", c->image, r->parts.image_drive);
     }
-    return write_pidfile(r, err) && open_display(r, err);
+    return write_pidfile(r, err) && open_display(r, err) &&
+           monitors_open(&r->monitors, &r->parts, c, r->pc, err);
 }
 
 /* ---- run and end ----------------------------------------------------------------------------- */
@@ -257,6 +262,11 @@ static void close_run(struct run *r)
     if (r->display_up && r->display->close != NULL) {
         lock_take(&r->machine.lock);
         r->display->close(r->display_state);
+        lock_drop(&r->machine.lock);
+    }
+    if (r->monitors.debug != NULL) {
+        lock_take(&r->machine.lock);
+        monitors_close(&r->monitors);
         lock_drop(&r->machine.lock);
     }
     expect_free(r->expect);

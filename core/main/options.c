@@ -119,6 +119,17 @@ static bool is_stdio(const struct config *c, const char *spec)
     return end != NULL && (strcmp(end, "stdio") == 0 || strcmp(end, "mon:stdio") == 0);
 }
 
+/* A monitor on a -chardev with mux=on that a port uses, too. */
+static bool shares_line(const struct config *c, const char *spec)
+{
+    const struct chardev_config *line = config_chardev_by_id(c, spec);
+    bool ports = c->debugcon != NULL && strcmp(c->debugcon, spec) == 0;
+    for (unsigned i = 0; i < c->n_serials; i++) {
+        ports |= strcmp(c->serials[i], spec) == 0;
+    }
+    return line != NULL && line->shared && ports;
+}
+
 static unsigned stdio_users(const struct config *c, const char **first)
 {
     unsigned n = 0;
@@ -138,6 +149,13 @@ static unsigned stdio_users(const struct config *c, const char **first)
     for (size_t i = 0; i < sizeof(users) / sizeof(users[0]); i++) {
         if (users[i].uses) {
             *first = *first != NULL ? *first : users[i].option;
+            n++;
+        }
+    }
+    for (unsigned i = 0; i < c->n_monitors; i++) {
+        const struct monitor_config *m = &c->monitors[i];
+        if (is_stdio(c, m->spec) && !shares_line(c, m->spec)) {
+            *first = *first != NULL ? *first : "-monitor";
             n++;
         }
     }
@@ -173,6 +191,11 @@ static bool check_chardevs(const struct config *c, struct error **err)
 {
     for (unsigned i = 0; i < c->n_serials; i++) {
         if (!check_chardev(c, "-serial", c->serials[i], err)) {
+            return false;
+        }
+    }
+    for (unsigned i = 0; i < c->n_monitors; i++) {
+        if (!check_chardev(c, "-monitor", c->monitors[i].spec, err)) {
             return false;
         }
     }
@@ -212,7 +235,7 @@ static bool finish(struct config *c, struct error **err)
         }
         c->graphics = false;
         if (c->n_serials == 0 && config_stdio_user(c) == NULL) {
-            c->serials[c->n_serials++] = xstrdup("mon:stdio");
+            c->serials[c->n_serials++] = xstrdup(c->monitor_given ? "stdio" : "mon:stdio");
         }
     }
     if (c->display == NULL) {
@@ -222,6 +245,9 @@ static bool finish(struct config *c, struct error **err)
     }
     if (stdio_users(c, &first) > 1) {
         return error_set(err, "%s: something else uses the terminal, too", first);
+    }
+    if (!config_share_lines(c, err)) {
+        return false;
     }
     if (!c->defaults && !c->vga_given) {
         c->vga = false;
@@ -284,6 +310,9 @@ void config_free(struct config *c)
     for (unsigned i = 0; i < c->n_chardevs; i++) {
         free(c->chardevs[i].id);
         free(c->chardevs[i].spec);
+    }
+    for (unsigned i = 0; i < c->n_monitors; i++) {
+        free(c->monitors[i].spec);
     }
     for (unsigned i = 0; i < c->n_traces; i++) {
         free(c->traces[i]);
@@ -389,5 +418,10 @@ void options_version(FILE *out, const char *name)
 #else
     const char *png = "no (built without libpng)";
 #endif
-    fprintf(out, "coldboot %s\nscreenshots as PNG: %s\n", COLDBOOT_VERSION, png);
+#ifdef HAVE_JANSSON
+    const char *qmp = "yes";
+#else
+    const char *qmp = "no (built without jansson)";
+#endif
+    fprintf(out, "coldboot %s\nscreenshots as PNG: %s\nQMP: %s\n", COLDBOOT_VERSION, png, qmp);
 }

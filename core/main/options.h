@@ -18,6 +18,7 @@
 #define CONFIG_FLOPPIES 2
 #define CONFIG_DISKS    4             /* hard disks and CDs: primary master, slave, secondary... */
 #define CONFIG_SERIALS  4
+#define CONFIG_MONITORS 16
 #define CONFIG_ACCELS   8
 #define CONFIG_LISTS    64            /* devices, character devices, traces, fw_cfg items: each */
 #define CONFIG_RAM_MIN  (1024ull * 1024)
@@ -35,6 +36,12 @@ struct drive_config {
 struct chardev_config {
     char *id;
     char *spec;                       /* what chardev_new takes */
+    bool shared;                      /* several users, Ctrl-A c switches (mux=on) */
+};
+
+struct monitor_config {
+    char *spec;                       /* as for serials */
+    bool qmp, pretty;
 };
 
 struct device_config {
@@ -100,6 +107,9 @@ struct config {
     char *parallel;                   /* LPT1's, likewise; NULL: the default */
     char *debugcon;                   /* likewise; NULL: there is no debug console */
     uint16_t debugcon_port;
+    struct monitor_config monitors[CONFIG_MONITORS];
+    unsigned n_monitors;
+    bool monitor_given;
 
     /* what a person sees */
     char *display;                    /* a name of the registry; never NULL after parsing */
@@ -129,6 +139,9 @@ void config_free(struct config *c);
 
 /* Who reads and writes this process's terminal: an option's name for messages, or NULL. */
 const char *config_stdio_user(const struct config *c);
+
+/* The -chardev that "chardev:ID" names; NULL: another spec, or there is none. */
+const struct chardev_config *config_chardev_by_id(const struct config *c, const char *spec);
 
 /* The back end behind "chardev:ID", or @spec itself; NULL and err if there is no such ID. */
 const char *config_chardev(const struct config *c, const char *spec, struct error **err);

@@ -118,15 +118,23 @@ const struct option_row option_rows[] = {
      "boot floppies without a boot signature, too"},
 
     GROUP("Ports and devices"),
-    {"serial", NULL, "null|stdio|mon:stdio|file:PATH|chardev:ID|none", opt_serial, 0, NULL,
-     "what COM1 is connected to, given again COM2 and up to COM4; none: that port is not there; default: "
-     "one port, to null"},
-    {"parallel", NULL, "null|stdio|file:PATH|chardev:ID|none", opt_parallel, 0, NULL,
+    {"serial", NULL, "BACKEND|mon:BACKEND|chardev:ID|none", opt_serial, 0, NULL,
+     "what COM1 is connected to, given again COM2 and up to COM4; none: that port is not there; mon: a "
+     "monitor shares the line, Ctrl-A h tells how; BACKEND: null, stdio, pty, file:PATH, pipe:PATH, "
+     "unix:PATH, tcp:HOST:PORT, telnet:HOST:PORT, the last three with ,server=on|off ,wait=on|off; "
+     "default: one port, to null"},
+    {"parallel", NULL, "BACKEND|chardev:ID|none", opt_parallel, 0, NULL,
      "where LPT1 prints to; none: there is no LPT1; default null"},
-    {"debugcon", NULL, "null|stdio|file:PATH|chardev:ID", opt_debugcon, 0, NULL,
-     "a debug console at port E9h"},
-    {"chardev", NULL, "null|stdio|file,id=ID[,path=PATH]", opt_chardev, 0, NULL,
-     "a named back end for chardev:ID and chardev=ID"},
+    {"debugcon", NULL, "BACKEND|chardev:ID", opt_debugcon, 0, NULL, "a debug console at port E9h"},
+    {"chardev", NULL, "null|stdio|pty|file|pipe|socket,id=ID[,KEY=VALUE]", opt_chardev, 0, NULL,
+     "a named back end for chardev:ID and chardev=ID; keys: path=, host=, port=, server=on|off, "
+     "wait=on|off, telnet=on|off, mux=on|off (several users share it)"},
+    {"monitor", NULL, "BACKEND|chardev:ID|none", opt_monitor, 0, NULL,
+     "a monitor for people; \"help\" in it lists its commands"},
+    {"qmp", NULL, "BACKEND|chardev:ID", opt_monitor, 1, NULL, "a monitor for programs: QMP"},
+    {"qmp-pretty", NULL, "BACKEND|chardev:ID", opt_monitor, 3, NULL, "the same with indented answers"},
+    {"mon", NULL, "[chardev=]ID[,mode=readline|control][,pretty=on|off]", opt_mon, 0, NULL,
+     "a monitor on a -chardev; mode=control: QMP"},
     {"device", NULL, "NAME[,KEY=VALUE]", opt_device, 0, NULL,
      "an optional device; \"help\" lists them, \"NAME,help\" its keys"},
 
@@ -189,7 +197,6 @@ const struct option_row option_rows[] = {
 
     GROUP("Accepted without effect"),
     {"seed", NULL, "N", opt_seed, 0, NULL, "the machine draws no random numbers"},
-    {"monitor", NULL, "none|null", opt_only, 0, "none|null", "there is no monitor yet"},
     {"net", NULL, "none", opt_only, 0, "none", "there is no network card yet"},
     {"nic", NULL, "none", opt_only, 0, "none", "there is no network card yet"},
     {"msg", NULL, "ANY", opt_nothing, 0, NULL, "form of messages"},
@@ -201,13 +208,13 @@ const struct option_row option_rows[] = {
 };
 
 static const char no_net[] = "the network is not supported yet";
-static const char no_monitor[] = "monitors and debuggers are not supported yet";
+static const char no_gdb[] = "debuggers are not supported yet; -monitor has commands to look at the machine";
+static const char no_saving[] = "saved machines are not supported yet";
 static const char no_kernel[] = "kernels without a boot medium are not supported yet";
 
 const struct refused_row refused_rows[] = {
-    {"blockdev", "use -drive"}, {"netdev", no_net}, {"gdb", no_monitor}, {"s", no_monitor},
-    {"qmp", no_monitor}, {"qmp-pretty", no_monitor}, {"mon", no_monitor}, {"loadvm", no_monitor},
-    {"incoming", no_monitor}, {"kernel", no_kernel}, {"initrd", no_kernel}, {"append", no_kernel},
+    {"blockdev", "use -drive"}, {"netdev", no_net}, {"gdb", no_gdb}, {"s", no_gdb},
+    {"loadvm", no_saving}, {"incoming", no_saving}, {"kernel", no_kernel}, {"initrd", no_kernel}, {"append", no_kernel},
     {"dtb", no_kernel}, {"option-rom", "option ROMs cannot be added yet"},
     {"pflash", "flash drives are not supported yet; -bios takes a file"},
     {"vnc", "remote displays are not supported yet"}, {"usb", "USB is not supported yet"},

@@ -48,10 +48,6 @@ OPTION_HANDLER(opt_disk);             /* param: index */
 OPTION_HANDLER(opt_drive);
 
 /* options_io.c */
-OPTION_HANDLER(opt_serial);
-OPTION_HANDLER(opt_parallel);
-OPTION_HANDLER(opt_debugcon);
-OPTION_HANDLER(opt_chardev);
 OPTION_HANDLER(opt_device);
 OPTION_HANDLER(opt_global);
 OPTION_HANDLER(opt_vga);
@@ -59,6 +55,16 @@ OPTION_HANDLER(opt_display);
 OPTION_HANDLER(opt_keyboard);
 OPTION_HANDLER(opt_log);
 OPTION_HANDLER(opt_trace);
+
+/* options_chardev.c */
+OPTION_HANDLER(opt_serial);
+OPTION_HANDLER(opt_parallel);
+OPTION_HANDLER(opt_debugcon);
+OPTION_HANDLER(opt_chardev);
+OPTION_HANDLER(opt_monitor);          /* param: 1 QMP, 2 pretty */
+OPTION_HANDLER(opt_mon);
+/* Replaces "mon:BACKEND" of ports by a shared line and a monitor on it. */
+bool config_share_lines(struct config *c, struct error **err);
 
 /* options_table.c */
 OPTION_HANDLER(opt_step);             /* param: enum step_kind */

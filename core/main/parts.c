@@ -3,7 +3,6 @@
 #include "core/base/alloc.h"
 #include "core/base/bits.h"
 #include "core/cpu/cpuid.h"
-#include "core/main/escape_keys.h"
 #include "core/main/registry.h"
 
 #include <stdlib.h>
@@ -44,38 +43,69 @@ static void quit(void *opaque)
     machine_request_stop(opaque, CAUSE_HOST_QUIT, 0);
 }
 
-static struct chardev *new_chardev(struct parts *p, const char *back_end, struct error **err)
+static struct part_chardev *find_chardev(struct parts *p, const char *name)
 {
-    if (strcmp(back_end, "mon:stdio") != 0) {
-        return chardev_new(back_end, &p->machine->loop, err);
+    for (unsigned i = 0; i < p->n_chardevs; i++) {
+        if (p->chardevs[i].name != NULL && strcmp(p->chardevs[i].name, name) == 0) {
+            return &p->chardevs[i];
+        }
     }
-    struct chardev *base = chardev_new("stdio", &p->machine->loop, err);
-    return base != NULL ? escape_keys_new(base, quit, p->machine) : NULL;
+    return NULL;
+}
+
+/* A new port of a shared line, which the first user opens. */
+static struct chardev *shared_port(struct parts *p, const struct chardev_config *line, const char *name,
+                                   struct chardev_mux **mux, struct error **err)
+{
+    struct part_chardev *first = find_chardev(p, name);
+    *mux = first != NULL ? first->mux : NULL;
+    if (*mux == NULL) {
+        struct chardev *base = chardev_new(line->spec, &p->machine->loop, err);
+        if (base == NULL) {
+            return NULL;
+        }
+        *mux = chardev_mux_new(base, quit, p->machine);
+    }
+    return chardev_mux_port(*mux, line->id, err);
 }
 
 bool parts_chardev(struct parts *p, const struct config *c, const char *spec, struct chardev **out,
                    struct error **err)
 {
+    const struct chardev_config *named = config_chardev_by_id(c, spec);
     const char *back_end = config_chardev(c, spec, err);
+    struct chardev_mux *mux = NULL;
     if (back_end == NULL) {
         return false;
     }
-    for (unsigned i = 0; i < p->n_chardevs; i++) {
-        if (p->chardevs[i].name != NULL && strcmp(p->chardevs[i].name, spec) == 0) {
-            return error_set(err, "%s: is in use", spec);
-        }
+    bool shared = named != NULL && named->shared;
+    if (!shared && find_chardev(p, spec) != NULL && named != NULL) {
+        return error_set(err, "%s: is in use", spec);
     }
     if (p->n_chardevs == CONFIG_LISTS) {
         return error_set(err, "more than %d character devices", CONFIG_LISTS);
     }
-    struct chardev *dev = new_chardev(p, back_end, err);
+    struct chardev *dev = shared ? shared_port(p, named, spec, &mux, err)
+                                 : chardev_new(back_end, &p->machine->loop, err);
     if (dev == NULL) {
         return false;
     }
-    p->chardevs[p->n_chardevs].name = back_end != spec ? xstrdup(spec) : NULL;
-    p->chardevs[p->n_chardevs++].chardev = dev;
+    p->chardevs[p->n_chardevs++] = (struct part_chardev){
+        .name = xstrdup(spec), .label = xstrdup(named != NULL ? named->id : ""), .spec = back_end,
+        .chardev = dev, .mux = mux,
+    };
     *out = dev;
     return true;
+}
+
+/* What queries call the device that was opened last, unless it has a name of its own. */
+static void label_chardev(struct parts *p, const char *label, unsigned n)
+{
+    struct part_chardev *last = &p->chardevs[p->n_chardevs - 1];
+    if (last->label[0] == '\0') {
+        free(last->label);
+        last->label = xasprintf("%s%u", label, n);
+    }
 }
 
 static bool has_device(const struct config *c, const char *name)
@@ -92,27 +122,33 @@ static bool has_device(const struct config *c, const char *name)
 
 /* A serial or parallel port: "none" leaves it out; without @spec @by_default decides. */
 static bool open_port(struct parts *p, const struct config *c, const char *spec, bool by_default,
-                      bool *present, struct chardev **chr, struct error **err)
+                      const char *label, unsigned n, bool *present, struct chardev **chr, struct error **err)
 {
     if (spec == NULL) {
         *present = by_default;
         return true;
     }
     *present = strcmp(spec, "none") != 0;
-    return !*present || parts_chardev(p, c, spec, chr, err);
+    if (*present && !parts_chardev(p, c, spec, chr, err)) {
+        return false;
+    }
+    if (*present) {
+        label_chardev(p, label, n);
+    }
+    return true;
 }
 
 static bool open_chardevs(struct parts *p, const struct config *c, struct error **err)
 {
     for (unsigned i = 0; i < PC_COMS; i++) {
         bool by_default = i == 0 && c->n_serials == 0 && c->defaults && !has_device(c, "isa-serial");
-        if (!open_port(p, c, i < c->n_serials ? c->serials[i] : NULL, by_default, &p->pc.com_present[i],
-                       &p->pc.com[i], err)) {
+        if (!open_port(p, c, i < c->n_serials ? c->serials[i] : NULL, by_default, "serial", i,
+                       &p->pc.com_present[i], &p->pc.com[i], err)) {
             return error_prefix(err, "-serial");
         }
     }
     bool printer = c->defaults && !has_device(c, "isa-parallel");
-    if (!open_port(p, c, c->parallel, printer, &p->pc.lpt_present, &p->pc.lpt, err)) {
+    if (!open_port(p, c, c->parallel, printer, "parallel", 0, &p->pc.lpt_present, &p->pc.lpt, err)) {
         return error_prefix(err, "-parallel");
     }
     if (c->debugcon != NULL) {
@@ -121,6 +157,7 @@ static bool open_chardevs(struct parts *p, const struct config *c, struct error 
         if (!parts_chardev(p, c, c->debugcon, &d->chardev, err)) {
             return error_prefix(err, "-debugcon");
         }
+        label_chardev(p, "debugcon", 0);
     }
     return true;
 }
@@ -187,6 +224,7 @@ void parts_close(struct parts *p)
     for (unsigned i = 0; i < p->n_chardevs; i++) {
         chardev_free(p->chardevs[i].chardev);
         free(p->chardevs[i].name);
+        free(p->chardevs[i].label);
     }
     firmware_free(&p->pc.bios);
     firmware_free(&p->pc.vga_bios);

@@ -6,18 +6,24 @@
 #ifndef CORE_MAIN_PARTS_H
 #define CORE_MAIN_PARTS_H
 
+#include "core/device/chardev_mux.h"
 #include "core/main/media.h"
 #include "core/main/options.h"
 #include "hw/pc/pc.h"
+
+struct part_chardev {
+    char *name;                       /* the spec that asked for it: "chardev:ID" or a back end */
+    char *label;                      /* for queries: the ID or "serial0"; "" if nobody said */
+    const char *spec;                 /* the back end; borrowed from the config */
+    struct chardev *chardev;
+    struct chardev_mux *mux;          /* of a shared line; NULL: of one user alone */
+};
 
 struct parts {
     struct pc_config pc;
     struct media media;
     const char *image_drive;          /* where the plain argument went; NULL without one */
-    struct {
-        char *name;                   /* "chardev:ID", or NULL: of one user alone */
-        struct chardev *chardev;
-    } chardevs[CONFIG_LISTS];
+    struct part_chardev chardevs[CONFIG_LISTS];
     unsigned n_chardevs;
     struct machine *machine;          /* borrowed */
 };
@@ -26,7 +32,7 @@ struct parts {
 bool parts_open(struct parts *p, const struct config *c, struct machine *m, struct error **err);
 void parts_close(struct parts *p);
 
-/* The back end for @spec. A -chardev serves one user. */
+/* The back end for @spec. A -chardev serves one user, one with mux=on several. */
 bool parts_chardev(struct parts *p, const struct config *c, const char *spec, struct chardev **out,
                    struct error **err);
 
