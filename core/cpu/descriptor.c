@@ -70,14 +70,30 @@ struct x86_seg x86_desc_seg(const struct x86_desc *d)
     };
 }
 
-/* The upper half of a 16-byte descriptor (LDT and TSS in 64-bit mode): base bits 63:32. */
-static uint64_t high_base(struct x86_cpu *cpu, const struct x86_desc *d)
+void x86_desc_high(struct x86_cpu *cpu, struct x86_desc *d)
 {
     uint32_t limit = d->sel & 4 ? cpu->s.ldtr.limit : cpu->s.gdtr.limit;
     if ((uint32_t)((d->sel & 0xfff8) + 15) > limit) {
         x86_fault(cpu, X86_GP, SEL_ERR(d->sel));
     }
-    return sys_read(cpu, d->lin + 8, 4) << 32;
+    d->high = sys_read(cpu, d->lin + 8, 8);
+    if (d->high >> 40 & 0x1f) { /* the type there must be 0 */
+        x86_fault(cpu, X86_GP, SEL_ERR(d->sel));
+    }
+    d->high &= 0xffffffff;
+}
+
+/* Bits 63:32 of the base of an LDT or TSS: descriptors of 16 bytes in 64-bit mode. */
+static uint64_t high_base(struct x86_cpu *cpu, struct x86_desc *d)
+{
+    if (!(cpu->mode & MODE_CS64)) {
+        return 0;
+    }
+    x86_desc_high(cpu, d);
+    if (!x86_canonical(x86_desc_seg(d).base | d->high << 32)) {
+        x86_fault(cpu, X86_GP, SEL_ERR(d->sel));
+    }
+    return d->high << 32;
 }
 
 void x86_lldt(struct x86_cpu *cpu, uint16_t sel)
@@ -97,7 +113,7 @@ void x86_lldt(struct x86_cpu *cpu, uint16_t sel)
     if (!(d.attr & AR_P)) {
         x86_fault(cpu, X86_NP, SEL_ERR(sel));
     }
-    uint64_t high = cpu->mode & MODE_CS64 ? high_base(cpu, &d) : 0;
+    uint64_t high = high_base(cpu, &d);
     cpu->s.ldtr = x86_desc_seg(&d);
     cpu->s.ldtr.base |= high;
 }
@@ -119,7 +135,7 @@ void x86_ltr(struct x86_cpu *cpu, uint16_t sel)
     if (!(d.attr & AR_P)) {
         x86_fault(cpu, X86_NP, SEL_ERR(sel));
     }
-    uint64_t high = cpu->mode & MODE_CS64 ? high_base(cpu, &d) : 0;
+    uint64_t high = high_base(cpu, &d);
     x86_desc_busy(cpu, sel, true);
     d.attr |= TSS_BUSY;
     cpu->s.tr = x86_desc_seg(&d);

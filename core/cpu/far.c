@@ -94,15 +94,20 @@ static bool is_call_gate(const struct x86_cpu *cpu, const struct x86_desc *d)
     return type == SYS_CALL32 || (type == SYS_CALL16 && !cpu->lma);
 }
 
-/* The code segment that a call gate leads to; its privilege is the caller's to check. */
-static void gate_target(struct x86_cpu *cpu, const struct x86_desc *gate, struct x86_desc *code)
+/* The code segment that a call gate leads to, in long mode one of 64 bits; its privilege is the
+ * caller's to check. */
+static void gate_target(struct x86_cpu *cpu, struct x86_desc *gate, struct x86_desc *code)
 {
+    if (cpu->lma) {
+        x86_desc_high(cpu, gate);
+    }
     check_gate(cpu, gate);
     if (sel_null(gate_sel(gate))) {
         x86_fault(cpu, X86_GP, 0);
     }
     x86_desc_need(cpu, gate_sel(gate), code, X86_GP);
-    if (!attr_code(code->attr) || attr_dpl(code->attr) > cpu->cpl) {
+    if (!attr_code(code->attr) || attr_dpl(code->attr) > cpu->cpl ||
+        (cpu->lma && (code->attr & (AR_L | AR_DB)) != AR_L)) {
         x86_fault(cpu, X86_GP, SEL_ERR(code->sel));
     }
 }
@@ -162,6 +167,25 @@ static void call_same(struct x86_cpu *cpu, struct x86_desc *d, const struct x86_
     x86_put_cs(cpu, cs, rip, &st);
 }
 
+/* CALL through a 64-bit gate to an inner level: no parameters, a null SS. */
+static void call_inner_long(struct x86_cpu *cpu, const struct x86_desc *gate, struct x86_desc *code,
+                            uint64_t next)
+{
+    unsigned cpl = attr_dpl(code->attr);
+    struct x86_seg cs = x86_code_seg(cpu, code, cpl);
+    struct x86_stack st;
+    x86_stack_long(cpu, &st, cpl, x86_tss_rsp(cpu, cpl, 0));
+    x86_stack_add(&st, cpu->s.seg[S_SS].sel);
+    x86_stack_add(&st, cpu->s.gpr[R_SP]);
+    x86_stack_add(&st, cpu->s.seg[S_CS].sel);
+    x86_stack_add(&st, next);
+    x86_stack_check(cpu, &st, 8);
+    x86_check_rip(cpu, &cs, gate_offset(gate));
+    x86_stack_write(cpu, &st, 8);
+    x86_desc_accessed(cpu, code);
+    x86_put_cs(cpu, &cs, gate_offset(gate), &st);
+}
+
 /* CALL through a gate to an inner level: new stack from the TSS, parameters copied. */
 static void call_inner(struct x86_cpu *cpu, const struct x86_desc *gate, struct x86_desc *code,
                        uint64_t next)
@@ -192,15 +216,17 @@ static void call_inner(struct x86_cpu *cpu, const struct x86_desc *gate, struct 
     x86_put_cs(cpu, &cs, gate_offset(gate), &st);
 }
 
-static void call_gate(struct x86_cpu *cpu, const struct x86_desc *gate, uint64_t next)
+static void call_gate(struct x86_cpu *cpu, struct x86_desc *gate, uint64_t next)
 {
     struct x86_desc code;
     gate_target(cpu, gate, &code);
-    if (!attr_conforming(code.attr) && attr_dpl(code.attr) < cpu->cpl) {
-        call_inner(cpu, gate, &code, next);
-    } else {
+    if (attr_conforming(code.attr) || attr_dpl(code.attr) == cpu->cpl) {
         struct x86_seg cs = x86_code_seg(cpu, &code, cpu->cpl);
-        call_same(cpu, &code, &cs, gate_offset(gate), next, gate->attr & 8 ? 4 : 2);
+        call_same(cpu, &code, &cs, gate_offset(gate), next, gate_size(cpu, gate));
+    } else if (cpu->lma) {
+        call_inner_long(cpu, gate, &code, next);
+    } else {
+        call_inner(cpu, gate, &code, next);
     }
 }
 
@@ -247,16 +273,28 @@ static void return_code(struct x86_cpu *cpu, uint16_t sel, struct x86_desc *d)
     }
 }
 
-/* The outer stack, whose SP and SS lie at SP + @at. */
+/* The stack that goes with @cs at privilege @cpl; its SP and SS lie at SP + @at. SS may be null in
+ * 64-bit mode but for CPL 3; ssd->lin is 0 then. */
 static void outer_stack(struct x86_cpu *cpu, unsigned at, unsigned size, unsigned cpl,
-                        struct x86_desc *ssd, struct x86_stack *st)
+                        const struct x86_seg *cs, struct x86_desc *ssd, struct x86_stack *st)
 {
     uint64_t sp = x86_stack_peek(cpu, at, size);
     uint16_t ss = (uint16_t)x86_stack_peek(cpu, at + size, size);
-    x86_stack_desc(cpu, ss, cpl, X86_GP, ssd);
-    struct x86_seg seg = x86_desc_seg(ssd);
-    seg.attr |= AR_ACCESSED;
-    x86_stack_new(st, &seg, sp, cpl);
+    bool wide = attr_code64(cpu, cs->attr);
+    struct x86_seg seg;
+    if (wide && sel_null(ss) && cpl < 3 && sel_rpl(ss) == cpl) {
+        *ssd = (struct x86_desc){.attr = AR_ACCESSED};
+        seg = x86_null_seg(ss);
+        seg.attr |= cpl << AR_DPL_SHIFT; /* CPL lives there */
+    } else {
+        x86_stack_desc(cpu, ss, cpl, X86_GP, ssd);
+        seg = x86_desc_seg(ssd);
+        seg.attr |= AR_ACCESSED;
+    }
+    x86_stack_new(st, &seg, wide ? sp : (uint32_t)sp, cpl);
+    if (wide) {
+        st->mask = ~0ull;
+    }
 }
 
 /* SP after a return: a 16-bit stack keeps the upper half of ESP. */
@@ -294,7 +332,7 @@ void x86_far_ret(struct x86_cpu *cpu, unsigned size, unsigned pop)
         x86_put_cs(cpu, &cs, rip, NULL);
         return;
     }
-    outer_stack(cpu, 2 * size + pop, size, cpl, &ssd, &st);
+    outer_stack(cpu, 2 * size + pop, size, cpl, &cs, &ssd, &st);
     x86_check_rip(cpu, &cs, rip);
     x86_desc_accessed(cpu, &d);
     x86_desc_accessed(cpu, &ssd);
@@ -384,7 +422,7 @@ static void iret_protected(struct x86_cpu *cpu, unsigned size)
     uint64_t rip = x86_stack_peek(cpu, 0, size);
     uint16_t sel = (uint16_t)x86_stack_peek(cpu, size, size);
     uint64_t flags = x86_stack_peek(cpu, 2 * size, size);
-    if ((flags & FL_VM) && size == 4 && cpu->cpl == 0) {
+    if ((flags & FL_VM) && size == 4 && cpu->cpl == 0 && !cpu->lma) {
         iret_to_v86(cpu);
         return;
     }
@@ -392,7 +430,8 @@ static void iret_protected(struct x86_cpu *cpu, unsigned size)
     unsigned cpl = sel_rpl(sel);
     struct x86_seg cs = x86_code_seg(cpu, &d, cpl);
     uint64_t mask = iret_mask(cpu, size);
-    if (cpl == cpu->cpl) {
+    bool outer = cpl != cpu->cpl;
+    if (!outer && !(cpu->mode & MODE_CS64)) {
         x86_check_rip(cpu, &cs, rip);
         x86_desc_accessed(cpu, &d);
         x86_stack_drop(cpu, 3 * size);
@@ -400,13 +439,15 @@ static void iret_protected(struct x86_cpu *cpu, unsigned size)
         x86_put_cs(cpu, &cs, rip, NULL);
         return;
     }
-    outer_stack(cpu, 3 * size, size, cpl, &ssd, &st);
+    outer_stack(cpu, 3 * size, size, cpl, &cs, &ssd, &st); /* in 64-bit mode always */
     x86_check_rip(cpu, &cs, rip);
     x86_desc_accessed(cpu, &d);
     x86_desc_accessed(cpu, &ssd);
     x86_set_rflags(cpu, flags, mask);
     x86_put_cs(cpu, &cs, rip, &st);
-    x86_drop_segs(cpu, cpl);
+    if (outer) {
+        x86_drop_segs(cpu, cpl);
+    }
 }
 
 /* TASK-RETURN: to the task that the back link of the current TSS names. */

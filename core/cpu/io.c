@@ -50,6 +50,17 @@ void x86_tss_stack(struct x86_cpu *cpu, unsigned cpl, uint16_t *ss, uint64_t *sp
     *ss = (uint16_t)sys_read(cpu, tr->base + at + (wide ? 4 : 2), 2);
 }
 
+/* [SDM3] "Task Management in 64-bit Mode". */
+uint64_t x86_tss_rsp(struct x86_cpu *cpu, unsigned cpl, unsigned ist)
+{
+    const struct x86_seg *tr = &cpu->s.tr;
+    uint32_t at = ist ? 0x1c + 8 * ist : 4 + 8 * cpl;
+    if (at + 7 > tr->limit) {
+        x86_fault(cpu, X86_TS, SEL_ERR(tr->sel));
+    }
+    return sys_read(cpu, tr->base + at, 8);
+}
+
 void x86_io_check(struct x86_cpu *cpu, unsigned port, unsigned size)
 {
     if (!cpu->pe) {
@@ -63,6 +74,9 @@ void x86_io_check(struct x86_cpu *cpu, unsigned port, unsigned size)
 
 uint32_t x86_io_read(struct x86_cpu *cpu, unsigned port, unsigned size)
 {
+    if (unlikely(cpu->watch_ports)) {
+        x86_watch_port(cpu, port & 0xffff, size);
+    }
     uint32_t val = (uint32_t)cpu->host_ops->read(cpu->host, cpu->ports, port & 0xffff, size);
     if (cpu->after_device) {
         cpu->after_device(cpu);
@@ -72,6 +86,9 @@ uint32_t x86_io_read(struct x86_cpu *cpu, unsigned port, unsigned size)
 
 void x86_io_write(struct x86_cpu *cpu, unsigned port, uint32_t val, unsigned size)
 {
+    if (unlikely(cpu->watch_ports)) {
+        x86_watch_port(cpu, port & 0xffff, size);
+    }
     cpu->host_ops->write(cpu->host, cpu->ports, port & 0xffff, val & size_mask(size), size);
     if (cpu->after_device) {
         cpu->after_device(cpu);

@@ -22,6 +22,15 @@ static inline uint64_t x86_linear(const struct x86_cpu *cpu, uint64_t lin)
     return cpu->lma ? lin : (uint32_t)lin;
 }
 
+/* [SDM1] "Canonical Addressing", 48 bits of linear address. */
+static inline bool x86_canonical(uint64_t lin)
+{
+    return (uint64_t)((int64_t)(lin << 16) >> 16) == lin;
+}
+
+/* An access to @lin, which is not canonical: #SS(0) by way of the stack, else #GP(0). */
+_Noreturn void x86_not_canonical(struct x86_cpu *cpu, uint64_t lin);
+
 uint64_t x86_phys_read(struct x86_cpu *cpu, uint64_t phys, unsigned size);
 void x86_phys_write(struct x86_cpu *cpu, uint64_t phys, uint64_t val, unsigned size);
 
@@ -55,6 +64,7 @@ enum { TSS_BUSY = 2 };           /* bit of a TSS descriptor's type */
 
 struct x86_desc {
     uint64_t raw;
+    uint64_t high;               /* second half of a 16-byte descriptor of long mode; else 0 */
     uint64_t lin;                /* where it is */
     uint32_t attr;               /* AR_* */
     uint16_t sel;
@@ -82,6 +92,12 @@ static inline bool attr_code(uint32_t attr)
     return (attr & (AR_S | AR_CODE)) == (AR_S | AR_CODE);
 }
 
+/* Code that runs in 64-bit mode. */
+static inline bool attr_code64(const struct x86_cpu *cpu, uint32_t attr)
+{
+    return cpu->lma && (attr & AR_L);
+}
+
 static inline bool attr_conforming(uint32_t attr)
 {
     return attr_code(attr) && (attr & AR_CONFORMING);
@@ -98,10 +114,16 @@ static inline unsigned attr_system(uint32_t attr)
     return attr & AR_S ? 0 : attr & AR_TYPE;
 }
 
-static inline uint32_t gate_offset(const struct x86_desc *d)
+/* A gate's offset: 16, 32 or, with a second half, 64 bits. */
+static inline uint64_t gate_offset(const struct x86_desc *d)
 {
-    return (uint32_t)(d->raw & 0xffff) |
-           ((d->attr & 8) ? (uint32_t)(d->raw >> 32) & 0xffff0000 : 0);
+    return (d->raw & 0xffff) | ((d->attr & 8) ? d->raw >> 32 & 0xffff0000 : 0) | d->high << 32;
+}
+
+/* What a transfer through a gate pushes: 2, 4 or 8 bytes an item. */
+static inline unsigned gate_size(const struct x86_cpu *cpu, const struct x86_desc *gate)
+{
+    return cpu->lma ? 8 : gate->attr & 8 ? 4 : 2;
 }
 
 static inline uint16_t gate_sel(const struct x86_desc *d)
@@ -118,6 +140,9 @@ static inline unsigned gate_params(const struct x86_desc *d)
 bool x86_desc_read(struct x86_cpu *cpu, uint16_t sel, struct x86_desc *d);
 /* The same; outside its table is @vector(sel). */
 void x86_desc_need(struct x86_cpu *cpu, uint16_t sel, struct x86_desc *d, unsigned vector);
+/* Reads the second half of a descriptor that has 16 bytes in long mode; #GP(sel) if it lies outside
+ * the table or names a type. */
+void x86_desc_high(struct x86_cpu *cpu, struct x86_desc *d);
 /* Sets the accessed bit in memory and in *d. */
 void x86_desc_accessed(struct x86_cpu *cpu, struct x86_desc *d);
 /* Changes the busy bit of a TSS descriptor in memory. */
@@ -162,6 +187,9 @@ struct x86_stack {
 
 void x86_stack_current(struct x86_cpu *cpu, struct x86_stack *st);
 void x86_stack_new(struct x86_stack *st, const struct x86_seg *seg, uint64_t sp, unsigned cpl);
+/* The 64-bit stack of a transfer to @cpl in long mode, aligned by the caller if need be. SS stays, or
+ * is null at a new privilege level. */
+void x86_stack_long(struct x86_cpu *cpu, struct x86_stack *st, unsigned cpl, uint64_t rsp);
 static inline void x86_stack_add(struct x86_stack *st, uint64_t val)
 {
     st->item[st->n++] = val;
@@ -178,10 +206,20 @@ void x86_set_sp(struct x86_cpu *cpu, uint64_t sp);
 
 /* SS:SP of privilege @cpl from the TSS. */
 void x86_tss_stack(struct x86_cpu *cpu, unsigned cpl, uint16_t *ss, uint64_t *sp);
+/* The same of a 64-bit TSS: RSP0-2, or with @ist 1..7 that entry of the interrupt stack table. */
+uint64_t x86_tss_rsp(struct x86_cpu *cpu, unsigned cpl, unsigned ist);
 
 /* ---- debug registers ---- */
 
 enum { DR7_GD = 0x2000 };
+
+/* After a change of DR0-3, DR7 or CR4.DE. */
+void x86_debug_changed(struct x86_cpu *cpu);
+/* Notes the breakpoints that an access of @len bytes hits; the trap follows the instruction. */
+void x86_watch_data(struct x86_cpu *cpu, uint64_t lin, unsigned len, bool write);
+void x86_watch_port(struct x86_cpu *cpu, unsigned port, unsigned size);
+/* True if a data breakpoint lies in the page of @lin. */
+bool x86_watch_page(const struct x86_cpu *cpu, uint64_t lin);
 
 /* ---- flags, instruction counts ---- */
 

@@ -204,18 +204,22 @@ static void walk(struct x86_cpu *cpu, uint64_t lin, struct walk *w)
     }
 }
 
-/* [SDM3] "Determination of Access Rights". */
-static unsigned walk_perms(const struct x86_cpu *cpu, const struct walk *w, bool user)
+/* [SDM3] "Determination of Access Rights". What a TLB's kind of access may do. */
+static unsigned walk_perms(const struct x86_cpu *cpu, const struct walk *w, unsigned kind)
 {
     unsigned perms = PERM_R | PERM_W | PERM_X;
+    bool user = kind == TLB_USER, outside = !user && w->u && cpu->pg;
     if (user && !w->u) {
         return 0;
     }
     if (!w->w && (user || (cpu->s.cr0 & CR0_WP))) {
-        perms &= ~PERM_W;
+        perms &= ~(unsigned)PERM_W;
     }
-    if (w->nx || (!user && w->u && cpu->pg && (cpu->s.cr4 & CR4_SMEP))) {
-        perms &= ~PERM_X;
+    if (w->nx || (outside && (cpu->s.cr4 & CR4_SMEP))) {
+        perms &= ~(unsigned)PERM_X;
+    }
+    if (outside && (cpu->s.cr4 & CR4_SMAP) && kind == TLB_SUPER) {
+        perms &= PERM_X;
     }
     return perms;
 }
@@ -264,9 +268,10 @@ static void tlb_fill(struct x86_cpu *cpu, struct tlb_entry *e, uint64_t lin, con
     uint8_t *wr = phys_host(cpu, phys, PAGE_BYTES, true);
     if (rd) {
         e->addend = (uintptr_t)rd - (uintptr_t)lin;
-        e->rtag = e->perms & PERM_R ? lin : TLB_NONE;
+        bool watched = cpu->watch_data && x86_watch_page(cpu, lin);
+        e->rtag = (e->perms & PERM_R) && !watched ? lin : TLB_NONE;
         e->xtag = e->perms & PERM_X ? lin : TLB_NONE;
-        e->wtag = (e->perms & PERM_W) && wr == rd ? lin : TLB_NONE;
+        e->wtag = (e->perms & PERM_W) && wr == rd && !watched ? lin : TLB_NONE;
     }
 }
 
@@ -284,19 +289,23 @@ struct tlb_entry *x86_translate(struct x86_cpu *cpu, uint64_t lin, enum x86_acce
 {
     uint64_t page = lin & ~PAGE_OFFSET;
     unsigned slot = (lin >> PAGE_BITS) & (TLB_SIZE - 1);
-    struct tlb_entry *e = &cpu->tlbs[user][slot];
+    unsigned kind = user ? TLB_USER : cpu->super_tlb;
+    struct tlb_entry *e = &cpu->tlbs[kind][slot];
     if (likely(e->ptag == page && (e->perms & perm_of[acc]))) {
         return e;
     }
+    if (unlikely(cpu->lma && !x86_canonical(lin))) {
+        x86_not_canonical(cpu, lin);
+    }
     struct walk w;
     walk(cpu, page, &w);
-    unsigned perms = w.present && !w.reserved ? walk_perms(cpu, &w, user) : 0;
+    unsigned perms = w.present && !w.reserved ? walk_perms(cpu, &w, kind) : 0;
     if (!(perms & perm_of[acc])) {
         page_fault(cpu, lin, &w, acc, user);
     }
     walk_set_flags(cpu, &w, acc == ACC_WRITE);
     if (e->ptag == TLB_NONE) {
-        tlb_note(cpu, (unsigned)user << TLB_BITS | slot);
+        tlb_note(cpu, kind << TLB_BITS | slot);
     }
     tlb_fill(cpu, e, page, &w, perms);
     return e;
@@ -307,7 +316,7 @@ bool x86_translate_debug(struct x86_cpu *cpu, uint64_t lin, uint64_t *phys)
     struct walk w;
     walk(cpu, lin & ~PAGE_OFFSET, &w);
     *phys = x86_a20(cpu, w.phys) | (lin & PAGE_OFFSET);
-    return w.present && !w.reserved;
+    return w.present && !w.reserved && !(cpu->lma && !x86_canonical(lin));
 }
 
 static void tlb_drop(struct tlb_entry *e)
@@ -324,7 +333,7 @@ static struct tlb_entry *tlb_at(struct x86_cpu *cpu, unsigned index)
 static void tlb_drop_all(struct x86_cpu *cpu, bool keep_global)
 {
     bool noted = cpu->tlb_fills <= TLB_NOTED;
-    unsigned n = noted ? cpu->tlb_fills : 2 * TLB_SIZE;
+    unsigned n = noted ? cpu->tlb_fills : TLB_COUNT * TLB_SIZE;
     cpu->tlb_fills = 0;
     for (unsigned i = 0; i < n; i++) {
         unsigned index = noted ? cpu->tlb_filled[i] : i;
@@ -367,8 +376,8 @@ void x86_tlb_flush_page(struct x86_cpu *cpu, uint64_t lin)
         x86_tlb_flush(cpu);
         return;
     }
-    for (unsigned u = 0; u < 2; u++) {
-        struct tlb_entry *e = &cpu->tlbs[u][(lin >> PAGE_BITS) & (TLB_SIZE - 1)];
+    for (unsigned kind = 0; kind < TLB_COUNT; kind++) {
+        struct tlb_entry *e = &cpu->tlbs[kind][(lin >> PAGE_BITS) & (TLB_SIZE - 1)];
         if (e->ptag == page) {
             tlb_drop(e);
         }
@@ -401,6 +410,9 @@ static unsigned pieces_of(struct x86_cpu *cpu, uint64_t lin, unsigned len, enum 
                           bool user, struct piece p[2])
 {
     unsigned room = PAGE_BYTES - (unsigned)(lin & PAGE_OFFSET);
+    if (unlikely(cpu->watch_data)) {
+        x86_watch_data(cpu, lin, len, acc == ACC_WRITE);
+    }
     if (len <= room) {
         p[0] = piece_of(cpu, lin, len, acc, user);
         return 1;

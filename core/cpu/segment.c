@@ -7,6 +7,7 @@
  * Model:  real-address mode changes base and selector only: limit and attributes stay as they were.
  *         Types count there too, except that CS can always be read and written.
  */
+#include "core/cpu/decode.h"
 #include "core/cpu/mech.h"
 
 /* ---- access checks ---- */
@@ -38,19 +39,14 @@ static bool in_limit(const struct x86_seg *s, uint64_t off, unsigned size)
     return last <= s->limit;
 }
 
-static bool canonical(uint64_t lin)
-{
-    return (uint64_t)((int64_t)(lin << 16) >> 16) == lin;
-}
-
 void x86_derive_seg(struct x86_cpu *cpu, unsigned seg)
 {
     const struct x86_seg *s = &cpu->s.seg[seg];
     uint64_t top = expands_down(s) ? 0 : (uint64_t)s->limit + 1;
     if (cpu->mode & MODE_CS64) {
-        bool based = seg == S_FS || seg == S_GS;
-        top = !based && s->base == 0 ? BIT64(47) : based && s->base < BIT64(46) ? BIT64(46) : 0;
-        cpu->seg_top_r[seg] = cpu->seg_top_w[seg] = cpu->align_check ? 0 : top;
+        /* No limits; what is not canonical misses the TLB, and the walk refuses it. */
+        bool plain = s->base == 0 || seg == S_FS || seg == S_GS;
+        cpu->seg_top_r[seg] = cpu->seg_top_w[seg] = plain && !cpu->align_check ? ~0ull : 0;
         return;
     }
     cpu->seg_top_r[seg] = may(cpu, seg, false) && !cpu->align_check ? top : 0;
@@ -60,6 +56,21 @@ void x86_derive_seg(struct x86_cpu *cpu, unsigned seg)
 _Noreturn static void bad_address(struct x86_cpu *cpu, unsigned seg)
 {
     x86_fault(cpu, seg == S_SS ? X86_SS : X86_GP, 0);
+}
+
+/* An access relative to RSP, or to RBP for ENTER and LEAVE, that the instruction does by itself. */
+static bool implicit_stack(const struct x86_cpu *cpu, uint64_t lin)
+{
+    return (insn_info[cpu->cur->row].attr & A_STACK) &&
+           (lin - cpu->s.gpr[R_SP] + 256 < 512 || lin - cpu->s.gpr[R_BP] + 256 < 512);
+}
+
+void x86_not_canonical(struct x86_cpu *cpu, uint64_t lin)
+{
+    const struct insn *in = cpu->cur;
+    bool stack = in && (in->mem && !implicit_stack(cpu, lin) ? in->seg == S_SS
+                                                             : implicit_stack(cpu, lin));
+    bad_address(cpu, stack ? S_SS : S_DS);
 }
 
 /* [SDM3] "Interrupt 17 - Alignment Check Exception (#AC)". Unsure: here it comes before a page
@@ -76,7 +87,7 @@ static uint64_t aligned(struct x86_cpu *cpu, uint64_t lin, unsigned size)
 static uint64_t linear_64(struct x86_cpu *cpu, unsigned seg, uint64_t off, unsigned size)
 {
     uint64_t lin = off + (seg == S_FS || seg == S_GS ? cpu->s.seg[seg].base : 0);
-    if (!canonical(lin) || !canonical(lin + size - 1)) {
+    if (!x86_canonical(lin) || !x86_canonical(lin + size - 1)) {
         bad_address(cpu, seg);
     }
     return lin;
@@ -205,6 +216,7 @@ struct x86_seg x86_code_seg(struct x86_cpu *cpu, const struct x86_desc *d, unsig
         x86_fault(cpu, X86_NP, SEL_ERR(d->sel));
     }
     struct x86_seg cs = x86_desc_seg(d);
+    cs.base = attr_code64(cpu, d->attr) ? 0 : cs.base; /* not used there */
     cs.sel = (uint16_t)((cs.sel & ~3u) | cpl);
     cs.attr |= AR_ACCESSED;
     return cs;
@@ -212,8 +224,8 @@ struct x86_seg x86_code_seg(struct x86_cpu *cpu, const struct x86_desc *d, unsig
 
 void x86_check_rip(struct x86_cpu *cpu, const struct x86_seg *cs, uint64_t rip)
 {
-    if (cpu->lma && (cs->attr & AR_L)) {
-        if (!canonical(rip)) {
+    if (attr_code64(cpu, cs->attr)) {
+        if (!x86_canonical(rip)) {
             x86_fault(cpu, X86_GP, 0);
         }
     } else if (rip > cs->limit) {
@@ -290,11 +302,23 @@ void x86_stack_new(struct x86_stack *st, const struct x86_seg *seg, uint64_t sp,
     st->n = 0;
 }
 
+void x86_stack_long(struct x86_cpu *cpu, struct x86_stack *st, unsigned cpl, uint64_t rsp)
+{
+    x86_stack_current(cpu, st);
+    if (cpl != cpu->cpl) {
+        st->seg = x86_null_seg((uint16_t)cpl);
+        st->seg.attr |= cpl << AR_DPL_SHIFT; /* CPL lives there */
+    }
+    st->mask = ~0ull;
+    st->sp = rsp;
+    st->user = cpl == 3;
+}
+
 static uint64_t stack_linear(struct x86_cpu *cpu, const struct x86_stack *st, uint64_t off,
                              unsigned size)
 {
     if (st->mask == ~0ull) {
-        if (!canonical(off) || !canonical(off + size - 1)) {
+        if (!x86_canonical(off) || !x86_canonical(off + size - 1)) {
             x86_fault(cpu, X86_SS, st->error);
         }
         return off;

@@ -35,7 +35,9 @@ void x86_mode_changed(struct x86_cpu *cpu)
     cpu->lma = s->efer & EFER_LMA;
     cpu->cpl = !cpu->pe ? 0 : cpu->vm ? 3 : (uint8_t)x86_cpl(s);
     cpu->mode = mode_word(cpu);
-    cpu->tlb = cpu->tlbs[cpu->cpl == 3];
+    bool ac = (s->cr4 & CR4_SMAP) && (s->rflags & FL_AC) && cpu->cpl < 3;
+    cpu->super_tlb = ac ? TLB_SUPER_AC : TLB_SUPER;
+    cpu->tlb = cpu->tlbs[cpu->cpl == 3 ? TLB_USER : cpu->super_tlb];
     cpu->align_check = cpu->cpl == 3 && (s->cr0 & CR0_AM) && (s->rflags & FL_AC);
     bool wide = cpu->mode & MODE_CS64;
     cpu->lin_mask = wide ? ~0ull : 0xffffffff;
@@ -57,6 +59,8 @@ void x86_state_loaded(struct x86_cpu *cpu)
     cpu->rf_icount = x86_icount(cpu);
     lf_set(cpu, (uint32_t)cpu->s.rflags);
     x86_apic_moved(cpu);
+    cpu->watch_hits = 0;
+    x86_debug_changed(cpu);
     x86_mode_changed(cpu);
     cpu->tlb_fills = TLB_NOTED + 1; /* the first time nothing is known of the TLB */
     x86_tlb_flush(cpu);
@@ -170,8 +174,13 @@ void x86_set_cr3(struct x86_cpu *cpu, uint64_t val)
 {
     if (!cpu->lma) {
         val = (uint32_t)val;
-    } else if (val >> cpu->model->phys_bits) {
-        x86_fault(cpu, X86_GP, 0);
+    } else {
+        /* With PCIDs bit 63 says that the new one's translations may stay. None do here: a TLB
+         * entry has no PCID. */
+        val &= ~(cpu->s.cr4 & CR4_PCIDE ? BIT64(63) : 0);
+        if (val >> cpu->model->phys_bits) {
+            x86_fault(cpu, X86_GP, 0);
+        }
     }
     if (pae_paging(cpu->s.cr0, cpu->s.cr4, cpu->s.efer)) {
         load_pdptes(cpu, val);
@@ -205,14 +214,21 @@ void x86_set_cr4(struct x86_cpu *cpu, uint64_t val)
 {
     const uint64_t translates = CR4_PSE | CR4_PAE | CR4_PGE | CR4_PCIDE | CR4_SMEP | CR4_SMAP;
     uint64_t old = cpu->s.cr4;
+    bool pcid_on = (val & ~old) & CR4_PCIDE;
     if ((val & ~x86_cr4_known(cpu->model)) || (cpu->lma && !(val & CR4_PAE)) ||
-        ((val & CR4_PCIDE) && !cpu->lma)) {
+        (pcid_on && (!cpu->lma || (cpu->s.cr3 & 0xfff)))) {
         x86_fault(cpu, X86_GP, 0);
     }
     if (pae_paging(cpu->s.cr0, val, cpu->s.efer) && ((old ^ val) & (CR4_PAE | CR4_PGE | CR4_PSE))) {
         load_pdptes(cpu, cpu->s.cr3);
     }
     cpu->s.cr4 = val;
+    if ((old ^ val) & CR4_DE) {
+        x86_debug_changed(cpu);
+    }
+    if ((old ^ val) & CR4_SMAP) {
+        x86_mode_changed(cpu);
+    }
     if (cpu->pg && ((old ^ val) & translates)) {
         x86_tlb_flush(cpu);
     }

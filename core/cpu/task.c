@@ -192,6 +192,7 @@ static void commit(struct x86_cpu *cpu, const struct task *t, bool wide)
                        FL_VIF | FL_VIP | FL_ID);
     cpu->s.cr0 |= CR0_TS;
     cpu->s.dr[7] &= ~0x155ull; /* local breakpoints */
+    x86_debug_changed(cpu);
     x86_mode_changed(cpu);
     if (wide && cpu->pg && cpu->s.cr3 != t->cr3) {
         x86_set_cr3(cpu, t->cr3);

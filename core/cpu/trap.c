@@ -4,7 +4,8 @@
  * Source: [SDM3] "Interrupt and Exception Handling" (classes, double fault conditions, error
  *         codes), "Masking Exceptions and Interrupts When Switching Stacks", "Debug Exceptions";
  *         [SDM2] "INT n/INTO/INT3/INT1" (its Operation section gives the order of the checks);
- *         [SDM3] "Virtual-8086 Mode" and "Software Interrupt Handling Methods".
+ *         [SDM3] "Virtual-8086 Mode" and "Software Interrupt Handling Methods"; [SDM3] "Exception
+ *         and Interrupt Handling in 64-bit Mode".
  */
 #include "core/cpu/mech.h"
 #include "trace/core_cpu.h"
@@ -42,6 +43,7 @@ _Noreturn static void raise_exception(struct x86_cpu *cpu, unsigned vector, bool
                                       uint32_t error)
 {
     cpu->s.rip = x86_insn_rip(cpu);
+    cpu->watch_hits = 0; /* the instruction did not complete; it will be run again */
     if (cpu->exc.active) {
         if (cpu->exc.kind == INT_EXCEPTION && cpu->exc.vector == X86_DF) {
             trace_trap_shutdown(vector, error, cpu->s.seg[S_CS].sel, cpu->s.rip);
@@ -155,7 +157,7 @@ static void deliver_inner(struct x86_cpu *cpu, const struct event *e, const stru
                           struct x86_desc *code)
 {
     static const uint8_t data[] = {S_GS, S_FS, S_DS, S_ES};
-    unsigned size = gate->attr & 8 ? 4 : 2, cpl = attr_dpl(code->attr);
+    unsigned size = gate_size(cpu, gate), cpl = attr_dpl(code->attr);
     bool vm = cpu->vm;
     struct x86_seg cs = x86_code_seg(cpu, code, cpl);
     struct x86_desc ssd;
@@ -191,7 +193,7 @@ static void deliver_same(struct x86_cpu *cpu, const struct event *e, const struc
 {
     struct x86_seg cs = x86_code_seg(cpu, code, cpu->cpl);
     struct x86_stack st;
-    unsigned size = gate->attr & 8 ? 4 : 2;
+    unsigned size = gate_size(cpu, gate);
     x86_stack_current(cpu, &st);
     add_frame(cpu, e, &st);
     x86_stack_check(cpu, &st, size);
@@ -202,17 +204,51 @@ static void deliver_same(struct x86_cpu *cpu, const struct event *e, const struc
     x86_put_cs(cpu, &cs, gate_offset(gate), &st);
 }
 
-/* The gate of a vector, checked up to its presence. */
+/* [SDM3] "64-Bit Mode Stack Frame", "Interrupt Stack Table": the frame always has SS:RSP, every item
+ * 8 bytes, on a stack aligned to 16. */
+static void deliver_long(struct x86_cpu *cpu, const struct event *e, const struct x86_desc *gate,
+                         struct x86_desc *code)
+{
+    bool inner = !attr_conforming(code->attr) && attr_dpl(code->attr) < cpu->cpl;
+    unsigned cpl = inner ? attr_dpl(code->attr) : cpu->cpl, ist = gate->raw >> 32 & 7;
+    if (!(code->attr & AR_L) || (code->attr & AR_DB)) {
+        x86_fault(cpu, X86_GP, SEL_ERR(code->sel));
+    }
+    struct x86_seg cs = x86_code_seg(cpu, code, cpl);
+    uint64_t rsp = cpu->s.gpr[R_SP] & (cpu->mode & MODE_CS64 ? ~0ull : 0xffffffff);
+    if (ist || inner) {
+        rsp = x86_tss_rsp(cpu, cpl, ist);
+    }
+    struct x86_stack st;
+    x86_stack_long(cpu, &st, cpl, rsp & ~15ull);
+    x86_stack_add(&st, cpu->s.seg[S_SS].sel);
+    x86_stack_add(&st, cpu->s.gpr[R_SP]);
+    add_frame(cpu, e, &st);
+    x86_stack_check(cpu, &st, 8);
+    x86_check_rip(cpu, &cs, gate_offset(gate));
+    x86_stack_write(cpu, &st, 8);
+    x86_desc_accessed(cpu, code);
+    enter_flags(cpu, attr_system(gate->attr));
+    x86_put_cs(cpu, &cs, gate_offset(gate), &st);
+}
+
+/* The gate of a vector, checked up to its presence. Long mode has 16-byte gates of two types. */
 static void need_gate(struct x86_cpu *cpu, const struct event *e, struct x86_desc *gate)
 {
-    static const uint16_t types =
-        BIT(SYS_TASK) | BIT(SYS_INT16) | BIT(SYS_TRAP16) | BIT(SYS_INT32) | BIT(SYS_TRAP32);
+    uint16_t types = BIT(SYS_INT32) | BIT(SYS_TRAP32);
+    unsigned bytes = cpu->lma ? 16 : 8;
+    if (!cpu->lma) {
+        types |= BIT(SYS_TASK) | BIT(SYS_INT16) | BIT(SYS_TRAP16);
+    }
     uint32_t error = e->vector * 8 + 2; /* IDT */
-    if (e->vector * 8 + 7 > cpu->s.idtr.limit) {
+    if (e->vector * bytes + bytes - 1 > cpu->s.idtr.limit) {
         x86_fault(cpu, X86_GP, error);
     }
-    uint64_t raw = sys_read(cpu, cpu->s.idtr.base + e->vector * 8, 8);
-    *gate = (struct x86_desc){.raw = raw, .attr = (uint32_t)(raw >> 40) & 0xf0ff};
+    uint64_t at = cpu->s.idtr.base + e->vector * bytes, raw = sys_read(cpu, at, 8);
+    *gate = (struct x86_desc){
+        .raw = raw, .high = cpu->lma ? sys_read(cpu, at + 8, 4) : 0,
+        .attr = (uint32_t)(raw >> 40) & 0xf0ff,
+    };
     if (!(types >> attr_system(gate->attr) & 1)) {
         x86_fault(cpu, X86_GP, error);
     }
@@ -243,6 +279,10 @@ static void deliver_protected(struct x86_cpu *cpu, const struct event *e)
     }
     if (!(code.attr & AR_P)) {
         x86_fault(cpu, X86_NP, SEL_ERR(sel));
+    }
+    if (cpu->lma) {
+        deliver_long(cpu, e, &gate, &code);
+        return;
     }
     bool inner = !attr_conforming(code.attr) && dpl < cpu->cpl;
     if (cpu->vm && (!inner || dpl != 0)) {

@@ -43,6 +43,9 @@ struct tlb_entry {
 };
 enum { PERM_R = 1, PERM_W = 2, PERM_X = 4 };
 
+/* One TLB a kind of access: permissions in it are that kind's. */
+enum { TLB_SUPER, TLB_USER, TLB_SUPER_AC /* EFLAGS.AC lets SMAP pass */, TLB_COUNT };
+
 /* Kinds of access, for paging. */
 enum x86_access { ACC_READ, ACC_WRITE, ACC_FETCH };
 
@@ -86,8 +89,9 @@ struct x86_cpu {
     uint32_t mode;               /* MODE_*: what decoded blocks depend on */
     uint8_t cpl;
     bool pe, vm, pg, lma;
+    uint8_t super_tlb;           /* the TLB of accesses at CPL 0-2: TLB_SUPER or TLB_SUPER_AC */
     bool align_check;            /* #AC is on: CR0.AM, EFLAGS.AC, CPL 3; then every seg_top is 0 */
-    struct tlb_entry *tlb;       /* tlbs[0] supervisor, tlbs[1] user */
+    struct tlb_entry *tlb;       /* tlbs[] of the current privilege */
 
     /* The running block. */
     const struct insn *cur;      /* NULL outside blocks */
@@ -112,10 +116,13 @@ struct x86_cpu {
         bool has_error;
         uint32_t error;
     } exc;
+    uint8_t watch_data;          /* DR0-3 that watch data; pages with them miss the TLB */
+    uint8_t watch_ports;         /* DR0-3 that watch ports */
+    uint32_t watch_hits;         /* DR6_B bits: breakpoints that the running instruction hit */
     uint64_t rf_icount;          /* EFLAGS.RF holds at this instruction count only */
     bool tlb_large;              /* the TLB has pieces of large pages */
     unsigned tlb_fills;          /* slots filled since the flush; above TLB_NOTED: not all noted */
-    uint16_t tlb_filled[TLB_NOTED]; /* index into both TLBs, user << TLB_BITS | slot */
+    uint16_t tlb_filled[TLB_NOTED]; /* which TLB << TLB_BITS | slot */
     uint64_t apic_page;          /* physical page that the local APIC answers, or X86_NO_PAGE */
     uint32_t apic_id;            /* initial APIC ID, as CPUID tells it */
     const struct view_range *walk_range; /* last range a page walk used; of space->view */
@@ -125,7 +132,7 @@ struct x86_cpu {
     void (*after_device)(struct x86_cpu *cpu); /* a device was accessed: look at slice and pending; or NULL */
     void *engine;                /* the interpreter's or JIT's own data */
 
-    struct tlb_entry tlbs[2][TLB_SIZE];
+    struct tlb_entry tlbs[TLB_COUNT][TLB_SIZE];
 };
 
 /* mode word: blocks decoded under another word are not run. */
@@ -319,6 +326,12 @@ uint64_t x86_rdmsr(struct x86_cpu *cpu, uint32_t index); /* #GP(0) for unknown o
 void x86_wrmsr(struct x86_cpu *cpu, uint32_t index, uint64_t val);
 /* After s was written from outside (set_state, reset, RSM): derive everything, flush everything. */
 void x86_state_loaded(struct x86_cpu *cpu);
+
+/* ---- fast system calls (syscall.c): s.rip is changed; @size the operand size ---- */
+void x86_syscall(struct x86_cpu *cpu, uint64_t next);
+void x86_sysret(struct x86_cpu *cpu, unsigned size);
+void x86_sysenter(struct x86_cpu *cpu);
+void x86_sysexit(struct x86_cpu *cpu, unsigned size);
 
 /* ---- local APIC (apic.c) ---- */
 bool x86_has_apic(const struct x86_cpu *cpu);

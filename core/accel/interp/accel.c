@@ -226,7 +226,7 @@ static void interp_set_state(struct vcpu *vcpu, const struct x86_state *in)
 {
     struct interp *e = engine_of(vcpu);
     block_drain(e);
-    e->step_trap = false;
+    e->trap = 0;
     e->cpu.s = *in;
     x86_state_loaded(&e->cpu);
     if (vcpu->apic_ops != NULL && vcpu->apic_ops->tpr(vcpu->apic) >> 4 != in->cr8) {

@@ -72,6 +72,7 @@ struct interp {
     struct interp_host host;
     uint64_t key;                /* what jump entries must have besides the mode, or KEY_NEVER */
     uint64_t cs_last;            /* last offset that code may be fetched from */
+    uint64_t near_last;          /* branches up to here need no further check */
     struct block *block;         /* running, or run last */
     struct insn *patched;        /* its run is run_stop for now */
     insn_run patched_run;
@@ -79,7 +80,7 @@ struct interp {
     bool single;                 /* one instruction at a time: TF or a code breakpoint */
     bool due;                    /* a device access made something due: a REP must pause */
     bool no_step_trap;           /* this instruction takes no single-step trap (INT n) */
-    bool step_trap;              /* #DB after the instruction that ran */
+    uint32_t trap;               /* DR6 bits of a #DB after the instruction that ran; 0: none */
     _Atomic uint32_t own_pending; /* used when nobody gave us a word */
 
     pthread_t thread;            /* the one inside interp_execute last */

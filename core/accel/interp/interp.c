@@ -8,7 +8,6 @@
  *         used up, something is pending that matters, or a block is not known. An interrupt or
  *         exception that is delivered counts as one instruction, so a guest that only faults still
  *         ages.
- * Left out: data breakpoints.
  */
 #include "core/accel/interp/engine.h"
 
@@ -49,8 +48,13 @@ static void patch(struct interp *e, struct block *b, unsigned index)
 
 void interp_stop_after_insn(struct x86_cpu *cpu)
 {
+    struct interp *e = interp_of(cpu);
     if (cpu->cur) {
-        patch(interp_of(cpu), interp_of(cpu)->block, cpu->cur->index_in_block + 1u);
+        patch(e, e->block, cpu->cur->index_in_block + 1u);
+    }
+    if (cpu->watch_hits) { /* a branch must not go on, nor a REP */
+        e->key = KEY_NEVER;
+        e->due = true;
     }
 }
 
@@ -138,8 +142,9 @@ static void resync(struct interp *e)
     struct x86_cpu *cpu = &e->cpu;
     cpu->pend_mask = event_mask(&cpu->s);
     e->cs_last = cpu->mode & MODE_CS64 ? ~0ull : cpu->s.seg[S_CS].limit;
+    e->near_last = cpu->mode & MODE_CS64 ? BIT64(47) - 1 : e->cs_last;
     e->single = (cpu->mode & MODE_TF) || (unlikely(cpu->s.dr[7] & 0xff) && code_breakpoints(cpu));
-    bool alone = e->single || cpu->s.shadow || cpu->s.activity != ACT_RUNNING;
+    bool alone = e->single || cpu->s.shadow || cpu->watch_hits || cpu->s.activity != ACT_RUNNING;
     e->key = alone ? KEY_NEVER : (uint64_t)e->generation << 32;
 }
 
@@ -181,10 +186,6 @@ static void take_sipi(struct interp *e)
 static bool take_event(struct interp *e, uint32_t now)
 {
     struct x86_cpu *cpu = &e->cpu;
-    if (now & (PEND_INIT | PEND_SMI | PEND_NMI | PEND_INTR)) {
-        cpu->budget--;
-        cpu->s.activity = ACT_RUNNING;
-    }
     if (now & PEND_SMI) {
         atomic_fetch_and(cpu->pending, ~(uint32_t)PEND_SMI);
         x86_smi(cpu);
@@ -203,6 +204,8 @@ static bool take_event(struct interp *e, uint32_t now)
     } else {
         return false;
     }
+    /* Counted afterwards: EFLAGS.RF, which the frame keeps, holds at one count only. */
+    cpu->budget -= !(now & PEND_SIPI);
     return true;
 }
 
@@ -269,11 +272,11 @@ static bool boundary(struct interp *e, enum vcpu_exit_reason *reason)
             *reason = EXIT_SHUTDOWN;
             return false;
         }
-        if (e->step_trap && !(now & (PEND_SMI | PEND_INIT))) {
-            e->step_trap = false;
+        if (e->trap && !(now & (PEND_SMI | PEND_INIT))) {
+            uint32_t dr6 = e->trap;
+            e->trap = 0;
+            x86_debug_trap(cpu, dr6);
             cpu->budget--;
-            cpu->s.activity = ACT_RUNNING;
-            x86_debug_trap(cpu, DR6_BS);
             continue;
         }
         if (now && take_event(e, now)) {
@@ -304,6 +307,7 @@ static void run_blocks(struct interp *e)
     bool traps = cpu->s.rflags & FL_TF;
     cpu->s.shadow = 0;
     e->no_step_trap = false;
+    e->trap = 0;
     cpu->budget -= b->n;
     cpu->block_rip = cpu->s.rip;
     cpu->s.gpr[GPR_OFF_RIP / 8] = cpu->s.rip;
@@ -319,8 +323,11 @@ static void run_blocks(struct interp *e)
 #else
     b->insns[0].run(cpu, b->insns);
 #endif
-    /* MOV SS holds the trap of its own step back; two in a row do not hold each other's. */
-    e->step_trap = traps && !e->no_step_trap && (!(cpu->s.shadow & X86_SHADOW_MOVSS) || shadow);
+    /* MOV SS holds the traps of its own step back; two in a row do not hold each other's. */
+    if (!(cpu->s.shadow & X86_SHADOW_MOVSS) || shadow) {
+        e->trap |= cpu->watch_hits | (traps && !e->no_step_trap ? (uint32_t)DR6_BS : 0);
+        cpu->watch_hits = 0;
+    }
 }
 
 /* A fault left the instruction; it counts as one, with its delivery. */
@@ -329,7 +336,7 @@ static void unwound(struct interp *e)
     struct x86_cpu *cpu = &e->cpu;
     cpu->budget += (int64_t)rest_of_block(cpu) - 1;
     unpatch(e);
-    e->step_trap = false;
+    e->trap = 0;
     if (cpu->exc.active) {
         x86_deliver_fault(cpu);
     }

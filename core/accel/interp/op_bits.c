@@ -2,6 +2,7 @@
  * Bit tests and scans, compare-and-exchange, flag instructions. Source: [SDM2] under each mnemonic.
  */
 #include "core/accel/interp/run.h"
+#include "core/cpu/cpuid.h"
 
 /* ---- BT BTS BTR BTC ---- */
 
@@ -214,14 +215,24 @@ OP(std)
     cpu->s.rflags |= FL_DF;
 }
 
+/* [SDM2] "LAHF", "SAHF": the first processors with 64-bit mode lacked them there. */
+static void need_lahf64(struct x86_cpu *cpu)
+{
+    if ((cpu->mode & MODE_CS64) && !x86_has(cpu->model, X86_F_LAHF64)) {
+        x86_fault_noerr(cpu, X86_UD);
+    }
+}
+
 OP(sahf)
 {
+    need_lahf64(cpu);
     uint32_t ah = reg_r8(cpu, GPR_OFF_H(R_AX));
     lf_set(cpu, (lf_get(cpu) & FL_OF) | (ah & (FL_OSZAPC & ~FL_OF)));
 }
 
 OP(lahf)
 {
+    need_lahf64(cpu);
     reg_w8(cpu, GPR_OFF_H(R_AX), (uint8_t)(lf_get(cpu) | FL_1));
 }
 

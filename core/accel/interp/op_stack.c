@@ -174,11 +174,12 @@ OP_ENDS(popf)
 
 /* ---- segment registers ---- */
 
-/* The upper half of a 32-bit slot is not written on current processors; it keeps its contents. */
+/* The upper half of a 32-bit slot is not written on current processors; it keeps its contents. One
+ * of 64 bits is. */
 OP(push_sreg)
 {
     uint64_t sp = moved_sp(cpu, -(int64_t)in->opsize);
-    mem_write(cpu, S_SS, sp & cpu->stack_mask, cpu->s.seg[in->reg].sel, 2);
+    mem_write(cpu, S_SS, sp & cpu->stack_mask, cpu->s.seg[in->reg].sel, in->opsize == 8 ? 8 : 2);
     cpu->s.gpr[R_SP] = sp;
 }
 

@@ -38,6 +38,9 @@ static void load_dtr(struct x86_cpu *cpu, const struct insn *in, struct x86_dtr 
     require_cpl0(cpu);
     uint64_t lin = x86_lin_r(cpu, in->seg, insn_ea(cpu, in), len);
     x86_lin_read_bytes(cpu, lin, image, len, false);
+    if (!x86_canonical(ld64le(image + 2)) && wide(cpu)) {
+        x86_fault(cpu, X86_GP, 0);
+    }
     r->limit = ld16le(image);
     r->base = ld64le(image + 2);
     if (!wide(cpu) && in->opsize == 2) {
@@ -45,13 +48,23 @@ static void load_dtr(struct x86_cpu *cpu, const struct insn *in, struct x86_dtr 
     }
 }
 
+/* [SDM3] "User-Mode Instruction Prevention". */
+static void require_umip(struct x86_cpu *cpu)
+{
+    if ((cpu->s.cr4 & CR4_UMIP) && cpu->cpl != 0) {
+        x86_fault(cpu, X86_GP, 0);
+    }
+}
+
 OP(sgdt)
 {
+    require_umip(cpu);
     store_dtr(cpu, in, &cpu->s.gdtr);
 }
 
 OP(sidt)
 {
+    require_umip(cpu);
     store_dtr(cpu, in, &cpu->s.idtr);
 }
 
@@ -77,11 +90,13 @@ static void store_word(struct x86_cpu *cpu, const struct insn *in, uint64_t val)
 
 OP(sldt)
 {
+    require_umip(cpu);
     store_word(cpu, in, cpu->s.ldtr.sel);
 }
 
 OP(str)
 {
+    require_umip(cpu);
     store_word(cpu, in, cpu->s.tr.sel);
 }
 
@@ -148,6 +163,7 @@ OP(arpl)
 
 OP(smsw)
 {
+    require_umip(cpu);
     store_word(cpu, in, cpu->s.cr0);
 }
 
@@ -228,19 +244,23 @@ OP_ENDS(mov_dr_r)
         x86_fault(cpu, X86_GP, 0);
     }
     if (n == 6) {
-        val = (val & (DR6_B | DR6_BD | DR6_BS | DR6_BT)) | 0xffff0ff0;
-    } else if (n == 7) {
-        val = (val & 0xffff23ff) | 0x400;
+        cpu->s.dr[6] = (val & (DR6_B | DR6_BD | DR6_BS | DR6_BT)) | 0xffff0ff0;
+        return;
     }
-    cpu->s.dr[n] = val;
+    if (n == 7) {
+        cpu->s.dr[7] = (val & 0xffff23ff) | 0x400;
+    } else {
+        cpu->s.dr[n] = val;
+    }
+    x86_debug_changed(cpu);
 }
 
 OP_ENDS(invlpg)
 {
     require_cpl0(cpu);
-    if (cpu->pg) {
-        uint64_t lin =
-            cpu->s.seg[in->seg].base + insn_ea(cpu, in); /* no limit or type is checked */
+    bool based = !wide(cpu) || in->seg >= S_FS;
+    if (cpu->pg) { /* no limit, type or canonical form is checked */
+        uint64_t lin = (based ? cpu->s.seg[in->seg].base : 0) + insn_ea(cpu, in);
         x86_tlb_flush_page(cpu, lin & cpu->lin_mask);
     }
 }
@@ -311,43 +331,4 @@ OP(ud)
 OP_ENDS(rsm)
 {
     x86_rsm(cpu);
-}
-
-/* ---- fast system calls ---- */
-
-/* Flat 4 GiB segments of privilege @cpl, not read from any table. */
-static void flat_transfer(struct x86_cpu *cpu, uint16_t cs_sel, unsigned cpl, uint64_t rip,
-                          uint64_t sp)
-{
-    const uint32_t attr =
-        AR_G | AR_DB | AR_P | AR_S | AR_WRITABLE | AR_ACCESSED | cpl << AR_DPL_SHIFT;
-    struct x86_seg cs = {
-        .sel = (uint16_t)(cs_sel | cpl), .limit = 0xffffffff, .attr = attr | AR_CODE};
-    cpu->s.seg[S_SS] = (struct x86_seg){
-        .sel = (uint16_t)((cs_sel + 8) | cpl), .limit = 0xffffffff, .attr = attr,
-    };
-    cpu->s.seg[S_CS] = cs;
-    cpu->s.gpr[R_SP] = sp;
-    cpu->s.rip = rip;
-    x86_mode_changed(cpu);
-}
-
-OP_ENDS(sysenter)
-{
-    uint16_t cs = (uint16_t)cpu->s.sysenter_cs & 0xfffc;
-    if (!cpu->pe || cs == 0) {
-        x86_fault(cpu, X86_GP, 0);
-    }
-    x86_set_rflags(cpu, 0, FL_VM | FL_IF | FL_RF);
-    flat_transfer(cpu, cs, 0, (uint32_t)cpu->s.sysenter_eip, (uint32_t)cpu->s.sysenter_esp);
-}
-
-OP_ENDS(sysexit)
-{
-    uint16_t cs = (uint16_t)cpu->s.sysenter_cs & 0xfffc;
-    if (!cpu->pe || cs == 0 || cpu->cpl != 0) {
-        x86_fault(cpu, X86_GP, 0);
-    }
-    flat_transfer(cpu, (uint16_t)(cs + 16), 3, (uint32_t)cpu->s.gpr[R_DX],
-                  (uint32_t)cpu->s.gpr[R_CX]);
 }
