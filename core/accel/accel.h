@@ -25,25 +25,38 @@ enum vcpu_exit_reason {
 
 struct vcpu_exit {
     enum vcpu_exit_reason reason;
+    const char *name;      /* what the accelerator calls it, for -d exits; NULL: the reason says it all */
     union {
         struct { uint16_t port; uint8_t size; bool out; uint32_t count; uint8_t *data; } io;
         struct { uint64_t addr; uint8_t size; bool write; uint8_t *data; } mmio;
-        struct { char text[160]; } error;
+        struct {
+            char text[256];
+            bool movable;  /* the state is right: another accelerator can go on from here */
+        } error;
     };
 };
 
 struct accel {
     const char *name;                                   /* "kvm", "jit", "interp" */
     bool counts_insns;                                  /* can drive the virtual clock */
+    bool exits_for_io;                                  /* run returns EXIT_IO and EXIT_MMIO */
+    bool no_smm;                                        /* SMI# has no effect */
     bool parallel;                                      /* vCPUs may run at the same time */
     bool (*probe)(struct error **err);                  /* can this host? err says why not */
+    /* Is it faster than the software CPU on this host? @text says what was measured or what is missing.
+     * @again: measure now, else an earlier answer will do. NULL: it is the software CPU. */
+    bool (*measure)(bool again, char *text, size_t bytes);
+    /* The host's own processor, for -cpu host. NULL: there is no such thing. */
+    const struct x86_model *(*host_model)(struct error **err);
     bool (*vm_init)(struct machine *m, struct error **err);
     /* After a commit of m->mem, m->smm or m->ports. [locked] */
     void (*view_changed)(struct machine *m, struct space *s, const struct view *old,
                          const struct view *now);
     bool (*vcpu_init)(struct vcpu *cpu, struct error **err);
     void (*vcpu_fini)(struct vcpu *cpu);
-    void (*run)(struct vcpu *cpu, struct vcpu_exit *exit); /* until something needs us; own thread */
+    /* Until something needs us; own thread. An access that it returned (EXIT_IO, EXIT_MMIO) is over when
+     * it is called again; with PEND_KICK pending it finishes that instruction and starts no other. */
+    void (*run)(struct vcpu *cpu, struct vcpu_exit *exit);
     void (*kick)(struct vcpu *cpu);                     /* make run return soon; any thread */
     void (*slice_changed)(struct vcpu *cpu);            /* vcpu_slice would now answer less; own thread */
     uint64_t (*icount)(struct vcpu *cpu);               /* instructions retired; own thread or stopped */

@@ -8,6 +8,7 @@
  */
 #include "core/accel/vcpu.h"
 
+#include "core/accel/exit.h"
 #include "core/base/alloc.h"
 #include "core/base/bits.h"
 #include "core/base/log.h"
@@ -284,6 +285,9 @@ static void access_end(struct vcpu *cpu)
             commit_alone(cpu);
         }
     }
+    if (unlikely(m->access_limit != 0) && cpu->accesses >= m->access_limit) {
+        machine_request_stop(m, CAUSE_HOST_QUIT, 0);
+    }
     if (on_virtual_clock(m)) {
         m->clock.now_ns += m->vcpu_group->rates.io_ns;
     } else {
@@ -309,6 +313,7 @@ uint64_t vcpu_read(struct vcpu *cpu, struct space *s, uint64_t addr, unsigned si
     } else {
         trace_mmio_read(cpu->index, addr, size, (int)size * 2, val);
     }
+    vcpu_show_access(cpu, s, false, addr, val, size);
     access_end(cpu);
     return val;
 }
@@ -321,6 +326,7 @@ void vcpu_write(struct vcpu *cpu, struct space *s, uint64_t addr, uint64_t val, 
     } else {
         trace_mmio_write(cpu->index, addr, size, (int)size * 2, val);
     }
+    vcpu_show_access(cpu, s, true, addr, val, size);
     if (at_apic(cpu, s, addr)) {
         cpu->apic_ops->write(cpu->apic, addr & APIC_PAGE_OFFSET, val & size_mask(size), size);
     } else {
@@ -449,7 +455,7 @@ static bool dead(struct machine *m)
 static void wait_halted(struct vcpu *lead)
 {
     struct machine *m = lead->machine;
-    if (m->stop_on_dead_halt && dead(m)) {
+    if (m->stop_on_halt || (m->stop_on_dead_halt && dead(m))) {
         machine_request_stop(m, CAUSE_DEAD_HALT, 0);
         return;
     }
@@ -473,12 +479,12 @@ static void run_once(struct vcpu *cpu)
     cpu->in_run = true;
     if (on_virtual_clock(m)) {
         m->vcpu_group->running = cpu;
-        cpu->accel->run(cpu, exit);
+        vcpu_run(cpu, exit);
         sync_clock(m);
         m->vcpu_group->running = NULL;
     } else {
         lock_drop(&m->lock);
-        cpu->accel->run(cpu, exit);
+        vcpu_run(cpu, exit);
         lock_take(&m->lock);
     }
     cpu->in_run = false;
@@ -500,6 +506,9 @@ static void handle_exit(struct vcpu *cpu)
         machine_request_reset(m, CAUSE_TRIPLE_FAULT);
         break;
     case EXIT_ERROR:
+        if (exit->error.movable && m->next_accel != NULL && vcpus_move(m, exit->error.text)) {
+            break;
+        }
         log_error("vCPU %u cannot go on: %s", cpu->index, exit->error.text);
         machine_request_stop(m, CAUSE_ERROR, 1);
         break;

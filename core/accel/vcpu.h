@@ -21,6 +21,7 @@
 #include <stdatomic.h>
 
 #define VCPU_TURN 2000 /* instructions */
+#define VCPU_TSC_HZ 100000000u /* of the time-stamp counter in virtual time: a 100 MHz Pentium's */
 
 enum vcpu_state { VCPU_PAUSED, VCPU_RUNNING, VCPU_STOPPED };
 

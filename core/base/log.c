@@ -121,6 +121,11 @@ void log_enable(unsigned classes)
     __atomic_store_n(&msg.enabled, classes, __ATOMIC_RELAXED);
 }
 
+bool log_enabled(enum log_class class)
+{
+    return (__atomic_load_n(&msg.enabled, __ATOMIC_RELAXED) & class) != 0;
+}
+
 void log_set_file(FILE *f)
 {
     pthread_mutex_lock(&msg.mutex);

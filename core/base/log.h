@@ -12,6 +12,7 @@
 enum log_class {
     LOG_GUEST = 1, /* -d guest_errors */
     LOG_UNIMP = 2, /* -d unimp */
+    LOG_EXITS = 4, /* -d exits: written with log_line, so not limited in rate */
 };
 
 void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* [any] */
@@ -19,8 +20,9 @@ void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));  /* [
 void log_guest(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* [any] */
 void log_unimp(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* [any] */
 
-/* Which of LOG_GUEST and LOG_UNIMP are shown. */
+/* Which classes are shown, and whether one is. */
 void log_enable(unsigned classes);
+bool log_enabled(enum log_class class);
 
 /* Where log_guest, log_unimp and traces go (default standard error). The file stays the caller's. */
 void log_set_file(FILE *f);

@@ -104,6 +104,7 @@ struct machine {
     const struct x86_model *cpu_model;   /* what every vCPU is; set before the first vcpu_new */
     const struct accel *accel;
     void *accel_data;
+    const struct accel *next_accel;      /* goes on where accel cannot; NULL: nobody */
     bool commit_pending;                 /* some space has changes to commit */
 
     /* What front ends use; NULL when the machine has none. Borrowed from the devices. */
@@ -122,6 +123,8 @@ struct machine {
     enum panic_action panic_action;
     bool stop_on_triple_fault;           /* as if no_reboot were set, for this cause */
     bool stop_on_dead_halt;              /* CAUSE_DEAD_HALT is requested; else it halts for ever */
+    bool stop_on_halt;                   /* the same for any halt: nothing here could end one */
+    uint64_t access_limit;               /* a vCPU's device accesses before it stops; 0: no limit */
     void (*requested)(struct machine *m);/* set by vcpu.c: gets vCPUs out of run */
     enum run_state run_state;            /* kept by vcpu.c */
     struct machine_listener *listeners;

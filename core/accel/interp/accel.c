@@ -4,7 +4,7 @@
 #include "core/accel/interp/engine.h"
 #include "core/accel/vcpu.h"
 
-#define TSC_HZ 100000000u /* of the time-stamp counter: a 100 MHz Pentium's */
+#define TSC_HZ VCPU_TSC_HZ
 
 /* ---- what the engine asks ---- */
 
