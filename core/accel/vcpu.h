@@ -65,7 +65,6 @@ struct vcpu {
     pthread_t thread;
     bool thread_started;
     _Atomic int thread_id;        /* of the host, for debuggers; 0: not started, or another vCPU's runs it */
-    _Atomic int thread_id;        /* of the host, for debuggers; 0: not started, or another vCPU's runs it */
     uint64_t turn_end;            /* taking turns: icount at which this one's is over */
     pthread_cond_t cond;          /* state, requests and pending changed (with the machine lock) */
     int (*inta)(void *opaque);    /* interrupt acknowledge: the vector, 0..255 [locked] */
