@@ -787,6 +787,7 @@ void vcpus_reset(struct machine *m)
     for (unsigned i = 0; i < m->n_vcpus; i++) {
         struct vcpu *cpu = m->vcpus[i];
         x86_state_reset(s, m->cpu_model->signature, false);
+        s->tsc_offset = 0 - muldiv64((uint64_t)clock_now(&m->clock), VCPU_TSC_HZ, NS_PER_SEC);
         if (i != 0) { /* [SDM3] "MP Initialization Protocol": an application processor */
             s->activity = ACT_WAIT_SIPI;
             s->apic_base &= ~(uint64_t)APIC_BASE_BSP;
