@@ -16,8 +16,8 @@ const char *run_state_name(const struct machine *m)
     case RUN_PAUSED: return "paused";
     case RUN_SHUTDOWN: return "shutdown";
     case RUN_GUEST_PANICKED: return "guest-panicked";
+    default: return "debug";
     }
-    return "internal-error";
 }
 
 COMMAND(info_status)

@@ -167,6 +167,9 @@ int i8259_acknowledge(void *pair)
         unsigned slave_input = acknowledge(&p->slave);
         vector = p->slave.vector_base + slave_input;
         acknowledged(&p->slave, slave_input);
+        p->acknowledged[8 + slave_input]++;
+    } else {
+        p->acknowledged[input]++;
     }
     acknowledged(&p->master, input);
     update_intr(p);

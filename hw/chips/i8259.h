@@ -46,6 +46,7 @@ struct i8259_pair {
     struct irq input[16];
     struct irq *intr; /* borrowed, may be NULL */
     bool intr_level;  /* derived: last level sent */
+    uint64_t acknowledged[16]; /* how often each input was; for people, not part of the state */
 };
 
 /* Ports 20h-21h, A0h-A1h and 4D0h-4D1h. */

@@ -21,6 +21,7 @@
 #include "hw/pc/debugcon.h"
 #include "hw/pc/fw_cfg.h"
 #include "hw/pc/fw_items.h"
+#include "hw/pc/pc_info.h"
 #include "hw/pc/pc_testdev.h"
 #include "hw/pc/pci_testdev.h"
 #include "hw/pc/pvpanic.h"
@@ -54,6 +55,7 @@ struct pc {
     struct pvpanic pvpanic;
     struct pc_testdev testdev;
     struct pci_testdev pci_testdev;
+    struct pc_info info;
 };
 
 static const struct {
@@ -270,6 +272,7 @@ struct pc *pc_init(struct machine *m, const struct pc_config *cfg, struct error 
         !add_isa(pc, cfg, err) || !add_firmware_data(pc, cfg, err)) {
         return NULL;
     }
+    pc_info_init(&pc->info, m, &pc->pmc, &pc->pic);
     return pc;
 }
 
