@@ -6,11 +6,12 @@
  * Pins:   D0..D7, the status and control lines of the connector as a printer that is on line and
  *         has paper, IRQ.
  * Model:  a byte is taken at the falling edge of /STROBE while the printer is selected and not
- *         being initialised. BUSY lasts 10 us; for its second half /ACK is low. Its rising edge
- *         interrupts, and the line stays up until the status is read, as on a PS/2.
+ *         being initialised; BUSY lasts 10 us. Then /ACK falls, which interrupts, and stays low
+ *         until the status has been read: firmware (INT 17h) waits until it has seen that, and a
+ *         pulse as short as a printer's would be over before it looks.
  * Not:    EPP and ECP: offsets 3 to 7 read as ones.
- * Unsure: status bits 2 to 0 have no line; they read 001b as on other emulations. While the port
- *         is an input nobody drives the data lines: they read as ones.
+ * Unsure: status bits 2 to 0 have no line; they read as zeros, since BIOS code passes bit 0 on as a
+ *         time-out. While the port is an input nobody drives the data lines: they read as ones.
  */
 #include "hw/chips/parallel.h"
 
@@ -20,7 +21,6 @@
 enum { REG_DATA, REG_STATUS, REG_CONTROL, REG_COUNT = 8 };
 
 enum { /* status; BUSY is read inverted */
-    STATUS_NO_LINE = 0x01,
     STATUS_NO_ERROR = 0x08,
     STATUS_SELECTED = 0x10,
     STATUS_NO_ACK = 0x40,
@@ -37,33 +37,28 @@ enum { /* control: as written; STROBE, AUTOFD and SELECT are inverted on the cab
 };
 
 #define BUSY_NS 10000
-#define ACK_NS  5000
 
 static void update_irq(struct parallel *s)
 {
-    irq_set(s->irq, s->pending && (s->control & CONTROL_IRQ));
+    irq_set(s->irq, s->acknowledging && (s->control & CONTROL_IRQ));
 }
 
-/* Reading it ends the interrupt. */
+/* Reading it ends the acknowledge, and with it the interrupt. */
 static uint8_t read_status(struct parallel *s)
 {
-    int64_t left = timer_armed(&s->ack) ? s->ack.deadline_ns - clock_now(&s->m->clock) : 0;
-    uint8_t val = STATUS_SELECTED | STATUS_NO_ERROR | STATUS_NO_LINE;
+    uint8_t val = STATUS_SELECTED | STATUS_NO_ERROR | (s->acknowledging ? 0 : STATUS_NO_ACK) |
+                  (timer_armed(&s->busy) ? 0 : STATUS_NOT_BUSY);
 
-    s->pending = false;
+    s->acknowledging = false;
     update_irq(s);
-    if (left <= 0 || left > ACK_NS) {
-        val |= STATUS_NO_ACK;
-    }
-    return left <= 0 ? val | STATUS_NOT_BUSY : val;
+    return val;
 }
 
-/* /ACK rises. */
-static void acknowledged(void *opaque)
+static void byte_done(void *opaque)
 {
     struct parallel *s = opaque;
 
-    s->pending = s->control & CONTROL_IRQ;
+    s->acknowledging = true;
     update_irq(s);
 }
 
@@ -71,22 +66,26 @@ static void strobe(struct parallel *s)
 {
     trace_parallel_byte(s->data);
     chardev_write(s->chr, &s->data, 1);
-    timer_at(&s->ack, clock_now(&s->m->clock) + BUSY_NS);
+    s->acknowledging = false;
+    timer_at(&s->busy, clock_now(&s->m->clock) + BUSY_NS);
 }
 
-/* A printer that is being initialised forgets the byte it is busy with. */
+/* A printer that is being initialised forgets the byte it is busy with. An acknowledge that came while
+ * interrupts were off does not interrupt later. */
 static void write_control(struct parallel *s, uint8_t val)
 {
     bool falls = val & ~s->control & CONTROL_STROBE;
+    bool irq_on = val & ~s->control & CONTROL_IRQ;
 
     s->control = val | CONTROL_ONES;
     if (!(val & CONTROL_NO_INIT)) {
-        timer_cancel(&s->ack);
+        timer_cancel(&s->busy);
+        s->acknowledging = false;
         chardev_flush(s->chr);
     } else if (falls && (val & CONTROL_SELECT) && !(val & CONTROL_INPUT)) {
         strobe(s);
     }
-    s->pending &= (val & CONTROL_IRQ) != 0;
+    s->acknowledging &= !irq_on;
     update_irq(s);
 }
 
@@ -125,10 +124,10 @@ static void parallel_reset(void *dev)
 {
     struct parallel *s = dev;
 
-    timer_cancel(&s->ack);
+    timer_cancel(&s->busy);
     s->data = 0xff;
     s->control = CONTROL_ONES | CONTROL_SELECT | CONTROL_NO_INIT;
-    s->pending = false;
+    s->acknowledging = false;
     update_irq(s);
 }
 
@@ -140,8 +139,8 @@ static void parallel_loaded(void *dev)
 static const struct state_field parallel_state[] = {
     STATE(struct parallel, data),
     STATE(struct parallel, control),
-    STATE(struct parallel, pending),
-    STATE_TIMER(struct parallel, ack),
+    STATE(struct parallel, acknowledging),
+    STATE_TIMER(struct parallel, busy),
     STATE_END(),
 };
 
@@ -157,7 +156,7 @@ void parallel_init(struct parallel *s, struct machine *m, const char *id, uint16
     s->m = m;
     s->irq = irq;
     s->chr = chr;
-    timer_init(&s->ack, &m->clock, "parallel acknowledge", acknowledged, s);
+    timer_init(&s->busy, &m->clock, "parallel busy", byte_done, s);
     region_io(&s->regs, id, &parallel_ops, s, REG_COUNT);
     region_map(&m->ports.root, &s->regs, base, 0);
     machine_add(m, &parallel_type, id, s);

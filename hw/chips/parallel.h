@@ -20,8 +20,8 @@ struct parallel {
 
     uint8_t data;                         /* what the host drives, also while it does not */
     uint8_t control;
-    bool pending;                         /* acknowledged, and the status was not read since */
-    struct timer ack;                     /* armed: the printer is busy; the end of its acknowledge */
+    bool acknowledging;                   /* /ACK is low: the byte is taken, nobody has looked yet */
+    struct timer busy;                    /* armed: the printer is busy with a byte */
 };
 
 extern const struct device_type parallel_type;

@@ -24,19 +24,22 @@ none:   dw 0
         hlt
 %elifidn KIND, loop             ; busy for ever
         jmp $
-%elifidn KIND, serial           ; a text on COM1, then the processor rests
-        mov dx, 0x3f8 + 3
+%elifidn KIND, serial           ; a text on a serial port, then the processor rests
+%ifndef BASE
+%define BASE 0x3f8
+%endif
+        mov dx, BASE + 3
         mov al, 3               ; LCR: 8 data bits
         out dx, al
         mov si, text
-.next:  mov dx, 0x3f8 + 5
+.next:  mov dx, BASE + 5
 .busy:  in al, dx
         test al, 0x20           ; LSR.THRE
         jz .busy
         lodsb
         test al, al
         jz .rest
-        mov dx, 0x3f8
+        mov dx, BASE
         out dx, al
         jmp .next
 .rest:  sti
