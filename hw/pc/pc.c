@@ -259,6 +259,11 @@ static bool add_firmware_data(struct pc *pc, const struct pc_config *cfg, struct
     return true;
 }
 
+static void press_power_button(void *pc)
+{
+    pc_power_button(pc);
+}
+
 struct pc *pc_init(struct machine *m, const struct pc_config *cfg, struct error **err)
 {
     struct pc *pc = machine_alloc(m, sizeof(*pc));
@@ -272,7 +277,11 @@ struct pc *pc_init(struct machine *m, const struct pc_config *cfg, struct error 
         !add_isa(pc, cfg, err) || !add_firmware_data(pc, cfg, err)) {
         return NULL;
     }
-    pc_info_init(&pc->info, m, &pc->pmc, &pc->pic);
+    if (cfg->acpi) {
+        m->board.power_button = press_power_button;
+        m->board.power_dev = pc;
+    }
+    pc_info_init(&pc->info, m, &pc->pmc, &pc->pic, &pc->apics);
     return pc;
 }
 

@@ -24,6 +24,9 @@ struct bench {
     struct text_screen screen;
     char keys[200];              /* make codes in hex */
     bool busy;                   /* the guest does not take its keys */
+    struct pointer_sink pointer;
+    char pointed[200];           /* "dx,dy,wheel" and "b" with the buttons */
+    unsigned pointer_busy;       /* how many more times the guest says that it has more to take */
     struct chardev *com1;
     struct script script;
     struct expect *e;
@@ -47,6 +50,25 @@ static void bench_key(void *dev, unsigned key, bool down)
 static bool bench_idle(void *dev)
 {
     return !((struct bench *)dev)->busy;
+}
+
+static void bench_move(void *dev, int dx, int dy, int wheel)
+{
+    struct bench *b = dev;
+    sprintf(b->pointed + strlen(b->pointed), "%d,%d,%d ", dx, dy, wheel);
+}
+
+static void bench_buttons(void *dev, unsigned down)
+{
+    struct bench *b = dev;
+    sprintf(b->pointed + strlen(b->pointed), "b%x ", down);
+}
+
+static bool bench_pointer_idle(void *dev)
+{
+    struct bench *b = dev;
+    b->pointer_busy -= b->pointer_busy != 0;
+    return b->pointer_busy == 0;
 }
 
 /* Puts @text at the start of row @y and the cursor behind it. */
@@ -102,6 +124,10 @@ static int setup(void **state)
     };
     b->m.display = &b->display;
     b->m.keyboard = &b->keyboard;
+    b->pointer = (struct pointer_sink){
+        .move = bench_move, .buttons = bench_buttons, .idle = bench_pointer_idle, .dev = b,
+    };
+    b->m.pointer = &b->pointer;
     b->com1 = chardev_new("null", &b->m.loop, &err);
     assert_non_null(b->com1);
     clock_start(&b->m.clock);
@@ -411,12 +437,66 @@ static void nothing_can_be_typed_once_the_machine_is_off(void **state)
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void the_mouse_moves_clicks_and_drags(void **state)
+{
+    struct bench *b = *state;
+    begin(b, "mouse 10 -5\nmouse 0 0 2\nclick left\npress 3\nmouse -1 1\nclick middle\nrelease right\n");
+    pass(b, NS_PER_SEC);
+    assert_int_equal(expect_finish(b->e), STATUS_OK);
+    assert_string_equal(b->pointed, "10,-5,0 0,0,2 b1 b0 b2 -1,1,0 b6 b2 b0 ");
+}
+
+static void a_button_goes_up_when_the_guest_has_seen_it_down(void **state)
+{
+    struct bench *b = *state;
+    b->pointer_busy = 5;
+    begin(b, "click left\n");
+    pass(b, 20 * NS_PER_MS);
+    assert_string_equal(b->pointed, "b1 ");
+    pass(b, NS_PER_SEC);
+    assert_string_equal(b->pointed, "b1 b0 ");
+    assert_int_equal(expect_finish(b->e), STATUS_OK);
+}
+
+static void a_mouse_that_is_not_read_meets_the_limit(void **state)
+{
+    struct bench *b = *state;
+    b->pointer_busy = UINT32_MAX;
+    begin(b, "timeout 1s\nmouse 1 1\n");
+    pass(b, 2 * NS_PER_SEC);
+    assert_int_equal(expect_finish(b->e), STATUS_TIME_LIMIT);
+}
+
+static void refused_step(const char *line, const char *why)
+{
+    struct script s = {0};
+    struct error *err = NULL;
+    char *text = strdup(line);
+    assert_false(script_parse(&s, text, &err));
+    assert_non_null(strstr(error_text(err), why));
+    error_free(err);
+    free(text);
+    script_free(&s);
+}
+
+static void movements_and_buttons_are_checked(void **state)
+{
+    refused_step("mouse 1", "is not a movement");
+    refused_step("mouse 1 2 3 4", "is not a movement");
+    refused_step("mouse 1 x", "is not a movement");
+    refused_step("mouse 1 99999999999999999999", "at most");
+    refused_step("mouse", "needs a movement");
+    refused_step("click lefft", "the nearest that exists is left");
+    refused_step("press 6", "there is no button");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_script_has_one_step_a_line),
         cmocka_unit_test(a_wrong_line_is_refused_by_number_and_reason),
         cmocka_unit_test(durations_have_units),
+        cmocka_unit_test(movements_and_buttons_are_checked),
         CASE(wait_ends_within_10_ms_of_the_text),
         CASE(the_limit_is_60_s_of_guest_time_for_each_step),
         CASE(timeout_changes_the_limit_of_later_steps),
@@ -437,6 +517,9 @@ int main(void)
         CASE(a_signal_fails_the_script),
         CASE(wait_off_is_content_with_power_off),
         CASE(nothing_can_be_typed_once_the_machine_is_off),
+        CASE(the_mouse_moves_clicks_and_drags),
+        CASE(a_button_goes_up_when_the_guest_has_seen_it_down),
+        CASE(a_mouse_that_is_not_read_meets_the_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
