@@ -145,23 +145,89 @@ COMMAND(cmd_send_key)
     return i == 0 || keys_press(k, keys, (unsigned)i, ms, err);
 }
 
-/* {"type": "key", "data": {"down": true, "key": {...}}}; there is no mouse for the other types. */
-static bool input_event(struct command_call *c, struct keys *k, const json_t *v, bool send, struct error **err)
+/* {"down": true, "key": {...}} */
+static bool key_event(struct command_call *c, struct keys *k, const json_t *data, bool send, struct error **err)
 {
-    const json_t *type = json_object_get(v, "type"), *data = json_object_get(v, "data");
     const json_t *down = json_object_get(data, "down");
     uint8_t key;
-    if (!json_is_string(type) || !json_is_object(data)) {
-        return error_set(err, "Parameter 'type' is missing");
-    }
-    if (strcmp(json_string_value(type), "key") != 0) {
-        return error_set(err, "Input handler not found for event type %s", json_string_value(type));
-    }
     if (!json_is_boolean(down)) {
         return error_set(err, "Parameter 'down' is missing");
     }
     return key_value(c, json_object_get(data, "key"), &key, err) &&
            (!send || keys_event(k, key, json_is_true(down), err));
+}
+
+/* {"axis": "x", "value": 5} */
+static bool rel_event(const struct pointer_sink *p, const json_t *data, bool send, struct error **err)
+{
+    const json_t *axis = json_object_get(data, "axis"), *value = json_object_get(data, "value");
+    if (!json_is_string(axis) || !json_is_integer(value)) {
+        return error_set(err, "Parameter 'axis' is missing");
+    }
+    bool y = strcmp(json_string_value(axis), "y") == 0;
+    json_int_t n = json_integer_value(value);
+    if (!y && strcmp(json_string_value(axis), "x") != 0) {
+        return error_set(err, "Parameter 'axis' does not accept value '%s'", json_string_value(axis));
+    }
+    if (n < -10000 || n > 10000) {
+        return error_set(err, "Parameter 'value' is too large");
+    }
+    if (send) {
+        p->move(p->dev, y ? 0 : (int)n, y ? (int)n : 0, 0);
+    }
+    return true;
+}
+
+/* {"down": true, "button": "left"}; the wheel is buttons, too. */
+static bool btn_event(struct debug *d, const struct pointer_sink *p, const json_t *data, bool send,
+                      struct error **err)
+{
+    static const struct {
+        const char *name;
+        unsigned bit;
+        int wheel;
+    } buttons[] = {
+        {"left", POINTER_LEFT, 0}, {"right", POINTER_RIGHT, 0}, {"middle", POINTER_MIDDLE, 0},
+        {"side", POINTER_SIDE, 0}, {"extra", POINTER_EXTRA, 0}, {"wheel-up", 0, -1}, {"wheel-down", 0, 1},
+    };
+    const json_t *name = json_object_get(data, "button"), *down = json_object_get(data, "down");
+    size_t i = 0;
+    if (!json_is_string(name) || !json_is_boolean(down)) {
+        return error_set(err, "Parameter 'button' is missing");
+    }
+    while (i < ARRAY_SIZE(buttons) && strcmp(buttons[i].name, json_string_value(name)) != 0) {
+        i++;
+    }
+    if (i == ARRAY_SIZE(buttons)) {
+        return error_set(err, "Parameter 'button' does not accept value '%s'", json_string_value(name));
+    }
+    if (send && buttons[i].wheel != 0 && json_is_true(down)) {
+        p->move(p->dev, 0, 0, buttons[i].wheel);
+    } else if (send && buttons[i].wheel == 0) {
+        d->buttons = json_is_true(down) ? d->buttons | buttons[i].bit : d->buttons & ~buttons[i].bit;
+        p->buttons(p->dev, d->buttons);
+    }
+    return true;
+}
+
+/* {"type": "key", "data": {...}}; types are key, rel and btn. */
+static bool input_event(struct command_call *c, struct keys *k, const json_t *v, bool send, struct error **err)
+{
+    const json_t *type = json_object_get(v, "type"), *data = json_object_get(v, "data");
+    const struct pointer_sink *p = c->debug->machine->pointer;
+    if (!json_is_string(type) || !json_is_object(data)) {
+        return error_set(err, "Parameter 'type' is missing");
+    }
+    if (strcmp(json_string_value(type), "key") == 0) {
+        return key_event(c, k, data, send, err);
+    }
+    if (p != NULL && strcmp(json_string_value(type), "rel") == 0) {
+        return rel_event(p, data, send, err);
+    }
+    if (p != NULL && strcmp(json_string_value(type), "btn") == 0) {
+        return btn_event(c->debug, p, data, send, err);
+    }
+    return error_set(err, "Input handler not found for event type %s", json_string_value(type));
 }
 
 COMMAND(cmd_input_send_event)

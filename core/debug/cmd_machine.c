@@ -22,6 +22,12 @@ COMMAND(cmd_help)
     return true;
 }
 
+COMMAND(cmd_info)
+{
+    command_help(c->out, NULL, CMD_INFO);
+    return true;
+}
+
 COMMAND(cmd_stop)
 {
     machine_stop(c->debug->machine);

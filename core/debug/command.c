@@ -271,7 +271,7 @@ void command_line(struct monitor *m, const char *line, struct text *out)
     }
     if (!take_args(&c, line, &err)) {
         debug_thaw(m->debug);         /* an argument may have asked for a register */
-        text_printf(out, "%s\nTry \"help %s\" for more information\n", error_text(err), c.command->name);
+        text_printf(out, "%s\nTry \"help %.*s\" for more information\n", error_text(err), name_bytes(begin), begin);
     } else if (!command_run(&c, &err)) {
         text_printf(out, "Error: %s\n", error_text(err));
     }

@@ -19,7 +19,7 @@ static bool nothing(struct command_call *c, struct error **err)
 const struct command commands[] = {
     /* the human monitor itself */
     {"help|?", CMD_HMP, "[cmd]", "show the help of all commands or of one", cmd_help, {OPT("name", ARG_REST)}},
-    {"info", CMD_HMP, "[subcommand]", "show what is asked for; alone: a list", cmd_help, {OPT("name", ARG_WORD)}},
+    {"info", CMD_HMP, "[subcommand]", "show what is asked for; alone: a list", cmd_info, NO_ARGS},
     {"cpu", CMD_HMP, "index", "choose the CPU that other commands look at", cmd_cpu, {REQ("index", ARG_INT)}},
 
     /* the machine as a whole */
@@ -60,6 +60,11 @@ const struct command commands[] = {
     {"send-key", CMD_QMP, NULL, NULL, cmd_send_key, {REQ("keys", ARG_JSON), OPT("hold-time", ARG_INT)}},
     {"input-send-event", CMD_QMP, NULL, NULL, cmd_input_send_event,
      {OPT("device", ARG_WORD), OPT("head", ARG_INT), REQ("events", ARG_JSON)}},
+    {"mouse_move", CMD_HMP, "dx dy [dz]", "move the mouse (dz: its wheel)", cmd_mouse_move,
+     {REQ("dx", ARG_INT), REQ("dy", ARG_INT), OPT("dz", ARG_INT)}},
+    {"mouse_button", CMD_HMP, "state", "hold buttons: 1 left, 2 middle, 4 right", cmd_mouse_button,
+     {REQ("button_state", ARG_INT)}},
+    {"mouse_set", CMD_HMP, "index", "choose the mouse that moves", cmd_mouse_set, {REQ("index", ARG_INT)}},
     {"type", CMD_BOTH, "text", "type text; \\n is Enter, <F1> and <C-A-Del> are keys", cmd_type,
      {REQ("text", ARG_REST)}},
 
@@ -149,7 +154,7 @@ const struct command commands[] = {
     QUERY("query-replay", query_replay),
     QUERY("query-hotpluggable-cpus", query_empty_list),
     QUERY("query-named-block-nodes", query_empty_list),
-    QUERY("query-mice", query_empty_list),
+    QUERY("query-mice", query_mice),
     QUERY("query-iothreads", query_empty_list),
     QUERY("query-rx-filter", query_empty_list),
     QUERY("query-tpm", query_empty_list),

@@ -20,6 +20,7 @@ COMMAND(cmd_memsave);
 
 /* cmd_machine.c */
 COMMAND(cmd_help);
+COMMAND(cmd_info);
 COMMAND(cmd_stop);
 COMMAND(cmd_cont);
 COMMAND(cmd_reset);
@@ -48,6 +49,13 @@ COMMAND(cmd_type);
 COMMAND(cmd_send_key);
 COMMAND(cmd_input_send_event);
 
+/* cmd_mouse.c */
+COMMAND(cmd_mouse_move);
+COMMAND(cmd_mouse_button);
+COMMAND(cmd_mouse_set);
+COMMAND(info_mice);
+COMMAND(query_mice);
+
 /* cmd_screen.c */
 COMMAND(cmd_screendump);
 COMMAND(cmd_screentext);
@@ -68,7 +76,6 @@ COMMAND(info_chardev);
 COMMAND(info_kvm);
 COMMAND(info_jit);
 COMMAND(info_none);
-COMMAND(info_mice);
 COMMAND(info_memory_size);
 COMMAND(info_mtree);
 COMMAND(info_qtree);

@@ -61,6 +61,7 @@ struct debug {
     unsigned state_cpu;
     struct keys *keys;           /* what sendkey holds; made when needed */
     struct typist *typist;       /* what `type` types; made when needed */
+    unsigned buttons;            /* of the mouse, that commands hold: POINTER_ bits */
     struct machine_listener listener;
     struct monitor *monitors;
 };

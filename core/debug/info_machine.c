@@ -97,12 +97,6 @@ COMMAND(info_none)
     return true;
 }
 
-COMMAND(info_mice)
-{
-    text_puts(c->out, "No mouse devices connected\n");
-    return true;
-}
-
 COMMAND(info_memory_size)
 {
     const struct machine *m = c->debug->machine;
