@@ -2,7 +2,8 @@
  * Intel 8042 programmed as the AT and PS/2 keyboard and auxiliary device controller.
  *
  * Source: [PS2TR] "Keyboard and Auxiliary Device Controller"; [ATTR] "Keyboard Controller".
- * Pins:   keyboard and mouse cables, IRQ1 and IRQ12 out, A20 gate out, system reset out (a machine request).
+ * Pins:   keyboard and mouse cables, IRQ1 and IRQ12 out, A20 gate out, system reset out (a machine
+ *         request).
  * Model:  a command is carried out at once, so IBF is never seen set. A device's byte takes 250 us
  *         to come in after the guest has read the one before (the wire takes about 900 us):
  *         programs that chain to the BIOS handler read port 60h twice and must get the same byte.

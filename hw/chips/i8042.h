@@ -1,8 +1,8 @@
 /*
- * Intel 8042 as the PC's keyboard and auxiliary device controller, with keyboard and mouse behind it.
+ * Intel 8042 as the PC's keyboard and auxiliary device controller, with both devices behind it.
  *
- * i8042_init maps ports 60h and 64h, registers the device and offers the keyboard as m->keyboard and
- * the mouse as m->pointer.
+ * i8042_init maps ports 60h and 64h, registers the device and offers the keyboard as m->keyboard
+ * and the mouse as m->pointer.
  */
 #ifndef HW_CHIPS_I8042_H
 #define HW_CHIPS_I8042_H

@@ -70,8 +70,8 @@ static void strobe(struct parallel *s)
     timer_at(&s->busy, clock_now(&s->m->clock) + BUSY_NS);
 }
 
-/* A printer that is being initialised forgets the byte it is busy with. An acknowledge that came while
- * interrupts were off does not interrupt later. */
+/* A printer that is being initialised forgets the byte it is busy with. An acknowledge that came
+ * while interrupts were off does not interrupt later. */
 static void write_control(struct parallel *s, uint8_t val)
 {
     bool falls = val & ~s->control & CONTROL_STROBE;

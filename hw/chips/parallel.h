@@ -20,7 +20,7 @@ struct parallel {
 
     uint8_t data;                         /* what the host drives, also while it does not */
     uint8_t control;
-    bool acknowledging;                   /* /ACK is low: the byte is taken, nobody has looked yet */
+    bool acknowledging;                   /* /ACK is low: a byte is taken, nobody looked yet */
     struct timer busy;                    /* armed: the printer is busy with a byte */
 };
 

@@ -58,11 +58,11 @@ enum { /* first byte of a status report; buttons in the order of the real ones: 
     STATUS_REMOTE = 0x40,
 };
 
-#define BAT_NS         (2 * NS_PER_MS)
-#define RATE_DEFAULT   100
-#define REPORT_MAX     127    /* of X and Y; with scaling 2:1 half of it */
-#define WHEEL_MAX      7      /* the Explorer has four bits for it */
-#define MOTION_MAX     100000 /* counts that wait for reports; what comes on top is lost */
+#define BAT_NS       (2 * NS_PER_MS)
+#define RATE_DEFAULT 100
+#define REPORT_MAX   127    /* of X and Y; with scaling 2:1 half of it */
+#define WHEEL_MAX    7      /* the Explorer has four bits for it */
+#define MOTION_MAX   100000 /* counts that wait for reports; what comes on top is lost */
 
 static void reply(struct ps2_mouse *s, uint8_t val)
 {

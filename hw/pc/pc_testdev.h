@@ -1,6 +1,6 @@
 /*
- * pc-testdev: scratch ports, scratch memory and interrupt lines for programs that test processors and
- * emulators (kvm-unit-tests).
+ * pc-testdev: scratch ports, scratch memory and interrupt lines for programs that test processors
+ * and emulators (kvm-unit-tests).
  */
 #ifndef HW_PC_PC_TESTDEV_H
 #define HW_PC_PC_TESTDEV_H

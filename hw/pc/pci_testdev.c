@@ -3,9 +3,9 @@
  *
  * Source: QEMU's docs/specs/pci-testdev; values read from QEMU's device.
  * Model:  writing a test's number to byte 0 of a BAR chooses it, and the header of the test can be
- *         read there: number, width, offset to write to, data to write, how often that was done, and
- *         a name. Of the three tests of a BAR the first counts writes; in the others an event takes
- *         them, so nothing is counted.
+ *         read there: number, width, offset to write to, data to write, how often that was done,
+ *         and a name. Of the three tests of a BAR the first counts writes; in the others an event
+ *         takes them, so nothing is counted.
  */
 #include "hw/pc/pci_testdev.h"
 

@@ -1,6 +1,6 @@
 /*
- * pci-testdev: a PCI function whose only purpose is to be written to, for measuring what an access to
- * a device costs (kvm-unit-tests).
+ * pci-testdev: a PCI function whose only purpose is to be written to, for measuring what an access
+ * to a device costs (kvm-unit-tests).
  */
 #ifndef HW_PC_PCI_TESTDEV_H
 #define HW_PC_PCI_TESTDEV_H

@@ -420,7 +420,8 @@ static void a_loaded_mouse_goes_on_where_it_was(void **state)
     move(k, 200, 0, 0);
     bench_save(&k->b, k->b.m.devices, &saved);
     says(k, 0xff);
-    assert_true(state_load(i8042_type.state, &k->chip, &k->b.m.clock, saved.data, saved.len, &used, &err));
+    assert_true(state_load(i8042_type.state, &k->chip, &k->b.m.clock, saved.data, saved.len, &used,
+                           &err));
     i8042_type.loaded(&k->chip);
     assert_string_equal(bytes_within(k, 40), "08 7f 00 08 49 00");
     state_buf_free(&saved);
