@@ -129,7 +129,10 @@ void vcpu_run(struct vcpu *cpu, struct vcpu_exit *exit)
     for (;;) {
         *exit = (struct vcpu_exit){.reason = EXIT_KICKED};
         cpu->accel->run(cpu, exit);
-        show(exit);
+        bool wanted = atomic_load(&cpu->pending) & PEND_KICK;
+        if (exit->reason != EXIT_KICKED || !wanted) { /* being called out is no doing of the guest's */
+            show(exit);
+        }
         switch (exit->reason) {
         case EXIT_IO:
             carry_out_io(cpu, exit);
@@ -140,7 +143,7 @@ void vcpu_run(struct vcpu *cpu, struct vcpu_exit *exit)
         case EXIT_IRQ_WINDOW:
             break; /* the accelerator injects on its way in */
         case EXIT_KICKED:
-            if (atomic_load(&cpu->pending) & PEND_KICK) {
+            if (wanted) {
                 return;
             }
             break; /* an interrupt, say: nothing outside run */

@@ -781,6 +781,25 @@ void vcpus_fini(struct machine *m)
     }
 }
 
+void vcpu_set_start(struct machine *m, unsigned index, const struct vcpu_start *start)
+{
+    struct vcpu *cpu = nth(m, index);
+    if (cpu != NULL) {
+        cpu->start = start;
+    }
+}
+
+static void start_at(struct x86_state *s, const struct vcpu_start *start)
+{
+    uint64_t paragraph = start->addr <= 0xffff ? 0 : start->addr >> 4;
+    s->seg[S_CS].sel = (uint16_t)paragraph;
+    s->seg[S_CS].base = paragraph << 4;
+    s->rip = start->addr - s->seg[S_CS].base;
+    for (unsigned i = 0; i < ARRAY_SIZE(start->gpr); i++) {
+        s->gpr[i] = start->gpr[i];
+    }
+}
+
 void vcpus_reset(struct machine *m)
 {
     struct x86_state *s = NEW(struct x86_state);
@@ -793,6 +812,9 @@ void vcpus_reset(struct machine *m)
             s->apic_base &= ~(uint64_t)APIC_BASE_BSP;
         }
         s->a20 = cpu->a20;
+        if (cpu->start != NULL) {
+            start_at(s, cpu->start);
+        }
         cpu->accel->set_state(cpu, s);
         cpu->halted = i != 0;
         cpu->turn_end = 0;

@@ -70,6 +70,7 @@ struct vcpu {
     int (*inta)(void *opaque);    /* interrupt acknowledge: the vector, 0..255 [locked] */
     void *inta_opaque;
     struct irq pin_intr, pin_nmi, pin_smi, pin_init, pin_a20;
+    const struct vcpu_start *start; /* borrowed; NULL: at the reset vector */
     struct irq *ferr;             /* where the FERR# pin leads; borrowed, NULL: nowhere */
     const struct vcpu_apic_ops *apic_ops; /* borrowed; NULL: no local APIC */
     void *apic;
@@ -107,6 +108,13 @@ struct vcpu_features {
 struct vcpu_features vcpu_features(const struct machine *m);
 /* Gives a vCPU its local APIC. Before the machine runs. */
 void vcpu_set_apic(struct machine *m, unsigned index, const struct vcpu_apic_ops *ops, void *apic);
+/* Where a vCPU starts after every reset, in place of the firmware: in real mode, with CS base 0 (or the
+ * paragraph that @addr lies in, if that is above 64 KiB) and these registers, by enum x86_gpr. */
+struct vcpu_start {
+    uint64_t addr;
+    uint16_t gpr[8];
+};
+void vcpu_set_start(struct machine *m, unsigned index, const struct vcpu_start *start); /* borrowed */
 /* Who answers the interrupt acknowledge cycle. */
 void vcpu_set_inta(struct machine *m, unsigned index, int (*inta)(void *opaque), void *opaque);
 

@@ -12,6 +12,7 @@
 #include "core/main/options.h"
 #include "core/main/parts.h"
 #include "core/main/registry.h"
+#include "hw/flat/flat.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -57,7 +58,8 @@ static void trace_context(void *opaque, char *buf, size_t size)
 static bool start_messages(struct run *r, struct error **err)
 {
     const struct config *c = r->config;
-    log_enable((c->log_guest ? LOG_GUEST : 0) | (c->log_unimp ? LOG_UNIMP : 0));
+    log_enable((c->log_guest ? LOG_GUEST : 0) | (c->log_unimp ? LOG_UNIMP : 0) |
+               (c->log_exits ? LOG_EXITS : 0));
     for (unsigned i = 0; i < c->n_traces; i++) {
         if (trace_enable(c->traces[i], true) == 0) {
             return error_set(err, "-trace %s: no trace point has such a name", c->traces[i]);
@@ -134,8 +136,19 @@ static bool build_board(struct run *r, struct error **err)
 {
     const struct config *c = r->config;
     struct vcpu_rates rates = {.insn_ns = 30, .io_ns = 1000};
-    r->pc = pc_init(&r->machine, &r->parts.pc, err);
-    if (r->pc == NULL) {
+    if (c->flat.file != NULL) {
+        struct flat_config flat = {.ram_bytes = c->ram_bytes, .console = r->parts.pc.com[0]};
+        if (!flat_init(&r->machine, &flat, err)) {
+            return false;
+        }
+        r->machine.access_limit = c->flat.exits;
+    } else {
+        r->pc = pc_init(&r->machine, &r->parts.pc, err);
+        if (r->pc == NULL) {
+            return false;
+        }
+    }
+    if (!loaders_install(&r->parts.loaders, &r->machine, err)) {
         return false;
     }
     rates.insn_ns = c->insn_ns >= 0 ? c->insn_ns : rates.insn_ns;

@@ -226,7 +226,7 @@ static bool finish_automation(struct config *c, struct error **err)
 static bool finish(struct config *c, struct error **err)
 {
     const char *first;
-    if (!finish_automation(c, err) || !check_chardevs(c, err)) {
+    if (!options_finish_flat(c, err) || !finish_automation(c, err) || !check_chardevs(c, err)) {
         return false;
     }
     if (c->nographic) {
@@ -278,7 +278,7 @@ bool options_parse(struct config *c, int argc, char *const *argv, struct error *
 void config_free(struct config *c)
 {
     char *strings[] = {c->cpu, c->bios, c->name, c->boot_order, c->boot_once, c->image, c->parallel,
-                       c->debugcon, c->display, c->log_path, c->pidfile, c->show_name};
+                       c->debugcon, c->display, c->log_path, c->pidfile, c->show_name, c->flat.file};
     for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++) {
         free(strings[i]);
     }

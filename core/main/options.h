@@ -55,6 +55,14 @@ struct fw_cfg_config {
     size_t bytes;
 };
 
+/* -flat: a program without firmware. */
+struct flat_options {
+    char *file;                       /* NULL: an ordinary machine */
+    uint64_t addr;
+    uint16_t gpr[8];                  /* AX CX DX BX SP BP SI DI */
+    uint64_t exits;                   /* end after so many device accesses; 0: no limit */
+};
+
 enum rtc_base { RTC_UTC, RTC_LOCALTIME, RTC_DATE };
 
 /* What to do when the guest asks for it (-action, -no-reboot, -no-shutdown). */
@@ -83,6 +91,8 @@ struct config {
     uint64_t seed;
     enum rtc_base rtc_base;
     int64_t rtc_date_s;               /* RTC_DATE: Unix time of the first second */
+
+    struct flat_options flat;
 
     /* booting: what firmware reads */
     char *boot_order, *boot_once;     /* letters; NULL: the default order */
@@ -121,7 +131,7 @@ struct config {
     int64_t insn_ns, io_ns;           /* rates of the virtual clock; -1: the default */
     bool paused;                      /* -S */
     struct action_config action;
-    bool log_guest, log_unimp;        /* -d */
+    bool log_guest, log_unimp, log_exits; /* -d */
     char *log_path;                   /* -D */
     char *traces[CONFIG_LISTS];
     unsigned n_traces;

@@ -97,13 +97,14 @@ OPTION_HANDLER(opt_keyboard)
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
-static const char *const log_items[] = {"guest_errors", "unimp"};
+static const char *const log_items[] = {"guest_errors", "unimp", "exits"};
 
 static void list_log_items(FILE *out, const char *name)
 {
     fprintf(out, "Messages for -d (separated by commas):\n"
                  "guest_errors     the guest broke a rule of the hardware\n"
                  "unimp            the guest used something that this machine lacks\n"
+                 "exits            each time the CPU was left, in KVM's words\n"
                  "trace:PATTERN    trace points by shell pattern, as with -trace\n");
 }
 
@@ -125,6 +126,7 @@ OPTION_HANDLER(opt_log)
         } else if (near.distance == 0) {
             c->log_guest |= near.best == log_items[0];
             c->log_unimp |= near.best == log_items[1];
+            c->log_exits |= near.best == log_items[2];
         } else {
             ok = nearest_error(&near, "", err, "there is no item \"%s\"", item);
         }

@@ -117,6 +117,11 @@ const struct option_row option_rows[] = {
     {"no-fd-bootchk", NULL, NULL, opt_clear, FIELD(floppy_check), NULL,
      "boot floppies without a boot signature, too"},
 
+    {"flat", NULL, "[file=]FILE,addr=ADDRESS[,KEY=VALUE]", opt_flat, 0, NULL,
+     "run a program without firmware: FILE is loaded to ADDRESS and started there in real mode; what it writes to "
+     "ports 0x3f8 and 0xf1 is printed, HLT ends the run. Keys: ax, bx, cx, dx, si, di, bp, sp: registers; exits=N: "
+     "end after N device accesses"},
+
     GROUP("Ports and devices"),
     {"serial", NULL, "BACKEND|mon:BACKEND|chardev:ID|none", opt_serial, 0, NULL,
      "what COM1 is connected to, given again COM2 and up to COM4; none: that port is not there; mon: a "

@@ -56,6 +56,11 @@ OPTION_HANDLER(opt_keyboard);
 OPTION_HANDLER(opt_log);
 OPTION_HANDLER(opt_trace);
 
+/* options_flat.c */
+OPTION_HANDLER(opt_flat);
+/* Defaults of a -flat run, and what does not go with it. */
+bool options_finish_flat(struct config *c, struct error **err);
+
 /* options_chardev.c */
 OPTION_HANDLER(opt_serial);
 OPTION_HANDLER(opt_parallel);

@@ -206,10 +206,30 @@ static bool fill_config(struct parts *p, const struct config *c, struct error **
     return true;
 }
 
+static bool open_flat(struct parts *p, const struct config *c, struct error **err)
+{
+    struct part_loader *l = loaders_add(&p->loaders, c->flat.file, c->flat.addr, err);
+    if (l == NULL) {
+        return error_prefix(err, "-flat");
+    }
+    l->starts = true;
+    l->start.addr = c->flat.addr;
+    memcpy(l->start.gpr, c->flat.gpr, sizeof(l->start.gpr));
+    return strcmp(c->serials[0], "none") == 0 || parts_chardev(p, c, c->serials[0], &p->pc.com[0], err) ||
+           error_prefix(err, "-serial");
+}
+
 bool parts_open(struct parts *p, const struct config *c, struct machine *m, struct error **err)
 {
     *p = (struct parts){.machine = m};
     pc_config_init(&p->pc);
+    if (c->flat.file != NULL) {
+        if (open_flat(p, c, err)) {
+            return true;
+        }
+        parts_close(p);
+        return false;
+    }
     if (fill_config(p, c, err) && media_open(&p->media, c, &p->pc, &p->image_drive, err) && load_firmware(p, c, err) &&
         open_chardevs(p, c, err) && add_devices(p, c, err)) {
         return true;
@@ -226,6 +246,7 @@ void parts_close(struct parts *p)
         free(p->chardevs[i].name);
         free(p->chardevs[i].label);
     }
+    loaders_free(&p->loaders);
     firmware_free(&p->pc.bios);
     firmware_free(&p->pc.vga_bios);
     *p = (struct parts){0};

@@ -7,6 +7,7 @@
 #define CORE_MAIN_PARTS_H
 
 #include "core/device/chardev_mux.h"
+#include "core/main/loaders.h"
 #include "core/main/media.h"
 #include "core/main/options.h"
 #include "hw/pc/pc.h"
@@ -22,13 +23,14 @@ struct part_chardev {
 struct parts {
     struct pc_config pc;
     struct media media;
+    struct loaders loaders;
     const char *image_drive;          /* where the plain argument went; NULL without one */
     struct part_chardev chardevs[CONFIG_LISTS];
     unsigned n_chardevs;
     struct machine *machine;          /* borrowed */
 };
 
-/* Opens everything; on false nothing stays open. The loop of @m serves the character devices. */
+/* Opens everything (for -flat: the program and the console, pc.com[0]); on false nothing stays open. The loop of @m serves the character devices. */
 bool parts_open(struct parts *p, const struct config *c, struct machine *m, struct error **err);
 void parts_close(struct parts *p);
 

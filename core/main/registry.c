@@ -14,6 +14,7 @@
 /* ---- accelerators ---------------------------------------------------------------------------- */
 
 extern const struct accel interp_accel; /* core/accel/interp */
+extern const struct accel kvm_accel;    /* core/accel/kvm */
 
 struct accel_row {
     const char *name;
@@ -23,7 +24,7 @@ struct accel_row {
 
 /* Best first. A software CPU that can do all that the next one can stands before it. */
 static const struct accel_row accels[] = {
-    {"kvm", NULL, "is not in this version of coldboot"},
+    {"kvm", &kvm_accel, "the host's own processor, by the kernel's KVM"},
     {"jit", NULL, "is not in this version of coldboot"},
     {"interp", &interp_accel, "interpreter of decoded instructions"},
     {"xen", NULL, "coldboot is not made for it"},
@@ -301,6 +302,12 @@ static bool add_pci_testdev(struct parts *p, const struct config *c, struct opts
     return add_once(&p->pc.pci_testdev, err);
 }
 
+static bool add_loader(struct parts *p, const struct config *c, struct opts *o, struct error **err)
+{
+    return loaders_add_device(&p->loaders, o, err);
+}
+
+static const char *const loader_keys[] = {"file=<path>", "addr=<address>", "cpu-num=<n>", "force-raw=<on|off>", NULL};
 static const char *const exit_keys[] = {"iobase=<port>", "iosize=<1..8>", NULL};
 static const char *const debugcon_keys[] = {"chardev=<id>", "iobase=<port>", "readback=<byte>", NULL};
 
@@ -312,6 +319,8 @@ static const char *const no_keys[] = {NULL};
 static const struct device_row devices[] = {
     {"coldboot-exit", "ISA", "ends the run with the written value as status", exit_keys, add_plain_exit},
     {"isa-debug-exit", "ISA", "ends the run with status value * 2 + 1", exit_keys, add_debug_exit},
+    {"loader", "none", "puts a file into memory at each reset; cpu-num: that CPU starts there", loader_keys,
+     add_loader},
     {"isa-debugcon", "ISA", "debug console", debugcon_keys, add_debugcon},
     {"isa-parallel", "ISA", "parallel port LPT1", parallel_keys, add_parallel},
     {"isa-serial", "ISA", "serial port, COM1 to COM4", serial_keys, add_serial},
