@@ -1,62 +1,14 @@
 /*
- * CPU models and what CPUID tells of them.
+ * What CPUID tells of a model (models.c).
  *
- * Source: [SDM2] "CPUID", [CPUID485] "Processor Signature" and "Feature Flags".
- * Model:  a model claims only what the software CPU does; so the Pentium here has no machine-check
- *         registers beyond the two MSRs of its family. The local APIC is the board's: its features
- *         show only where the chip is there, too.
+ * Source: [SDM2] "CPUID"; [AMD3] appendix E for the extended leaves and the models of AMD's make.
+ * Model:  the local APIC is the board's: its features show only where the chip is there, too. Leaves
+ *         from 40000000h on are a hypervisor's, and name this one.
  */
-#include "core/cpu/cpuid.h"
+#include "core/cpu/implemented.h"
 #include "core/cpu/x86_cpu.h"
 
 #include <string.h>
-
-#define F(name) BIT(X86_F_##name % 32)
-
-#define EDX_486     (F(FPU))
-#define EDX_PENTIUM (EDX_486 | F(VME) | F(DE) | F(PSE) | F(TSC) | F(MSR) | F(MCE) | F(CX8) | F(APIC))
-#define EDX_P6      (EDX_PENTIUM | F(PAE) | F(SEP) | F(MTRR) | F(PGE) | F(MCA) | F(CMOV))
-#define OTHER_486   (F(BASE) | F(486) | F(CPUID))
-#define OTHER_P6    (OTHER_486 | F(RDPMC) | F(P6))
-
-static const struct x86_model models[] = {
-    {
-        .name = "pentium", .text = "Intel Pentium (P54C)", .vendor = "GenuineIntel",
-        .signature = 0x543, .max_leaf = 1, .phys_bits = 32,
-        .features = {[X86_W_1_EDX] = EDX_PENTIUM, [X86_W_OTHER] = OTHER_486},
-    },
-    {
-        .name = "486", .text = "Intel 486 DX4", .vendor = "GenuineIntel",
-        .signature = 0x480, .max_leaf = 1, .phys_bits = 32,
-        .features = {[X86_W_1_EDX] = EDX_486, [X86_W_OTHER] = OTHER_486},
-    },
-    {
-        .name = "pentiumpro", .text = "Intel Pentium Pro", .vendor = "GenuineIntel",
-        .signature = 0x619, .max_leaf = 2, .phys_bits = 36,
-        .leaf2 = {0x03020101, 0, 0, 0x06040a42},
-        .features = {[X86_W_1_EDX] = EDX_P6, [X86_W_OTHER] = OTHER_P6},
-    },
-};
-
-const struct x86_model *x86_model_find(const char *name)
-{
-    for (unsigned i = 0; i < ARRAY_SIZE(models); i++) {
-        if (strcmp(models[i].name, name) == 0) {
-            return &models[i];
-        }
-    }
-    return NULL;
-}
-
-const struct x86_model *x86_model_default(void)
-{
-    return &models[0];
-}
-
-const struct x86_model *x86_model_list(unsigned i)
-{
-    return i < ARRAY_SIZE(models) ? &models[i] : NULL;
-}
 
 /* Leaf 1: features that depend on control registers are shown as they are now. */
 static void leaf_1(const struct x86_cpu *cpu, struct x86_cpuid *out)
@@ -79,19 +31,53 @@ static void leaf_1(const struct x86_cpu *cpu, struct x86_cpuid *out)
     }
 }
 
+/* Features of 80000001h EDX that AMD repeats from leaf 1. */
+#define AMD_ALIASES 0x0183f3ffu
+
+static bool is_amd(const struct x86_model *m)
+{
+    return m->vendor[0] == 'A';
+}
+
+static void put_vendor(struct x86_cpuid *out, const char *text, bool basic)
+{
+    out->ebx = ld32le(text);
+    out->edx = ld32le(text + (basic ? 4 : 8));
+    out->ecx = ld32le(text + (basic ? 8 : 4));
+}
+
+/* 80000001h */
+static void leaf_ext_features(const struct x86_cpu *cpu, struct x86_cpuid *out)
+{
+    const struct x86_model *m = cpu->model;
+    struct x86_cpuid basic = {0};
+    out->ecx = m->features[X86_W_81_ECX];
+    out->edx = m->features[X86_W_81_EDX];
+    if (is_amd(m)) {
+        leaf_1(cpu, &basic);
+        out->eax = m->signature;
+        out->edx |= basic.edx & AMD_ALIASES;
+    } else if (!(cpu->mode & MODE_CS64)) {
+        out->edx &= ~F(SYSCALL); /* Intel: in 64-bit mode only */
+    }
+}
+
+/* Caches and TLBs of a K8: [AMD3] "L1 Cache and TLB Identifiers", "L2 Cache". */
+static const struct x86_cpuid amd_l1 = {0x01ff01ff, 0x01ff01ff, 0x40020140, 0x40020140};
+static const struct x86_cpuid amd_l2 = {0, 0x42004200, 0x02008140, 0};
+
 static void leaf_ext(const struct x86_cpu *cpu, uint32_t leaf, struct x86_cpuid *out)
 {
     const struct x86_model *m = cpu->model;
     switch (leaf) {
     case 0x80000000:
+        if (is_amd(m)) {
+            put_vendor(out, m->vendor, true);
+        }
         out->eax = m->max_ext_leaf;
         break;
     case 0x80000001:
-        out->ecx = m->features[X86_W_81_ECX];
-        out->edx = m->features[X86_W_81_EDX];
-        if (!cpu->lma || !(cpu->mode & MODE_CS64)) {
-            out->edx &= ~(m->vendor[0] == 'G' ? F(SYSCALL) : 0); /* Intel: in 64-bit mode only */
-        }
+        leaf_ext_features(cpu, out);
         break;
     case 0x80000002: case 0x80000003: case 0x80000004: {
         char brand[48] = {0};
@@ -100,30 +86,43 @@ static void leaf_ext(const struct x86_cpu *cpu, uint32_t leaf, struct x86_cpuid 
         memcpy(out, brand + (leaf - 0x80000002) * 16, sizeof(*out));
         break;
     }
+    case 0x80000005:
+        *out = is_amd(m) ? amd_l1 : *out;
+        break;
+    case 0x80000006:
+        *out = is_amd(m) ? amd_l2 : *out;
+        break;
     case 0x80000008:
         out->eax = m->phys_bits | (x86_has(m, X86_F_LM) ? 48 : 32) << 8;
         break;
     }
 }
 
-/* [SDM2] "CPUID": a leaf above the highest basic one answers as the highest basic one. */
+/* [SDM2] "CPUID": a leaf above the highest basic one answers as the highest basic one; AMD's answer
+ * zero. */
 void x86_cpuid(struct x86_cpu *cpu, uint32_t leaf, uint32_t subleaf, struct x86_cpuid *out)
 {
     const struct x86_model *m = cpu->model;
     memset(out, 0, sizeof(*out));
+    if (leaf == 0x40000000 && x86_has(m, X86_F_HYPERVISOR)) {
+        put_vendor(out, "coldboot vm ", false);
+        out->eax = leaf;
+        return;
+    }
     if (leaf >= 0x80000000 && m->max_ext_leaf && leaf <= m->max_ext_leaf) {
         leaf_ext(cpu, leaf, out);
         return;
     }
     if (leaf > m->max_leaf) {
+        if (is_amd(m)) {
+            return;
+        }
         leaf = m->max_leaf;
     }
     switch (leaf) {
     case 0:
         out->eax = m->max_leaf;
-        out->ebx = ld32le(m->vendor);
-        out->edx = ld32le(m->vendor + 4);
-        out->ecx = ld32le(m->vendor + 8);
+        put_vendor(out, m->vendor, true);
         break;
     case 1:
         leaf_1(cpu, out);

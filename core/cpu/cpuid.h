@@ -7,8 +7,13 @@
 #ifndef CORE_CPU_CPUID_H
 #define CORE_CPU_CPUID_H
 
+#include "core/base/bits.h"
+
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+struct error;
 
 /* A feature's number is its word (a CPUID register) * 32 + its bit. */
 enum x86_feature_word {
@@ -129,6 +134,13 @@ const struct x86_model *x86_model_find(const char *name);
 const struct x86_model *x86_model_default(void);
 /* Number @i, from 0; NULL behind the last. */
 const struct x86_model *x86_model_list(unsigned i);
+
+/* Turns a feature of *m on or off by its name, @len characters. */
+bool x86_model_change(struct x86_model *m, const char *feature, size_t len, bool on,
+                      struct error **err);
+/* Name number @i, from 0; NULL behind the last. */
+const char *x86_feature_name(unsigned i);
+bool x86_feature_implemented(unsigned i);
 
 static inline bool x86_has(const struct x86_model *m, enum x86_feature f)
 {

@@ -226,15 +226,22 @@ uint64_t x86_rdmsr(struct x86_cpu *cpu, uint32_t index)
     return val;
 }
 
+/* Registers that take canonical addresses only. */
+static bool is_address(const struct x86_model *m, uint32_t index)
+{
+    bool sysenter = index == MSR_SYSENTER_ESP || index == MSR_SYSENTER_EIP;
+    return index == MSR_LSTAR || index == MSR_CSTAR || index == MSR_FS_BASE ||
+           index == MSR_GS_BASE || index == MSR_KERNEL_GS_BASE ||
+           (sysenter && x86_has(m, X86_F_LM));
+}
+
 void x86_wrmsr(struct x86_cpu *cpu, uint32_t index, uint64_t val)
 {
     const struct x86_model *m = cpu->model;
     uint64_t mask;
     uint64_t *reg = plain(cpu, index, &mask);
     if (reg) {
-        bool base = index == MSR_LSTAR || index == MSR_CSTAR || index == MSR_FS_BASE ||
-                    index == MSR_GS_BASE || index == MSR_KERNEL_GS_BASE;
-        if ((val & ~mask) || (base && (uint64_t)((int64_t)(val << 16) >> 16) != val)) {
+        if ((val & ~mask) || (is_address(m, index) && !x86_canonical(val))) {
             no_msr(cpu);
         }
         *reg = val;

@@ -119,7 +119,7 @@ static bool build_machine(struct run *r, struct error **err)
     m->no_shutdown = c->action.no_shutdown;
     m->panic_action = c->action.panic;
     m->accel = r->accel;
-    m->cpu_model = c->cpu != NULL ? x86_model_find(c->cpu) : x86_model_default();
+    m->cpu_model = c->cpu_model != NULL ? c->cpu_model : x86_model_default();
     if (m->accel->vm_init != NULL && !m->accel->vm_init(m, err)) {
         return false;
     }

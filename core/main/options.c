@@ -285,6 +285,7 @@ void config_free(struct config *c)
     for (unsigned i = 0; i < c->n_accels; i++) {
         free(c->accels[i]);
     }
+    free(c->cpu_model);
     for (unsigned i = 0; i < c->n_serials; i++) {
         free(c->serials[i]);
     }

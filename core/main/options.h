@@ -79,7 +79,8 @@ struct config {
     /* the machine */
     char *accels[CONFIG_ACCELS];      /* names to try in this order; "auto" when none was given */
     unsigned n_accels;
-    char *cpu;                        /* model name; NULL: the default model */
+    char *cpu;                        /* as given */
+    struct x86_model *cpu_model;      /* with its features changed; NULL: the default model */
     uint64_t ram_bytes, low_max;
     bool acpi, smm, graphics, defaults, vga, vga_given, floppy_check;
     char *bios;                       /* file name; NULL: the default one */

@@ -138,6 +138,23 @@ OPTION_HANDLER(opt_kvm)
     return add_accels(c, "kvm", err);
 }
 
+/* One of "+f", "-f", "f", "f=on" and "f=off", up to the next comma. */
+static bool change_feature(struct x86_model *m, const char *text, size_t len, struct error **err)
+{
+    const char *equals = memchr(text, '=', len);
+    bool sign = *text == '+' || *text == '-', on = *text != '-';
+    if (equals != NULL && !sign) {
+        size_t rest = len - (size_t)(equals + 1 - text);
+        on = rest == 2 && strncmp(equals + 1, "on", rest) == 0;
+        if (!on && !(rest == 3 && strncmp(equals + 1, "off", rest) == 0)) {
+            return error_set(err, "\"%.*s\" is neither on nor off", (int)len, text);
+        }
+        len = (size_t)(equals - text);
+    }
+    return x86_model_change(m, text + sign, len - sign, on, err);
+}
+
+/* MODEL[,+FEATURE][,-FEATURE]... */
 OPTION_HANDLER(opt_cpu)
 {
     const struct x86_model *m;
@@ -146,17 +163,30 @@ OPTION_HANDLER(opt_cpu)
         c->show = registry_list_cpus;
         return true;
     }
-    if (strchr(arg, ',') != NULL) {
-        return error_set(err, "features of a model cannot be changed yet; give the model alone");
-    }
-    if (x86_model_find(arg) == NULL) {
+    size_t len = strcspn(arg, ",");
+    char *name = xasprintf("%.*s", (int)len, arg);
+    m = x86_model_find(name);
+    if (m == NULL) {
         for (unsigned i = 0; (m = x86_model_list(i)) != NULL; i++) {
             nearest_offer(&near, m->name);
         }
-        return nearest_error(&near, "", err, "there is no CPU model \"%s\"", arg);
+        nearest_error(&near, "", err, "there is no CPU model \"%s\"", name);
+        free(name);
+        return false;
     }
+    free(name);
     free(c->cpu);
+    free(c->cpu_model);
     c->cpu = xstrdup(arg);
+    c->cpu_model = NEW(struct x86_model);
+    *c->cpu_model = *m;
+    while (arg[len] == ',') {
+        arg += len + 1;
+        len = strcspn(arg, ",");
+        if (!change_feature(c->cpu_model, arg, len, err)) {
+            return false;
+        }
+    }
     return true;
 }
 

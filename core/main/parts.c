@@ -180,7 +180,7 @@ static bool add_devices(struct parts *p, const struct config *c, struct error **
 static bool fill_config(struct parts *p, const struct config *c, struct error **err)
 {
     struct pc_config *pc = &p->pc;
-    const struct x86_model *cpu = c->cpu != NULL ? x86_model_find(c->cpu) : x86_model_default();
+    const struct x86_model *cpu = c->cpu_model != NULL ? c->cpu_model : x86_model_default();
     pc->ram_bytes = c->ram_bytes;
     pc->low_max = c->low_max;
     pc->amd_cpu = strcmp(cpu->vendor, "AuthenticAMD") == 0;

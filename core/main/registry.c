@@ -374,4 +374,12 @@ void registry_list_cpus(FILE *out, const char *name)
     for (unsigned i = 0; (m = x86_model_list(i)) != NULL; i++) {
         fprintf(out, "x86 %-20s %s%s\n", m->name, m->text, m == x86_model_default() ? " (default)" : "");
     }
+    fprintf(out, "\nFeatures, to add with +NAME or take away with -NAME:");
+    const char *feature;
+    for (unsigned i = 0, n = 0; (feature = x86_feature_name(i)) != NULL; i++) {
+        if (x86_feature_implemented(i)) {
+            fprintf(out, "%s%s", n++ % 10 == 0 ? "\n  " : " ", feature);
+        }
+    }
+    fprintf(out, "\n");
 }

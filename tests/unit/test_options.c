@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "core/cpu/cpuid.h"
 #include "core/main/image_kind.h"
 #include "core/main/nearest.h"
 #include "core/main/options.h"
@@ -168,7 +169,14 @@ static void cpu_and_smp_name_what_exists(void **state)
     assert_string_equal(c.cpu, "pentium");
     config_free(&c);
     refused("-cpu pentuim", "the nearest that exists is pentium");
-    refused("-cpu pentium,+sse", "features of a model cannot be changed yet");
+    accepted(&c, "-cpu pentium,-tsc,+pge,lahf_lm=on,cx8=off");
+    assert_false(x86_has(c.cpu_model, X86_F_TSC) || x86_has(c.cpu_model, X86_F_CX8));
+    assert_true(x86_has(c.cpu_model, X86_F_PGE) && x86_has(c.cpu_model, X86_F_LAHF64));
+    assert_true(x86_has(c.cpu_model, X86_F_VME));
+    config_free(&c);
+    refused("-cpu pentium,+no", "\"no\" is no CPU feature");
+    refused("-cpu pentium,+3dnow", "the software CPU does not have \"3dnow\"");
+    refused("-cpu pentium,tsc=maybe", "\"tsc=maybe\" is neither on nor off");
     refused("-smp 2", "cpus=2: this machine has one CPU");
     refused("-smp 0", "-smp 0: ");
 }
