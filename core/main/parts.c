@@ -125,8 +125,7 @@ static bool open_port(struct parts *p, const struct config *c, const char *spec,
                       const char *label, unsigned n, bool *present, struct chardev **chr, struct error **err)
 {
     if (spec == NULL) {
-        *present = by_default;
-        return true;
+        spec = by_default ? "null" : "none"; /* expect listens to COM1 even when nobody else does */
     }
     *present = strcmp(spec, "none") != 0;
     if (*present && !parts_chardev(p, c, spec, chr, err)) {
@@ -181,9 +180,16 @@ static bool fill_config(struct parts *p, const struct config *c, struct error **
 {
     struct pc_config *pc = &p->pc;
     const struct x86_model *cpu = c->cpu_model != NULL ? c->cpu_model : x86_model_default();
+    if (c->cpus > 1 && !x86_has(cpu, X86_F_APIC)) {
+        return error_set(err, "-smp %u: a %s has no local APIC to start the others with", c->cpus,
+                         cpu->name);
+    }
     pc->ram_bytes = c->ram_bytes;
     pc->low_max = c->low_max;
     pc->amd_cpu = strcmp(cpu->vendor, "AuthenticAMD") == 0;
+    pc->cpus = c->cpus;
+    pc->max_cpus = c->max_cpus;
+    pc->hpet = c->hpet;
     pc->acpi = c->acpi;
     pc->smm = c->smm;
     pc->no_graphics = !c->graphics;

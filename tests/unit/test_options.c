@@ -99,7 +99,7 @@ static void an_unknown_option_is_refused_with_the_nearest_that_exists(void **sta
     refused("-dispaly none", "-dispaly: there is no such option; the nearest that exists is -display");
     refused("-snapshto", "-snapshot");
     refused("-m", "-m: needs an argument");
-    refused("-hda x", "-hda: hard disks and CDs are not supported yet");
+    refused("-blockdev x", "-blockdev: use -drive");
     refused("a.img b.img", "b.img: one image can be given without an option, and a.img is it");
 }
 
@@ -140,7 +140,12 @@ static void machine_keys_are_those_of_the_pc(void **state)
     assert_int_equal(c.n_accels, 2);
     config_free(&c);
     refused("-M q35", "there is no machine \"q35\"");
-    refused("-M pc,hpet=on", "hpet: this machine does not have it yet");
+    accepted(&c, "-M pc,hpet=on");
+    assert_true(c.hpet);
+    config_free(&c);
+    accepted(&c, "-no-hpet");
+    assert_false(c.hpet);
+    config_free(&c);
     refused("-M pc,pit=off", "pit: this machine always has it");
     refused("-M pc,colour=red", "colour");
     refused("-M pc,acpi=maybe", "acpi");
@@ -177,8 +182,32 @@ static void cpu_and_smp_name_what_exists(void **state)
     refused("-cpu pentium,+no", "\"no\" is no CPU feature");
     refused("-cpu pentium,+3dnow", "the software CPU does not have \"3dnow\"");
     refused("-cpu pentium,tsc=maybe", "\"tsc=maybe\" is neither on nor off");
-    refused("-smp 2", "cpus=2: this machine has one CPU");
     refused("-smp 0", "-smp 0: ");
+    refused("-smp 65", "65 CPUs: this machine has at most 64");
+    refused("-smp 4,maxcpus=2", "more CPUs (4) than maxcpus (2)");
+    refused("-smp 4,sockets=3", "3 places for 4 CPUs");
+}
+
+static void smp_counts_cpus_as_sockets_times_cores_times_threads(void **state)
+{
+    static const struct {
+        const char *args;
+        unsigned cpus, max;
+    } cases[] = {
+        {"-smp 2", 2, 2},
+        {"-smp 2,maxcpus=4", 2, 4},
+        {"-smp cores=2,threads=2", 4, 4},
+        {"-smp cpus=3,maxcpus=4,sockets=2,cores=2", 3, 4},
+        {"-smp maxcpus=8", 8, 8},
+        {"-smp 4,sockets=2,maxcpus=4", 4, 4},
+    };
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct config c;
+        accepted(&c, cases[i].args);
+        assert_int_equal(c.cpus, cases[i].cpus);
+        assert_int_equal(c.max_cpus, cases[i].max);
+        config_free(&c);
+    }
 }
 
 static void time_can_be_chosen(void **state)
@@ -243,6 +272,26 @@ static void fw_cfg_items_have_one_source(void **state)
 
 /* ---- media and devices ----------------------------------------------------------------------- */
 
+static void disks_and_cds_have_places(void **state)
+{
+    struct config c;
+    accepted(&c, "-hda a.img -cdrom c.iso -drive file=b.img -drive if=ide,media=cdrom,readonly=on");
+    assert_string_equal(c.disk[0].path, "a.img");
+    assert_string_equal(c.disk[1].path, "b.img");
+    assert_true(c.disk[2].cd && c.disk[2].read_only && !c.disk[0].cd);
+    assert_true(c.disk[3].given && c.disk[3].cd && c.disk[3].path == NULL);
+    config_free(&c);
+    accepted(&c, "-drive file=a,bus=1,unit=1 -drive index=1,file=b");
+    assert_string_equal(c.disk[3].path, "a");
+    assert_string_equal(c.disk[1].path, "b");
+    config_free(&c);
+    refused("-hda a -hda b", "the primary master (index=0) is already a");
+    refused("-cdrom a -hdc b", "the secondary master (index=2) is already a");
+    refused("-drive file=a,index=1,unit=1", "index=");
+    refused("-drive file=a,index=4", "index");
+    refused("-drive media=disk", "a hard disk needs one");
+}
+
 static void floppies_have_drives(void **state)
 {
     struct config c;
@@ -252,7 +301,7 @@ static void floppies_have_drives(void **state)
     assert_true(c.floppy[1].snapshot && c.floppy[1].read_only && c.snapshot);
     config_free(&c);
     refused("-fda a -drive if=floppy,file=b", "drive A: already holds a");
-    refused("-drive file=x", "if=ide: only if=floppy is supported yet");
+    refused("-drive if=virtio,file=x", "if=virtio");
     refused("-drive if=floppy,index=2,file=x", "index");
     refused("-drive if=floppy,file=x,format=qcow2", "format=qcow2: only raw");
     refused("-drive if=floppy,file=x,media=cdrom", "media=cdrom");
@@ -475,11 +524,13 @@ int main(void)
         cmocka_unit_test(machine_keys_are_those_of_the_pc),
         cmocka_unit_test(accelerators_are_a_list_to_try),
         cmocka_unit_test(cpu_and_smp_name_what_exists),
+        cmocka_unit_test(smp_counts_cpus_as_sockets_times_cores_times_threads),
         cmocka_unit_test(time_can_be_chosen),
         cmocka_unit_test(identity_has_a_strict_form),
         cmocka_unit_test(boot_letters_come_once),
         cmocka_unit_test(fw_cfg_items_have_one_source),
         cmocka_unit_test(floppies_have_drives),
+        cmocka_unit_test(disks_and_cds_have_places),
         cmocka_unit_test(devices_are_known_by_name),
         cmocka_unit_test(character_devices_are_known_by_name),
         cmocka_unit_test(the_terminal_has_one_owner),
