@@ -60,6 +60,9 @@ struct accel {
     void (*kick)(struct vcpu *cpu);                     /* make run return soon; any thread */
     void (*slice_changed)(struct vcpu *cpu);            /* vcpu_slice would now answer less; own thread */
     uint64_t (*icount)(struct vcpu *cpu);               /* instructions retired; own thread or stopped */
+    /* What debug.h describes changed for this vCPU: m->stops, cpu->step or cpu->stop_count. NULL: it
+     * cannot be debugged. [locked, vCPU out of run] */
+    void (*debug_changed)(struct vcpu *cpu);
     void (*get_state)(struct vcpu *cpu, struct x86_state *out);      /* stopped vCPU only */
     void (*set_state)(struct vcpu *cpu, const struct x86_state *in); /* stopped vCPU only */
     void (*fini)(struct machine *m);

@@ -9,6 +9,7 @@
 #include "core/accel/vcpu.h"
 
 #include "core/accel/exit.h"
+#include "core/accel/debug.h"
 #include "core/base/alloc.h"
 #include "core/base/bits.h"
 #include "core/base/log.h"
@@ -302,6 +303,18 @@ static bool at_apic(const struct vcpu *cpu, const struct space *s, uint64_t addr
            (addr & ~APIC_PAGE_OFFSET) == cpu->apic_ops->page(cpu->apic);
 }
 
+/* Tells a debugger that wants to hear of accesses. */
+static void tell_access(struct vcpu *cpu, const struct space *s, uint64_t addr, uint64_t val,
+                        unsigned size, bool write)
+{
+    unsigned kind = s == &cpu->machine->ports ? EVENT_PORT : EVENT_MMIO;
+    if (unlikely(stops_want_event(cpu->machine, kind))) {
+        vcpu_debug_event(cpu, &(struct stop_event){
+            .kind = kind, .addr = addr, .val = val & size_mask(size), .size = size, .write = write,
+        });
+    }
+}
+
 uint64_t vcpu_read(struct vcpu *cpu, struct space *s, uint64_t addr, unsigned size)
 {
     access_begin(cpu);
@@ -314,6 +327,7 @@ uint64_t vcpu_read(struct vcpu *cpu, struct space *s, uint64_t addr, unsigned si
         trace_mmio_read(cpu->index, addr, size, (int)size * 2, val);
     }
     vcpu_show_access(cpu, s, false, addr, val, size);
+    tell_access(cpu, s, addr, val, size, false);
     access_end(cpu);
     return val;
 }
@@ -332,12 +346,22 @@ void vcpu_write(struct vcpu *cpu, struct space *s, uint64_t addr, uint64_t val, 
     } else {
         space_write(s, addr, val, size);
     }
+    tell_access(cpu, s, addr, val, size, true);
     access_end(cpu);
+}
+
+/* A debugger that wants to hear of accesses hears of each one. */
+static bool one_by_one(const struct vcpu *cpu)
+{
+    return unlikely(stops_want_event(cpu->machine, EVENT_PORT));
 }
 
 unsigned vcpu_read_block(struct vcpu *cpu, struct space *s, uint64_t addr, void *buf, unsigned size,
                          unsigned count)
 {
+    if (one_by_one(cpu)) {
+        return 0;
+    }
     access_begin(cpu);
     unsigned n = space_read_block(s, addr, buf, size, count);
     access_end(cpu);
@@ -347,6 +371,9 @@ unsigned vcpu_read_block(struct vcpu *cpu, struct space *s, uint64_t addr, void 
 unsigned vcpu_write_block(struct vcpu *cpu, struct space *s, uint64_t addr, const void *buf, unsigned size,
                           unsigned count)
 {
+    if (one_by_one(cpu)) {
+        return 0;
+    }
     access_begin(cpu);
     unsigned n = space_write_block(s, addr, buf, size, count);
     access_end(cpu);
@@ -381,6 +408,9 @@ int vcpu_acknowledge(struct vcpu *cpu)
         vector = cpu->inta(cpu->inta_opaque) & 0xff;
     }
     trace_vcpu_intr(cpu->index, (unsigned)vector);
+    if (unlikely(stops_want_event(cpu->machine, EVENT_INTR))) {
+        vcpu_debug_event(cpu, &(struct stop_event){.kind = EVENT_INTR, .addr = (unsigned)vector});
+    }
     access_end(cpu);
     return vector;
 }
@@ -437,6 +467,7 @@ static bool wanted_outside(const struct vcpu *cpu)
 {
     const struct machine *m = cpu->machine;
     return cpu->pause_wanted || m->vcpu_group->ending || m->vcpu_group->committing != NULL ||
+           (m->stops != NULL && m->stops->stopping != NULL) ||
            m->reset_request != CAUSE_NONE || m->stop_request != CAUSE_NONE;
 }
 
@@ -498,6 +529,9 @@ static void handle_exit(struct vcpu *cpu)
 {
     struct machine *m = cpu->machine;
     struct vcpu_exit *exit = &cpu->last_exit;
+    if (unlikely(cpu->hit.kind == HIT_EVENT)) {
+        vcpu_debug_stop(cpu);
+    }
     switch (exit->reason) {
     case EXIT_HALT:
         cpu->halted = true;
@@ -517,7 +551,9 @@ static void handle_exit(struct vcpu *cpu)
     case EXIT_KICKED:
     case EXIT_SLICE:
     case EXIT_IRQ_WINDOW:
+        break;
     case EXIT_DEBUG:
+        vcpu_debug_stop(cpu);
         break;
     }
 }
@@ -671,6 +707,7 @@ struct vcpu *vcpu_new(struct machine *m, struct error **err)
     struct vcpu *cpu = NEW(struct vcpu);
     *cpu = (struct vcpu){
         .machine = m, .index = m->n_vcpus, .accel = m->accel, .a20 = true, .pause_wanted = true,
+        .stop_count = UINT64_MAX,
     };
     irq_init(&cpu->pin_intr, intr_changed, cpu, 0);
     irq_init(&cpu->pin_nmi, edge_seen, cpu, PEND_NMI);
@@ -770,6 +807,8 @@ void vcpus_fini(struct machine *m)
         m->vcpus[i] = NULL;
     }
     m->n_vcpus = 0;
+    stops_free(m->stops);
+    m->stops = NULL;
     pthread_cond_destroy(&m->vcpu_group->paused);
     free(m->vcpu_group);
     m->vcpu_group = NULL;

@@ -50,6 +50,20 @@ struct vcpu_apic_ops {
     void (*init)(void *apic);         /* the processor takes an INIT */
 };
 
+/* Why a vCPU left run with EXIT_DEBUG, or an event stopped it (debug.h). */
+enum debug_hit_kind { HIT_NONE, HIT_STEP, HIT_CODE, HIT_DATA, HIT_COUNT, HIT_EVENT };
+
+struct debug_hit {
+    enum debug_hit_kind kind;
+    uint64_t addr;               /* CODE: linear; DATA: of the point that was hit, as it was given */
+    uint8_t on;                  /* DATA: POINT_* of the point */
+    bool physical;
+    char text[160];              /* EVENT: what happened, one line */
+};
+
+/* What the next run is: all there is, or one instruction (with or without pending interrupts). */
+enum vcpu_step { STEP_OFF, STEP_INSN, STEP_INSN_NO_INTR };
+
 struct vcpu {
     struct machine *machine;
     unsigned index;
@@ -81,6 +95,10 @@ struct vcpu {
     struct idle idle;
     /* why it stopped for good or for a while */
     struct vcpu_exit last_exit;
+    /* debugging; see debug.h */
+    struct debug_hit hit;
+    enum vcpu_step step;
+    uint64_t stop_count;          /* icount to stop at; UINT64_MAX: never */
 };
 
 /* Time rates of the virtual clock. */

@@ -255,6 +255,19 @@ static void walk_set_flags(struct x86_cpu *cpu, struct walk *w, bool write)
 
 /* ---- the TLB ---- */
 
+/* Makes each access of the kinds @watched take the slow way. */
+static void withhold(struct tlb_entry *e, unsigned watched)
+{
+    if ((watched & PERM_R) && e->rtag != TLB_NONE) {
+        e->rtag = TLB_NONE;
+        e->perms |= PERM_WATCH_R;
+    }
+    if ((watched & PERM_W) && e->wtag != TLB_NONE) {
+        e->wtag = TLB_NONE;
+        e->perms |= PERM_WATCH_W;
+    }
+}
+
 static void tlb_fill(struct x86_cpu *cpu, struct tlb_entry *e, uint64_t lin, const struct walk *w,
                      unsigned perms)
 {
@@ -268,10 +281,15 @@ static void tlb_fill(struct x86_cpu *cpu, struct tlb_entry *e, uint64_t lin, con
     uint8_t *wr = phys_host(cpu, phys, PAGE_BYTES, true);
     if (rd) {
         e->addend = (uintptr_t)rd - (uintptr_t)lin;
-        bool watched = cpu->watch_data && x86_watch_page(cpu, lin);
-        e->rtag = (e->perms & PERM_R) && !watched ? lin : TLB_NONE;
+        e->rtag = e->perms & PERM_R ? lin : TLB_NONE;
         e->xtag = e->perms & PERM_X ? lin : TLB_NONE;
-        e->wtag = (e->perms & PERM_W) && wr == rd && !watched ? lin : TLB_NONE;
+        e->wtag = (e->perms & PERM_W) && wr == rd ? lin : TLB_NONE;
+    }
+    if (unlikely(cpu->watch_data) && x86_watch_page(cpu, lin)) {
+        withhold(e, PERM_R | PERM_W);
+    }
+    if (unlikely(cpu->watched)) {
+        withhold(e, cpu->watched(cpu, lin, phys));
     }
 }
 
@@ -398,9 +416,12 @@ static struct piece piece_of(struct x86_cpu *cpu, uint64_t lin, unsigned len, en
                              bool user)
 {
     const struct tlb_entry *e = x86_translate(cpu, lin, acc, user);
+    static const uint8_t watch_of[] = {[ACC_READ] = PERM_WATCH_R, [ACC_WRITE] = PERM_WATCH_W};
     uint64_t tag = acc == ACC_WRITE ? e->wtag : acc == ACC_READ ? e->rtag : e->xtag;
+    bool memory = tag == (lin & ~PAGE_OFFSET) ||
+                  (acc != ACC_FETCH && (e->perms & watch_of[acc]) != 0);
     return (struct piece){
-        .host = tag == (lin & ~PAGE_OFFSET) ? (uint8_t *)(uintptr_t)(lin + e->addend) : NULL,
+        .host = memory ? (uint8_t *)(uintptr_t)(lin + e->addend) : NULL,
         .phys = e->phys | (lin & PAGE_OFFSET), .len = len,
     };
 }
@@ -421,6 +442,26 @@ static unsigned pieces_of(struct x86_cpu *cpu, uint64_t lin, unsigned len, enum 
     p[0] = piece_of(cpu, lin, room, acc, user);
     p[1] = piece_of(cpu, next, len - room, acc, user);
     return 2;
+}
+
+static void tell_accessed(struct x86_cpu *cpu, uint64_t lin, const struct piece *p, unsigned n,
+                          bool write)
+{
+    for (unsigned i = 0; i < n; i++) {
+        cpu->accessed(cpu, lin, p[i].phys, p[i].len, write);
+        lin = x86_linear(cpu, lin + p[i].len);
+    }
+}
+
+/* pieces_of, for an access that is made. */
+static unsigned access_pieces(struct x86_cpu *cpu, uint64_t lin, unsigned len, enum x86_access acc,
+                              bool user, struct piece p[2])
+{
+    unsigned n = pieces_of(cpu, lin, len, acc, user, p);
+    if (unlikely(cpu->accessed)) {
+        tell_accessed(cpu, lin, p, n, acc == ACC_WRITE);
+    }
+    return n;
 }
 
 /* The widest access that is aligned and not longer than @len. */
@@ -462,7 +503,7 @@ static void piece_write(struct x86_cpu *cpu, const struct piece *p, const uint8_
 uint64_t x86_lin_read(struct x86_cpu *cpu, uint64_t lin, unsigned size, bool user)
 {
     struct piece p[2];
-    if (likely(pieces_of(cpu, lin, size, ACC_READ, user, p) == 1)) {
+    if (likely(access_pieces(cpu, lin, size, ACC_READ, user, p) == 1)) {
         if (likely(p[0].host)) {
             return ld_le(p[0].host, size);
         }
@@ -479,7 +520,7 @@ uint64_t x86_lin_read(struct x86_cpu *cpu, uint64_t lin, unsigned size, bool use
 void x86_lin_write(struct x86_cpu *cpu, uint64_t lin, uint64_t val, unsigned size, bool user)
 {
     struct piece p[2];
-    if (likely(pieces_of(cpu, lin, size, ACC_WRITE, user, p) == 1)) {
+    if (likely(access_pieces(cpu, lin, size, ACC_WRITE, user, p) == 1)) {
         if (likely(p[0].host)) {
             host_store(cpu, p[0].host, &val, size);
         } else {
@@ -503,7 +544,7 @@ void x86_lin_probe_write(struct x86_cpu *cpu, uint64_t lin, unsigned size, bool 
 void x86_lin_read_bytes(struct x86_cpu *cpu, uint64_t lin, void *buf, unsigned len, bool user)
 {
     struct piece p[2];
-    unsigned n = pieces_of(cpu, lin, len, ACC_READ, user, p);
+    unsigned n = access_pieces(cpu, lin, len, ACC_READ, user, p);
     for (unsigned i = 0, done = 0; i < n; done += p[i++].len) {
         piece_read(cpu, &p[i], (uint8_t *)buf + done);
     }
@@ -513,7 +554,7 @@ void x86_lin_write_bytes(struct x86_cpu *cpu, uint64_t lin, const void *buf, uns
                          bool user)
 {
     struct piece p[2];
-    unsigned n = pieces_of(cpu, lin, len, ACC_WRITE, user, p);
+    unsigned n = access_pieces(cpu, lin, len, ACC_WRITE, user, p);
     for (unsigned i = 0, done = 0; i < n; done += p[i++].len) {
         piece_write(cpu, &p[i], (const uint8_t *)buf + done);
     }

@@ -320,6 +320,9 @@ static void deliver(struct x86_cpu *cpu, const struct event *e)
     }
     cpu->s.shadow = 0;
     cpu->exc.active = false;
+    if (unlikely(cpu->delivered)) {
+        cpu->delivered(cpu, e->vector, e->kind, e->error);
+    }
 }
 
 void x86_interrupt(struct x86_cpu *cpu, unsigned vector, enum x86_int_kind kind, bool has_error,

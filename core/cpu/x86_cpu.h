@@ -40,8 +40,14 @@ struct tlb_entry {
     uint64_t phys;           /* physical page address, A20 applied */
     uint32_t perms;          /* PERM_* allowed, valid with ptag */
     uint32_t global;
+    uint64_t unused;         /* 64 bytes: translated code scales an index to them */
 };
-enum { PERM_R = 1, PERM_W = 2, PERM_X = 4 };
+_Static_assert(sizeof(struct tlb_entry) == 64, "translated code relies on it");
+enum {
+    PERM_R = 1, PERM_W = 2, PERM_X = 4,
+    /* Memory answers, but the tag is withheld: a debugger wants to hear of each access. */
+    PERM_WATCH_R = 8, PERM_WATCH_W = 16,
+};
 
 /* One TLB a kind of access: permissions in it are that kind's. */
 enum { TLB_SUPER, TLB_USER, TLB_SUPER_AC /* EFLAGS.AC lets SMAP pass */, TLB_COUNT };
@@ -130,6 +136,13 @@ struct x86_cpu {
     void (*flush_code)(struct x86_cpu *cpu);   /* cached code by address is stale (paging, view, A20) */
     void (*stop_after_insn)(struct x86_cpu *cpu); /* leave the block when this instruction is done */
     void (*after_device)(struct x86_cpu *cpu); /* a device was accessed: look at slice and pending; or NULL */
+    /* A debugger's; NULL: none. Which accesses (PERM_R, PERM_W) to a page it wants to hear of, and each
+     * access to such a page before it is made (others, too). TLB entries are as old as the last flush. */
+    unsigned (*watched)(struct x86_cpu *cpu, uint64_t lin_page, uint64_t phys_page);
+    void (*accessed)(struct x86_cpu *cpu, uint64_t lin, uint64_t phys, unsigned size, bool write);
+    /* Likewise: an interrupt or exception was delivered; an MSR was read or written. */
+    void (*delivered)(struct x86_cpu *cpu, unsigned vector, unsigned kind, uint32_t error);
+    void (*msr_used)(struct x86_cpu *cpu, uint32_t index, uint64_t val, bool write);
     void *engine;                /* the interpreter's or JIT's own data */
 
     struct tlb_entry tlbs[TLB_COUNT][TLB_SIZE];

@@ -22,6 +22,7 @@
 
 struct vcpu;
 struct vcpu_group;
+struct stops;
 struct accel;
 struct x86_model;
 struct display_source;
@@ -52,6 +53,7 @@ enum run_state {
     RUN_PAUSED,              /* by the user */
     RUN_SHUTDOWN,            /* the guest powered off, and no_shutdown keeps the machine */
     RUN_GUEST_PANICKED,      /* it panicked, and is kept for a look at it */
+    RUN_DEBUG,               /* a breakpoint or the like was hit */
 };
 
 /* What happened to the machine as a whole; told on the main loop, locked, after the fact. */
@@ -101,6 +103,7 @@ struct machine {
     unsigned n_vcpus;
     const struct machine_cpu_ops *cpu_ops;
     struct vcpu_group *vcpu_group;       /* vcpu.c's own */
+    struct stops *stops;                 /* a debugger's (core/accel/debug.h); NULL: nobody debugs */
     const struct x86_model *cpu_model;   /* what every vCPU is; set before the first vcpu_new */
     const struct accel *accel;
     void *accel_data;

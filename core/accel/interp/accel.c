@@ -193,7 +193,14 @@ static void interp_vcpu_fini(struct vcpu *vcpu)
 
 static void interp_run(struct vcpu *vcpu, struct vcpu_exit *exit)
 {
-    interp_execute(engine_of(vcpu), exit);
+    struct interp *e = engine_of(vcpu);
+    interp_execute(e, exit);
+    if (unlikely(exit->reason == EXIT_DEBUG)) {
+        vcpu->hit = e->debug.hit;
+        e->debug.hit.kind = HIT_NONE;
+        vcpu->step = e->debug.step;
+        vcpu->stop_count = e->debug.stop_count;
+    }
 }
 
 /* The PEND_KICK bit is all that a running engine needs: it looks once a block. */
@@ -245,6 +252,11 @@ static void interp_view_changed(struct machine *m, struct space *s, const struct
     }
 }
 
+static void interp_debug_changed(struct vcpu *vcpu)
+{
+    interp_debug_set(engine_of(vcpu), vcpu->machine->stops, vcpu->step, vcpu->stop_count);
+}
+
 static void interp_fini(struct machine *m)
 {
 }
@@ -263,5 +275,6 @@ const struct accel interp_accel = {
     .icount = interp_vcpu_icount,
     .get_state = interp_get_state,
     .set_state = interp_set_state,
+    .debug_changed = interp_debug_changed,
     .fini = interp_fini,
 };

@@ -103,6 +103,9 @@ static void unlink_block(struct interp *e, struct block *b)
         unlink_line(e, b, line_of(b->ram2));
     }
     b->insns[0].run = run_stop;
+    if (e->translator) {
+        e->translator->dropped(e, b);
+    }
     if (e->block == b && e->cpu.cur) {
         interp_stop_after_insn(&e->cpu);
     }
@@ -190,6 +193,9 @@ void block_flush_all(struct interp *e)
     memset(e->heat, 0, sizeof(e->heat));
     e->blocks_used = 0;
     e->patched = NULL;
+    if (e->translator) {
+        e->translator->flushed(e);
+    }
     block_new_generation(e);
 }
 
@@ -201,6 +207,9 @@ void block_new_generation(struct interp *e)
     }
     if (e->key != KEY_NEVER) {
         e->key = (uint64_t)e->generation << 32;
+    }
+    if (e->translator) {
+        e->translator->moved(e);
     }
 }
 
@@ -272,6 +281,9 @@ static void link_block(struct interp *e, struct block *b)
     }
     b->hash_next = *head;
     *head = b;
+    if (e->translator) {
+        e->translator->added(e, b);
+    }
 }
 
 static void mark(struct interp *e, uint64_t ram)
@@ -356,6 +368,10 @@ static struct block *build(struct interp *e, uint64_t lin, uint64_t ram)
     *b = (struct block){.ram = ram, .mode = e->cpu.mode & MODE_DECODE};
     while (!ends && b->n < most && b->bytes < room) {
         unsigned left = room - b->bytes;
+        if (unlikely(e->debug.stops != NULL) && b->n > 0 &&
+            interp_debug_code(e, lin + b->bytes, true)) {
+            break;
+        }
         /* Marked before it is read: a store by another thread is then told to us. */
         mark(e, ram + b->bytes);
         mark(e, ram + b->bytes + (unsigned)min_u64(left, INSN_MAX_BYTES) - 1);
@@ -402,7 +418,7 @@ struct block *block_find(struct interp *e)
     if (!b || rip + b->bytes - 1 > e->cs_last) {
         return fetch_single(e);
     }
-    if (e->key != KEY_NEVER) {
+    if (e->key != KEY_NEVER && !(unlikely(e->debug.stops != NULL) && interp_debug_code(e, lin, false))) {
         *jump_slot(e, lin) = (struct jump_entry){.lin = lin, .key = e->key | cpu->mode, .block = b};
     }
     return b;

@@ -13,7 +13,7 @@
 #ifndef CORE_ACCEL_INTERP_ENGINE_H
 #define CORE_ACCEL_INTERP_ENGINE_H
 
-#include "core/accel/accel.h"
+#include "core/accel/debug.h"
 #include "core/accel/interp/interp.h"
 #include "core/event/thread.h"
 
@@ -30,12 +30,17 @@
 /* What decoding depends on, of the mode word. */
 #define MODE_DECODE (MODE_CS32 | MODE_CS64 | MODE_PE | MODE_VM)
 
+struct interp;
+
 struct block {
     uint64_t ram;                /* ram address of the first byte */
     uint64_t ram2;               /* of the part in the next page, if bytes > bytes1 */
     uint32_t mode;               /* & MODE_DECODE */
     uint16_t bytes, bytes1;      /* in all; in the first page */
     uint8_t n;                   /* instructions */
+    uint16_t warm;               /* the translator's: how often it ran */
+    insn_run first;              /* run of insns[0], if the translator put its own there */
+    void *translated;            /* the translator's */
     struct block *hash_next;
     struct insn insns[];         /* n, and one that goes on behind the block */
 };
@@ -56,6 +61,23 @@ struct jump_entry {
 /* No entry has it: makes every chain end. */
 #define KEY_NEVER (~0ull << 32)
 
+/* Who translates blocks to host code (core/accel/jit): told what becomes of them. It may put its own
+ * function in place of insns[0].run. */
+struct interp_translator {
+    void (*added)(struct interp *e, struct block *b);   /* decoded, and known from now on */
+    void (*dropped)(struct interp *e, struct block *b); /* its bytes changed: it is never entered again */
+    void (*flushed)(struct interp *e);                  /* all blocks are gone */
+    void (*moved)(struct interp *e);                    /* code is at other linear addresses now */
+};
+
+/* What translated code itself looks at, within reach of the context pointer. */
+struct interp_translated {
+    uint16_t flags;              /* OSZAPC: AH as by LAHF in bits 15:8, OF in bit 0 */
+    uint64_t jump_key;           /* what entries of jumps[] must have besides the offset */
+    void *jumps;
+    void *link;                  /* the exit that was taken, if it wants to be linked */
+};
+
 /* What the engine asks of whoever runs it. */
 struct interp_host {
     int64_t (*slice)(void *host);  /* instructions that may run before time must be looked at */
@@ -65,6 +87,18 @@ struct interp_host {
     /* the guest polls for something (idle.h) at instruction @icount; may wait a little; or NULL */
     void (*polls)(void *host, uint64_t icount);
     bool alone;                    /* no other processor caches this arena's code */
+};
+
+/* What a debugger wants of the engine (debug.c). */
+struct interp_debug {
+    const struct stops *stops;   /* NULL: nobody debugs; then nothing below counts */
+    enum vcpu_step step;
+    uint64_t step_from;          /* icount at which the step began */
+    uint64_t stop_count;
+    uint64_t passed_lin, passed_icount; /* the code point that was reported last */
+    unsigned version;            /* of stops, that the blocks are cut for */
+    enum cpu_mode mode;          /* as last seen */
+    struct debug_hit hit;        /* kind is HIT_NONE, or the engine is about to leave */
 };
 
 struct interp {
@@ -82,6 +116,7 @@ struct interp {
     bool no_step_trap;           /* this instruction takes no single-step trap (INT n) */
     uint32_t trap;               /* DR6 bits of a #DB after the instruction that ran; 0: none */
     _Atomic uint32_t own_pending; /* used when nobody gave us a word */
+    struct interp_debug debug;
 
     pthread_t thread;            /* the one inside interp_execute last */
     struct lock queue_lock;      /* stores by other threads to lines we decoded */
@@ -94,6 +129,9 @@ struct interp {
     struct block_line *lines[LINE_HASH];
     uint8_t heat[LINE_HASH];     /* how often a line's code was written over, up to HOT */
     struct jump_entry jump[JUMP_ENTRIES];
+    const struct interp_translator *translator; /* NULL: none */
+    void *translator_data;
+    struct interp_translated translated;
     union {                      /* an instruction that cannot be cached */
         struct block block;
         uint8_t room[sizeof(struct block) + 2 * sizeof(struct insn)];
@@ -133,6 +171,23 @@ uint64_t interp_icount(const struct x86_cpu *cpu);
 /* Time, deadlines or pending events changed: run only as far as is right now. */
 void interp_after_device(struct x86_cpu *cpu);
 void interp_stop_after_insn(struct x86_cpu *cpu);
+
+/* ---- debugging (debug.c) ---- */
+
+/* Takes over what changed; @step_icount is now. The engine is outside run. */
+void interp_debug_set(struct interp *e, const struct stops *stops, enum vcpu_step step,
+                      uint64_t stop_count);
+/* Between two instructions: is the step, count or watch due? */
+bool interp_debug_due(struct interp *e);
+/* Before the instruction at CS:RIP: is there a code point? */
+bool interp_debug_at_point(struct interp *e);
+/* The same for linear address @lin of code about to be decoded or linked; compares page offsets only if
+ * @any_page, so that no block has a point inside, wherever it is seen. */
+bool interp_debug_code(const struct interp *e, uint64_t lin, bool any_page);
+/* After the mode may have changed: what must be held back, and EVENT_MODE. */
+void interp_debug_resync(struct interp *e);
+/* The most instructions of a slice of @slice. */
+int64_t interp_debug_slice(const struct interp *e, int64_t slice, uint64_t icount);
 
 /* Pseudo instructions: leave before this one; go on behind the block. */
 void run_stop(struct x86_cpu *cpu, const struct insn *in);

@@ -82,11 +82,18 @@ void run_end(struct x86_cpu *cpu, const struct insn *in)
     return interp_chain(cpu);
 }
 
+/* Instructions that may run from instruction @now on. */
+static int64_t slice_from(struct interp *e, uint64_t now)
+{
+    int64_t slice = e->host.slice(e->cpu.host);
+    return likely(!e->debug.stops) ? slice : interp_debug_slice(e, slice, now);
+}
+
 void interp_after_device(struct x86_cpu *cpu)
 {
     struct interp *e = interp_of(cpu);
-    int64_t slice = e->host.slice(cpu->host);
     uint64_t now = interp_icount(cpu);
+    int64_t slice = slice_from(e, now);
     e->due = slice == 0;
     /* The running instruction is the first of the slice, and cannot be taken back. */
     if (cpu->cur && slice == 0) {
@@ -146,6 +153,9 @@ static void resync(struct interp *e)
     e->single = (cpu->mode & MODE_TF) || (unlikely(cpu->s.dr[7] & 0xff) && code_breakpoints(cpu));
     bool alone = e->single || cpu->s.shadow || cpu->watch_hits || cpu->s.activity != ACT_RUNNING;
     e->key = alone ? KEY_NEVER : (uint64_t)e->generation << 32;
+    if (unlikely(e->debug.stops != NULL)) {
+        interp_debug_resync(e);
+    }
 }
 
 void interp_resume(struct x86_cpu *cpu)
@@ -248,9 +258,13 @@ static bool boundary(struct interp *e, enum vcpu_exit_reason *reason)
     struct x86_cpu *cpu = &e->cpu;
     for (;;) {
         resync(e);
+        if (unlikely(e->debug.stops != NULL) && interp_debug_due(e)) {
+            *reason = EXIT_DEBUG;
+            return false;
+        }
         if (cpu->budget <= 0) {
             uint64_t now = interp_icount(cpu);
-            cpu->budget = e->host.slice(cpu->host);
+            cpu->budget = slice_from(e, now);
             cpu->icount_end = now + (uint64_t)cpu->budget;
             if (cpu->budget <= 0) {
                 *reason = EXIT_SLICE;
@@ -284,6 +298,10 @@ static bool boundary(struct interp *e, enum vcpu_exit_reason *reason)
         }
         if (cpu->s.activity != ACT_RUNNING) {
             *reason = EXIT_HALT;
+            return false;
+        }
+        if (unlikely(e->debug.stops != NULL) && interp_debug_at_point(e)) {
+            *reason = EXIT_DEBUG;
             return false;
         }
         return true;
@@ -348,7 +366,7 @@ void interp_execute(struct interp *e, struct vcpu_exit *exit)
     struct x86_cpu *cpu = &e->cpu;
     e->thread = pthread_self();
     uint64_t now = interp_icount(cpu);
-    cpu->budget = e->host.slice(cpu->host);
+    cpu->budget = slice_from(e, now);
     cpu->icount_end = now + (uint64_t)cpu->budget;
     if (setjmp(cpu->unwind)) {
         unwound(e);

@@ -280,7 +280,7 @@ static inline bool rep_goes_on(const struct x86_cpu *cpu, const struct insn *in,
     static bool rep_##name##N(struct x86_cpu *cpu, const struct insn *in)                          \
     {                                                                                              \
         struct interp *e = interp_of(cpu);                                                         \
-        uint64_t left = cpu->mode & MODE_TF ? 1 : REP_CHUNK;                                       \
+        uint64_t left = interp_of(cpu)->single ? 1 : REP_CHUNK;                                    \
         bool more = true;                                                                          \
         e->due = false;                                                                            \
         while (left > 0 && more && !e->due && ad_reg(cpu, in, R_CX) != 0) {                        \

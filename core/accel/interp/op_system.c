@@ -286,14 +286,24 @@ static void write_edx_eax(struct x86_cpu *cpu, uint64_t val)
 OP(rdmsr)
 {
     require_cpl0(cpu);
-    write_edx_eax(cpu, x86_rdmsr(cpu, (uint32_t)cpu->s.gpr[R_CX]));
+    uint32_t index = (uint32_t)cpu->s.gpr[R_CX];
+    uint64_t val = x86_rdmsr(cpu, index);
+    write_edx_eax(cpu, val);
+    if (unlikely(cpu->msr_used)) {
+        cpu->msr_used(cpu, index, val, false);
+        cpu->stop_after_insn(cpu);
+    }
 }
 
 OP_ENDS(wrmsr)
 {
     require_cpl0(cpu);
-    x86_wrmsr(cpu, (uint32_t)cpu->s.gpr[R_CX],
-              (uint32_t)cpu->s.gpr[R_AX] | cpu->s.gpr[R_DX] << 32);
+    uint32_t index = (uint32_t)cpu->s.gpr[R_CX];
+    uint64_t val = (uint32_t)cpu->s.gpr[R_AX] | cpu->s.gpr[R_DX] << 32;
+    x86_wrmsr(cpu, index, val);
+    if (unlikely(cpu->msr_used)) {
+        cpu->msr_used(cpu, index, val, true);
+    }
 }
 
 OP(rdtsc)
