@@ -197,6 +197,11 @@ static int64_t turn_left(struct vcpu *cpu)
     return left > 0 ? left : 0;
 }
 
+void vcpu_end_turn(struct vcpu *cpu)
+{
+    cpu->turn_end = cpu->accel->icount(cpu);
+}
+
 int64_t vcpu_slice(struct vcpu *cpu)
 {
     struct machine *m = cpu->machine;

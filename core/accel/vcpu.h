@@ -6,8 +6,8 @@
  *
  * On the virtual clock the vCPUs' code, device code and timers all run in one fixed order: one thread
  * runs all vCPUs; it holds the machine lock while it runs and runs due timers itself. The vCPUs take
- * turns, lowest index first: VCPU_TURN instructions each, less if the vCPU halts before; halted ones
- * are passed over. Each instruction moves the clock, whichever vCPU ran it, so n busy vCPUs are n
+ * turns, lowest index first: VCPU_TURN instructions each, less if the vCPU halts or says PAUSE before;
+ * halted ones are passed over. Each instruction moves the clock, whichever vCPU ran it, so n busy vCPUs are n
  * processors of an n-th of the speed. Accelerators that cannot run vCPUs side by side (not parallel)
  * take the same turns on the host-driven clock, without the lock. Else each vCPU has its own thread,
  * and a change of the views is committed with all other vCPUs outside run.
@@ -20,7 +20,8 @@
 
 #include <stdatomic.h>
 
-#define VCPU_TURN 2000 /* instructions */
+/* Instructions. A prime, lest a spin loop of few instructions always ends its turn at one place. */
+#define VCPU_TURN 1999
 #define VCPU_TSC_HZ 100000000u /* of the time-stamp counter in virtual time: a 100 MHz Pentium's */
 
 enum vcpu_state { VCPU_PAUSED, VCPU_RUNNING, VCPU_STOPPED };
@@ -181,6 +182,10 @@ uint8_t vcpu_sipi_vector(struct vcpu *cpu);
 /* The guest polls (idle_is_poll said so) before instruction @icount. On the host-driven clock a vCPU
  * that does nothing else rests here until something is pending, some milliseconds at most. [vcpu] */
 void vcpu_polls(struct vcpu *cpu, uint64_t icount);
+
+/* The guest spins (PAUSE): where vCPUs take turns, this one's is over after the running instruction.
+ * vcpu_slice changes. [vcpu] */
+void vcpu_end_turn(struct vcpu *cpu);
 
 /* How many instructions may run before the next timer of the virtual clock is due (0: one is due now)
  * or the turn ends; INT64_MAX where neither ends a run. Changes at every device access. [vcpu] */

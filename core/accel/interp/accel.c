@@ -131,6 +131,11 @@ static void host_took_init(void *host)
     vcpu_took_init(host);
 }
 
+static void host_spins(void *host)
+{
+    vcpu_end_turn(host);
+}
+
 static const struct x86_host_ops host_ops = {
     .read = host_read, .write = host_write, .read_block = host_read_block,
     .write_block = host_write_block, .acknowledge = host_acknowledge, .tsc = host_tsc,
@@ -169,6 +174,7 @@ static bool interp_vcpu_init(struct vcpu *vcpu, struct error **err)
     }
     if (vcpu->index > 0) {
         engine_of(m->vcpus[0])->host.alone = false;
+        engine_of(m->vcpus[0])->host.spins = e->host.spins = host_spins;
     }
     struct x86_cpu *cpu = &e->cpu;
     cpu->pending = &vcpu->pending;

@@ -86,6 +86,7 @@ struct interp_host {
     void (*took_init)(void *host); /* the local APIC is to be reset; may be NULL */
     /* the guest polls for something (idle.h) at instruction @icount; may wait a little; or NULL */
     void (*polls)(void *host, uint64_t icount);
+    void (*spins)(void *host);     /* the guest waits for another processor; NULL: there is none */
     bool alone;                    /* no other processor caches this arena's code */
 };
 

@@ -2,6 +2,7 @@
  * Ports, the interrupt flag, HLT, XLAT. Source: [SDM2] under each mnemonic; [SDM3] "Virtual-8086
  * Mode", "Protected-Mode Virtual Interrupts".
  */
+#include "core/accel/interp/engine.h"
 #include "core/accel/vcpu.h"
 #include "core/accel/interp/run.h"
 
@@ -74,6 +75,16 @@ OP_ENDS(sti)
         cpu->s.shadow |= X86_SHADOW_STI;
     }
     cpu->s.rflags |= flag;
+}
+
+/* [SDM2] "PAUSE": a spin-wait loop. Whoever it waits for may need the thread. */
+OP(pause)
+{
+    const struct interp_host *host = &interp_of(cpu)->host;
+    if (host->spins) {
+        host->spins(cpu->host);
+        interp_after_device(cpu);
+    }
 }
 
 OP_ENDS(hlt)
