@@ -52,6 +52,7 @@ static void set_defaults(struct config *c)
 {
     *c = (struct config){
         .ram_bytes = 128ull * 1024 * 1024, .low_max = MACHINE_LOW_MAX,
+        .cpus = 1, .max_cpus = 1, .hpet = true,
         .acpi = true, .smm = true, .graphics = true, .defaults = true, .vga = true, .floppy_check = true,
         .boot_splash_ms = -1, .boot_retry_ms = -1,
         .debugcon_port = 0xe9,

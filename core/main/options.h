@@ -82,6 +82,8 @@ struct config {
     char *cpu;                        /* as given */
     struct x86_model *cpu_model;      /* with its features changed; NULL: the default model */
     uint64_t ram_bytes, low_max;
+    unsigned cpus, max_cpus;     /* 1..PC_MAX_CPUS; max_cpus is at least cpus */
+    bool hpet;
     bool acpi, smm, graphics, defaults, vga, vga_given, floppy_check;
     char *bios;                       /* file name; NULL: the default one */
     char *bios_dirs[CONFIG_LISTS];    /* -L */

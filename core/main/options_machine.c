@@ -7,6 +7,7 @@
 #include "core/device/machine.h"
 #include "core/main/nearest.h"
 #include "core/main/registry.h"
+#include "hw/pc/pc.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -33,7 +34,7 @@ static bool machine_fixed(struct opts *o, struct error **err)
         const char *key;
         bool is;
     } fixed[] = {
-        {"hpet", false}, {"usb", false}, {"vmport", false}, {"nvdimm", false}, {"sata", false},
+        {"usb", false}, {"vmport", false}, {"nvdimm", false}, {"sata", false},
         {"pit", true},   {"pic", true},  {"i8042", true},   {"fd-bootchk", true},
     };
     for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) {
@@ -76,6 +77,7 @@ static bool machine_fields(struct config *c, struct opts *o, struct error **err)
         c->low_max = bytes & ~(MiB - 1);
     }
     return option_bool_or_auto(o, "smm", &c->smm, err) && option_bool_or_auto(o, "acpi", &c->acpi, err) &&
+           option_bool_or_auto(o, "hpet", &c->hpet, err) &&
            opts_bool(o, "graphics", &c->graphics, err) && machine_fixed(o, err) &&
            opts_all_used(o, err);
 }
@@ -190,25 +192,48 @@ OPTION_HANDLER(opt_cpu)
     return true;
 }
 
+/* As QEMU counts: sockets * cores * threads places for maxcpus CPUs; a factor that is not given is
+ * what is missing. No model tells its guest which CPUs share a socket: all look like sockets. */
+static bool smp_counts(struct config *c, uint64_t cpus, uint64_t max, uint64_t places,
+                       bool all_given, struct error **err)
+{
+    if (max == 0) {
+        max = cpus != 0 ? cpus : places;
+    }
+    if (cpus == 0) {
+        cpus = max;
+    }
+    if (cpus > max) {
+        return error_set(err, "more CPUs (%u) than maxcpus (%u)", (unsigned)cpus, (unsigned)max);
+    }
+    if (max > PC_MAX_CPUS) {
+        return error_set(err, "%u CPUs: this machine has at most %d", (unsigned)max, PC_MAX_CPUS);
+    }
+    if (all_given ? places != max : max % places != 0) {
+        return error_set(err, "%llu places for %u CPUs", (unsigned long long)places, (unsigned)max);
+    }
+    c->cpus = (unsigned)cpus;
+    c->max_cpus = (unsigned)max;
+    return true;
+}
+
 OPTION_HANDLER(opt_smp)
 {
-    static const char *const keys[] = {"cpus", "maxcpus", "sockets", "dies", "clusters", "cores", "threads"};
+    static const char *const keys[] = {"dies", "clusters", "sockets", "cores", "threads"};
+    uint64_t n[ARRAY_SIZE(keys)] = {0}, cpus = 0, max = 0, places = 1;
     struct opts o;
     if (!opts_parse(&o, arg, "cpus", err)) {
         return false;
     }
-    bool ok = true;
+    bool ok = opts_u64(&o, "cpus", 1, 1024, &cpus, err) &&
+              opts_u64(&o, "maxcpus", 1, 1024, &max, err);
     for (size_t i = 0; ok && i < ARRAY_SIZE(keys); i++) {
-        uint64_t n = 1;
-        ok = opts_u64(&o, keys[i], 1, 1024, &n, err);
-        if (ok && n != 1) {
-            ok = error_set(err, "%s=%u: this machine has one CPU; more are not supported yet", keys[i],
-                           (unsigned)n);
-        }
+        ok = opts_u64(&o, keys[i], 1, 1024, &n[i], err);
+        places *= n[i] != 0 ? n[i] : 1;
     }
     ok = ok && opts_all_used(&o, err);
     opts_free(&o);
-    return ok;
+    return ok && smp_counts(c, cpus, max, places, n[2] && n[3] && n[4], err);
 }
 
 OPTION_HANDLER(opt_memory)

@@ -73,14 +73,15 @@ OPTION_HANDLER(opt_nothing)
 const struct option_row option_rows[] = {
     GROUP("The machine"),
     {"machine", "M", "pc[,KEY=VALUE]", opt_machine, 0, NULL,
-     "the machine; keys: accel=NAME[:NAME], smm=on|off, acpi=on|off, graphics=on|off, "
+     "the machine; keys: accel=NAME[:NAME], smm=on|off, acpi=on|off, hpet=on|off, graphics=on|off, "
      "max-ram-below-4g=SIZE; \"help\" lists machines"},
     {"accel", NULL, "NAME[:NAME]", opt_accel, 0, NULL,
      "what runs the CPU: the first of the list that works here (may be repeated); tcg is the best "
      "software CPU; \"help\" lists them; default auto"},
     {"enable-kvm", NULL, NULL, opt_kvm, 0, NULL, "the same as -accel kvm"},
     {"cpu", NULL, "MODEL", opt_cpu, 0, NULL, "the CPU model; \"help\" lists them"},
-    {"smp", NULL, "[cpus=]N", opt_smp, 0, NULL, "number of CPUs; only 1 so far"},
+    {"smp", NULL, "[cpus=]N[,maxcpus=N,sockets=N,cores=N,threads=N]", opt_smp, 0, NULL,
+     "number of CPUs, 1 to 64; 1 if not given"},
     {"m", NULL, "[size=]N[K|M|G]", opt_memory, 0, NULL,
      "guest memory, 1M to 64G; a bare number is MiB; default 128"},
     {"bios", NULL, "FILE", opt_string, FIELD(bios), NULL,
@@ -205,7 +206,7 @@ const struct option_row option_rows[] = {
     {"net", NULL, "none", opt_only, 0, "none", "there is no network card yet"},
     {"nic", NULL, "none", opt_only, 0, "none", "there is no network card yet"},
     {"msg", NULL, "ANY", opt_nothing, 0, NULL, "form of messages"},
-    {"no-hpet", NULL, NULL, opt_nothing, 0, NULL, "there is no HPET yet"},
+    {"no-hpet", NULL, NULL, opt_clear, FIELD(hpet), NULL, "the same as -machine hpet=off"},
     {"no-user-config", NULL, NULL, opt_nothing, 0, NULL, "no configuration file is ever read"},
     {"overcommit", NULL, "ANY", opt_nothing, 0, NULL, "host memory policy"},
     {"compat", NULL, "ANY", opt_nothing, 0, NULL, "QEMU's interface policy"},
