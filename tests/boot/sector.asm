@@ -46,6 +46,55 @@ none:   dw 0
         hlt
         jmp .rest
 text:   db "hello over the wire", 13, 10, 0
+%elifidn KIND, mouse            ; INT 15h pointing device: each report as 4 letters on COM1
+        mov dx, 0x3f8 + 3
+        mov al, 3               ; LCR: 8 data bits
+        out dx, al
+        mov ax, 0xc205          ; initialise, packets of 3 bytes
+        mov bh, 3
+        int 0x15
+        jc .stop
+        push cs
+        pop es
+        mov bx, report
+        mov ax, 0xc207          ; far call handler
+        int 0x15
+        jc .stop
+        mov ax, 0xc200          ; enable
+        mov bh, 1
+        int 0x15
+        jc .stop
+        mov al, '!'
+        call send
+.stop:  sti
+        hlt
+        jmp .stop
+report: push bp                 ; on the stack: Z, Y, X, status
+        mov bp, sp
+        pusha
+        mov al, 'M'
+        call send
+        mov al, [bp + 12]
+        and al, 7
+        call letter
+        mov al, [bp + 10]
+        call letter
+        mov al, [bp + 8]
+        call letter
+        popa
+        pop bp
+        retf
+letter: and al, 15
+        add al, 'A'
+send:   mov ah, al
+        mov dx, 0x3f8 + 5
+.busy:  in al, dx
+        test al, 0x20           ; LSR.THRE
+        jz .busy
+        mov dx, 0x3f8
+        mov al, ah
+        out dx, al
+        ret
 %elifidn KIND, reset            ; the keyboard controller pulses the reset line
         mov al, 0xfe
         out 0x64, al

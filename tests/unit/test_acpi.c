@@ -252,6 +252,26 @@ static void tables_follow_the_pm_base(void **state)
     assert_int_equal(ld32le(fadt_of(r) + 76), 8);
 }
 
+static bool names(const struct rig *r, const char *device)
+{
+    return memmem(r->tables, sizeof(r->tables), device, 4) != NULL;
+}
+
+static void the_dsdt_has_the_ports_that_the_board_has(void **state)
+{
+    struct rig *r = *state;
+    load(r);
+    assert_true(names(r, "KBD_") && names(r, "MOU_") && names(r, "COM1") && names(r, "LPT1"));
+    assert_false(names(r, "COM2") || names(r, "COM3") || names(r, "COM4"));
+    r->cfg.com_present[0] = r->cfg.lpt_present = false;
+    r->cfg.com_present[3] = true;
+    bench_out32(&r->b, 0xcf8, 0x80000b40);
+    bench_out32(&r->b, 0xcfc, 0x701); /* the tables are made anew when the PM ports move */
+    load(r);
+    assert_true(names(r, "COM4") && names(r, "MOU_"));
+    assert_false(names(r, "COM1") || names(r, "LPT1"));
+}
+
 static void the_largest_board_fits(void **state)
 {
     static const unsigned drives[PC_FLOPPIES] = {4, 5};
@@ -372,6 +392,7 @@ int main(void)
         T(the_madt_lists_processors_and_overrides),
         T(the_hpet_has_a_table_while_it_is_there),
         T(tables_follow_the_pm_base),
+        T(the_dsdt_has_the_ports_that_the_board_has),
         T(the_largest_board_fits),
         cmocka_unit_test(integers_take_the_shortest_form),
         cmocka_unit_test(names_have_prefixes_by_their_segments),
