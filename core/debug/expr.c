@@ -180,12 +180,13 @@ static bool divide(struct expr *e, char op, int64_t *a, int64_t b)
     return true;
 }
 
+/* No operand begins with a letter, so "pmemsave 0 16 /tmp/x" is no division. */
 static bool take_product(struct expr *e, int64_t *out)
 {
     if (!take_unary(e, out)) {
         return false;
     }
-    while (*e->p == '*' || *e->p == '/' || *e->p == '%') {
+    while (*e->p == '*' || (*e->p == '/' && !isalpha((unsigned char)e->p[1])) || *e->p == '%') {
         char op = *e->p++;
         int64_t b;
         if (!take_unary(e, &b)) {
