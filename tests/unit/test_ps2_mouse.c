@@ -266,6 +266,8 @@ static void scaling_2_1_follows_the_table_in_stream_mode_only(void **state)
     }
     move(k, -5, 0, 0);
     assert_string_equal(bytes_within(k, 12), "18 f7 00");
+    move(k, 100, 0, 0); /* doubled it would not fit into one report */
+    assert_string_equal(bytes_within(k, 40), "08 7e 00 08 4a 00");
     says(k, 0xf0);
     move(k, 5, 0, 0);
     assert_string_equal(says(k, 0xeb), "fa 08 05 00");
@@ -425,6 +427,10 @@ static void a_loaded_mouse_goes_on_where_it_was(void **state)
     i8042_type.loaded(&k->chip);
     assert_string_equal(bytes_within(k, 40), "08 7f 00 08 49 00");
     state_buf_free(&saved);
+    k->chip.mouse.rate = 0; /* a foreign state */
+    i8042_type.loaded(&k->chip);
+    move(k, 1, 0, 0);
+    assert_string_equal(bytes_within(k, 12), "08 01 00");
 }
 
 /* Commands and data of any value, motion in between, and a foreign state. */
