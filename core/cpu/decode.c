@@ -3,7 +3,7 @@
  *
  * Model:  a table, made from insn.def by the compiler, gives the last row of each opcode; rows of
  *         one opcode are tried from the last to the first. Operand letters say which bytes follow.
- * Left out: VEX, EVEX and three-byte opcodes, which no row has yet.
+ * Left out: EVEX and XOP, which no row has.
  */
 #include "core/cpu/decode.h"
 
@@ -43,12 +43,8 @@ enum {
     R0 = MODRM_R0, R1, R2, R3, R4, R5, R6, R7,
 };
 
-#define OPDS(a) (1ull << OPD_##a)
-#define MODRM_OPERANDS                                                                             \
-    (OPDS(Eb) | OPDS(Ew) | OPDS(Ed) | OPDS(Ev) | OPDS(Gb) | OPDS(Gw) | OPDS(Gv) | OPDS(M) |        \
-     OPDS(Mw) | OPDS(Md) | OPDS(Mq) | OPDS(Mt) | OPDS(Mp) | OPDS(Ma) | OPDS(Ms) | OPDS(Sw) |       \
-     OPDS(Ry) | OPDS(Cy) | OPDS(Dy))
-#define NEEDS_MODRM(a) ((MODRM_OPERANDS >> OPD_##a) & 1)
+#define NEEDS_MODRM(a) (OPD_##a >= OPD_Eb)
+#define NEEDS_VVVV(a)  (OPD_##a >= OPD_VHx)
 
 #define ROW(n, map_, op_, modrm_, pfx_, name_, o1, o2, o3, attr_, rd, wr, und, feat, run, emit,    \
             test_)                                                                                 \
@@ -59,6 +55,7 @@ enum {
         .opcodes = n, .modrm = modrm_, .pfx = PFX_##pfx_,                                          \
         .has_modrm = (unsigned)modrm_ != MODRM_X || NEEDS_MODRM(o1) || NEEDS_MODRM(o2) ||          \
                      NEEDS_MODRM(o3),                                                              \
+        .has_vvvv = NEEDS_VVVV(o1) || NEEDS_VVVV(o2) || NEEDS_VVVV(o3),                            \
     },
 
 #define INSN(...)  ROW(1, __VA_ARGS__)
@@ -165,6 +162,7 @@ static bool prefix_fits(const struct cursor *c, const struct insn *in, unsigned 
     case PFX_P66: return in->osz16 && in->rep == REP_NONE;
     case PFX_PF3: return in->rep == REP_E;
     case PFX_PF2: return in->rep == REP_NE;
+    case PFX_NF: return in->rep == REP_NONE;
     case PFX_NOP: return !(c->rex & 1);
     default: return true;
     }
@@ -189,26 +187,85 @@ static bool modrm_fits(uint8_t b, unsigned want)
     return mem == (want == MODRM_M);
 }
 
-/* The row for the opcode at the cursor, which is left behind it; ROW_NONE if there is none. */
-static unsigned find_row(struct cursor *c, struct insn *in)
+/* A VEX prefix after its first byte @b0 ([SDM2] 2.3): fills in what REX and mandatory prefixes
+ * would, and gives the opcode map. MAP_COUNT with a status if there is no such instruction. */
+static unsigned vex_prefix(struct cursor *c, struct insn *in, uint8_t b0)
+{
+    static const uint8_t rep[4] = {REP_NONE, REP_NONE, REP_E, REP_NE};
+    unsigned map = 1, payload = (uint8_t)take(c, 1), rex = (~payload >> 5) & 4;
+    if (in->osz16 || in->rep != REP_NONE || in->lock || c->rex) {
+        c->status = DECODE_UD;
+        return MAP_COUNT;
+    }
+    if (b0 == 0xc4) {
+        map = payload & 0x1f;
+        rex |= (~payload >> 5) & 3;
+        payload = (uint8_t)take(c, 1);
+        in->w = payload >> 7;
+    }
+    in->vvvv = (~payload >> 3) & 15;
+    in->vex = payload & 4 ? 32 : 16;
+    in->osz16 = (payload & 3) == 1;
+    in->rep = rep[payload & 3];
+    if (c->mode == DECODE_64) {
+        c->rex = (uint8_t)(0x40 | rex | (unsigned)in->w << 3);
+    } else {
+        in->vvvv &= 7;
+    }
+    if (c->status == DECODE_OK && (map < 1 || map > 3)) {
+        c->status = DECODE_UD;
+    }
+    return MAP_V0F + map - 1;
+}
+
+/* C4 and C5 are VEX where LES and LDS would have a register operand. */
+static bool is_vex(struct cursor *c, uint8_t op)
+{
+    return (op == 0xc4 || op == 0xc5) &&
+           (c->mode == DECODE_64 || (need(c, 1) && c->bytes[c->pos] >= 0xc0));
+}
+
+/* Reads the opcode and what names its map. */
+static unsigned opcode_map(struct cursor *c, struct insn *in)
 {
     unsigned map = MAP_M1;
     uint8_t op = (uint8_t)take(c, 1);
     if (op == 0x0f) {
         map = MAP_M0F;
         op = (uint8_t)take(c, 1);
+        if (op == 0x38 || op == 0x3a) {
+            map = op == 0x38 ? MAP_M38 : MAP_M3A;
+            op = (uint8_t)take(c, 1);
+        }
+    } else if (is_vex(c, op)) {
+        map = vex_prefix(c, in, op);
+        op = (uint8_t)take(c, 1);
     }
     in->opcode = op;
+    return map;
+}
+
+static bool vex_fits(const struct insn *in, const struct insn_info *info)
+{
+    return !(info->attr & (in->vex == 32 ? A_L0 : A_L1)) && !(info->attr & (in->w ? A_W0 : A_W1)) &&
+           (in->vvvv == 0 || info->has_vvvv);
+}
+
+/* The row for the opcode at the cursor, which is left behind it; ROW_NONE if there is none. */
+static unsigned find_row(struct cursor *c, struct insn *in)
+{
+    in->w = (c->rex & 8) != 0;
+    unsigned map = opcode_map(c, in), op = in->opcode;
     if (c->status != DECODE_OK) {
         return ROW_NONE;
     }
     for (unsigned row = last_row[map * 256 + op]; row != ROW_NONE; row--) {
         const struct insn_info *info = &insn_info[row];
-        if (info->map != map || op < info->opcode || op >= info->opcode + info->opcodes) {
+        if (op < info->opcode || op >= info->opcode + info->opcodes) {
             break;
         }
-        if ((info->attr & (c->mode == DECODE_64 ? A_I64 : A_O64)) ||
-            !prefix_fits(c, in, info->pfx)) {
+        if (info->map != map || (info->attr & (c->mode == DECODE_64 ? A_I64 : A_O64)) ||
+            !prefix_fits(c, in, info->pfx) || (in->vex && !vex_fits(in, info))) {
             continue;
         }
         if (info->modrm != MODRM_X) {
@@ -219,6 +276,7 @@ static unsigned find_row(struct cursor *c, struct insn *in)
                 continue;
             }
         }
+        in->w = in->w && c->mode == DECODE_64; /* elsewhere it says nothing of operands */
         return row;
     }
     c->status = DECODE_UD;
@@ -273,8 +331,9 @@ static void modrm32(struct cursor *c, struct insn *in, unsigned mod, unsigned rm
     }
 }
 
-/* @registers: the operands are registers whatever mod says (MOV to and from CRn, DRn). */
-static void modrm(struct cursor *c, struct insn *in, bool registers)
+/* @registers: the operands are registers whatever mod says (MOV to and from CRn, DRn). @vsib: the
+ * index is a vector register, and index holds its number ([SDM2] 2.3.12). */
+static void modrm(struct cursor *c, struct insn *in, bool registers, bool vsib)
 {
     uint8_t b = (uint8_t)take(c, 1);
     unsigned mod = b >> 6, rm = b & 7;
@@ -284,7 +343,16 @@ static void modrm(struct cursor *c, struct insn *in, bool registers)
         return;
     }
     in->mem = true;
-    if (in->adsize == 2) {
+    if (vsib) {
+        if (rm != 4 || in->adsize == 2) {
+            c->status = DECODE_UD;
+            return;
+        }
+        bool there = need(c, 1);
+        unsigned index = there ? ((c->bytes[c->pos] >> 3) & 7) | (c->rex & 2) << 2 : 0;
+        modrm32(c, in, mod, rm);
+        in->index = (uint8_t)index;
+    } else if (in->adsize == 2) {
         modrm16(c, in, mod, rm);
     } else {
         modrm32(c, in, mod, rm);
@@ -319,16 +387,21 @@ static unsigned operand_size(const struct cursor *c, const struct insn *in,
             return 1;
         case OPD_Ew: case OPD_Gw: case OPD_Mw: case OPD_AX:
             return 2;
-        case OPD_Ed: case OPD_Md:
+        case OPD_Ed: case OPD_Gd: case OPD_Md: case OPD_RMb: case OPD_RMw:
             return 4;
-        case OPD_Mq:
+        case OPD_Mq: case OPD_Pq: case OPD_Qd: case OPD_Qq: case OPD_Nq:
             return 8;
+        case OPD_Ey: case OPD_Gy: case OPD_My: case OPD_By:
+            return is64 && (c->rex & 8) ? 8 : 4;
+        case OPD_Vx: case OPD_Wx: case OPD_Wdq: case OPD_Wq: case OPD_Wd: case OPD_Ww: case OPD_Ux:
+        case OPD_VHx: case OPD_HUx: case OPD_Hx:
+            return in->vex ? in->vex : 16;
         case OPD_Ry: case OPD_Cy: case OPD_Dy:
             return is64 ? 8 : 4;
         case OPD_Xz: case OPD_Yz: case OPD_zAX:
             return v == 8 ? 4 : v;
         case OPD_Ev: case OPD_Gv: case OPD_Zv: case OPD_Iv: case OPD_Iz: case OPD_Jz: case OPD_rAX:
-        case OPD_Xv: case OPD_Yv: case OPD_Ov:
+        case OPD_Xv: case OPD_Yv: case OPD_Ov: case OPD_Mv:
             return v;
         default:
             break;
@@ -364,14 +437,22 @@ static void operand(struct cursor *c, struct insn *in, const struct insn_info *i
     unsigned low = (in->opcode & 7) | (c->rex & 1) << 3;
     switch (info->operand[number]) {
     case OPD_Eb: in->m = byte_register(c, in->rm); break;
-    case OPD_Ew: case OPD_Ed: case OPD_Ev: case OPD_Ry: in->m = GPR_OFF(in->rm); break;
+    case OPD_Ew: case OPD_Ed: case OPD_Ev: case OPD_Ey: case OPD_RMb: case OPD_RMw: case OPD_Ry:
+        in->m = GPR_OFF(in->rm);
+        break;
     case OPD_Gb: in->r = byte_register(c, in->reg); break;
-    case OPD_Gw: case OPD_Gv: in->r = GPR_OFF(in->reg); break;
+    case OPD_Gw: case OPD_Gd: case OPD_Gv: case OPD_Gy: case OPD_Gr:
+        in->r = GPR_OFF(in->reg);
+        break;
+    case OPD_Pq: in->reg &= 7; break;
+    case OPD_Qd: case OPD_Qq: case OPD_Nq: in->rm &= 7; break;
+    case OPD_VHx: in->vvvv = in->vex ? in->vvvv : in->reg; break;
+    case OPD_HUx: in->vvvv = in->vex ? in->vvvv : in->rm; break;
     case OPD_Zb: in->r = in->m = byte_register(c, low); break;
     case OPD_Zv: in->r = in->m = GPR_OFF(low); break;
     case OPD_AL: case OPD_AX: case OPD_rAX: case OPD_zAX: accumulator(in, number); break;
     case OPD_1: immediate(in, 1, imms); break;
-    case OPD_Ib: immediate(in, (uint8_t)take(c, 1), imms); break;
+    case OPD_Ib: case OPD_Lx: immediate(in, (uint8_t)take(c, 1), imms); break;
     case OPD_Iw: immediate(in, (uint16_t)take(c, 2), imms); break;
     case OPD_sIb: case OPD_Jb: immediate(in, take(c, 1), imms); break;
     case OPD_Iz: case OPD_Jz: immediate(in, take(c, in->opsize == 2 ? 2 : 4), imms); break;
@@ -428,7 +509,8 @@ enum decode_status decode(const uint8_t *bytes, unsigned n, enum decode_mode mod
     in->ea_shift = 64 - 8 * in->adsize;
     in->opsize = (uint8_t)operand_size(&c, in, info);
     if (info->has_modrm) {
-        modrm(&c, in, info->operand[0] == OPD_Ry || info->operand[1] == OPD_Ry);
+        modrm(&c, in, info->operand[0] == OPD_Ry || info->operand[1] == OPD_Ry,
+              info->attr & A_VSIB);
     }
     for (unsigned i = 0; i < 3; i++) {
         operand(&c, in, info, i, &imms);

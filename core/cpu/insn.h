@@ -43,13 +43,15 @@ struct insn {
     uint8_t seg;         /* effective segment of the memory operand: enum x86_sreg */
     uint8_t reg, rm;     /* modrm fields with REX bits, as numbers: sreg, CRn, DRn, ST(i), XMMn */
     uint8_t opcode;      /* last opcode byte; condition code in its low four bits for Jcc & co. */
-    uint8_t vvvv;        /* VEX.vvvv as a number */
+    uint8_t vvvv;        /* VEX.vvvv as a number; for letters VHx and HUx what stands for it */
     bool mem;            /* the modrm operand is in memory */
     bool lock;
     uint8_t rep;         /* enum insn_rep */
     bool rex;            /* a REX prefix was there */
     uint8_t osz16;       /* 66h prefix seen (not: effective size) */
     uint8_t ea_shift;    /* 64 - address bits: 48, 32 or 0 */
+    uint8_t vex;         /* vector length in bytes by VEX.L, 16 or 32; 0: no VEX prefix */
+    bool w;              /* REX.W or VEX.W */
 };
 
 #endif

@@ -72,7 +72,8 @@ static void encodings_have_their_row_and_length(void **state)
         {"d9 e2", DECODE_16, DECODE_UD, 1, ROW_NONE},
         {"d9 c1", DECODE_16, DECODE_OK, 2, ROW_M1_0xd9_R0_X_fld},
         {"d9 07", DECODE_16, DECODE_OK, 2, ROW_M1_0xd9_M0_X_fld},
-        {"0f 01 d0", DECODE_32, DECODE_UD, 2, ROW_NONE},
+        {"0f 01 c5", DECODE_32, DECODE_UD, 2, ROW_NONE},
+        {"0f 01 d0", DECODE_32, DECODE_OK, 3, ROW_M0F_0x01_0xd0_NP_xgetbv},
         {"0f 01 38", DECODE_32, DECODE_OK, 3, ROW_M0F_0x01_M7_X_invlpg},
         {"0f 20 c0", DECODE_32, DECODE_OK, 3, ROW_M0F_0x20_X_X_mov},
         {"0f 20 00", DECODE_32, DECODE_OK, 3, ROW_M0F_0x20_X_X_mov},
@@ -102,6 +103,25 @@ static void encodings_have_their_row_and_length(void **state)
             (status == DECODE_OK && (in.len != t->len || in.row != t->row))) {
             fail_msg("%s: status %d len %u row %u (%s)", t->hex, status, in.len, in.row,
                      insn_info[in.row].name);
+        }
+    }
+}
+
+/* What find_row relies on: a row of another opcode ends its search. */
+static void rows_of_one_opcode_stand_together(void **state)
+{
+    for (unsigned i = 1; i + 1 < ROW_COUNT; i++) {
+        for (unsigned j = i + 1; j < ROW_COUNT; j++) {
+            const struct insn_info *a = &insn_info[i], *b = &insn_info[j];
+            if (a->map != b->map || b->opcode < a->opcode || b->opcode >= a->opcode + a->opcodes) {
+                continue;
+            }
+            for (unsigned k = i + 1; k < j; k++) {
+                if (insn_info[k].opcode > b->opcode ||
+                    b->opcode >= insn_info[k].opcode + insn_info[k].opcodes) {
+                    fail_msg("%s and %s are apart", a->name, b->name);
+                }
+            }
         }
     }
 }
@@ -249,6 +269,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(encodings_have_their_row_and_length),
+        cmocka_unit_test(rows_of_one_opcode_stand_together),
         cmocka_unit_test(operands_are_register_offsets_and_addresses),
         cmocka_unit_test(random_bytes_have_the_length_that_zydis_finds),
     };

@@ -21,11 +21,21 @@ static const struct row_run row_run[ROW_COUNT] = {
 #undef INSN
 #undef INSN8
 
-static const struct row_run *choose_row(const struct interp *e, const struct insn *in)
+/* The model has what the instruction needs. */
+static bool has_features(const struct interp *e, const struct insn *in)
 {
     const struct insn_info *info = &insn_info[in->row];
+    return x86_has(e->cpu.model, info->feature) &&
+           (!(info->attr & A_Y2) || in->vex != 32 || x86_has(e->cpu.model, X86_F_AVX2));
+}
+
+static const struct row_run *choose_row(const struct interp *e, struct insn *in)
+{
     bool protected = (e->cpu.mode & (MODE_PE | MODE_VM)) == MODE_PE;
-    if (((info->attr & A_PROT) && !protected) || !x86_has(e->cpu.model, info->feature)) {
+    if ((insn_info[in->row].attr & A_OLDER) && !has_features(e, in)) {
+        in->row--;
+    }
+    if (((insn_info[in->row].attr & A_PROT) && !protected) || !has_features(e, in)) {
         return &row_run[ROW_NONE];
     }
     return &row_run[in->row];
@@ -34,7 +44,7 @@ static const struct row_run *choose_row(const struct interp *e, const struct ins
 /* Chooses the run function. True if the instruction ends its block. */
 static bool choose(const struct interp *e, struct insn *in)
 {
-    const struct row_run *row = choose_row(e, in);
+    const struct row_run *row = choose_row(e, in); /* may change in->row */
     bool rep = row != row_run && (insn_info[in->row].attr & A_STRING);
     bool second = rep ? in->rep != REP_NONE : in->mem;
     in->run = row->fn[second][__builtin_ctz(in->opsize | 8)];
