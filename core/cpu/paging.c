@@ -439,6 +439,9 @@ static unsigned pieces_of(struct x86_cpu *cpu, uint64_t lin, unsigned len, enum 
         return 1;
     }
     uint64_t next = x86_linear(cpu, lin + room);
+    if (unlikely(cpu->lma && !x86_canonical(next))) {
+        x86_not_canonical(cpu, lin); /* before the first part is looked up */
+    }
     p[0] = piece_of(cpu, lin, room, acc, user);
     p[1] = piece_of(cpu, next, len - room, acc, user);
     return 2;

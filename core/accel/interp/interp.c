@@ -94,7 +94,7 @@ void interp_after_device(struct x86_cpu *cpu)
     struct interp *e = interp_of(cpu);
     uint64_t now = interp_icount(cpu);
     int64_t slice = slice_from(e, now);
-    e->due = slice == 0;
+    e->due = slice == 0 || cpu->watch_hits;
     /* The running instruction is the first of the slice, and cannot be taken back. */
     if (cpu->cur && slice == 0) {
         slice = 1;
