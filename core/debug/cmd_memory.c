@@ -75,7 +75,7 @@ static size_t dump_read(struct command_call *c, bool physical, uint64_t addr, vo
     const struct x86_state *s = debug_state(c->debug, c->monitor->cpu);
     struct space *mem = debug_memory(c->debug, c->monitor->cpu);
     if (physical || s == NULL) {
-        space_read_bytes(mem, addr, buf, len);
+        space_peek_bytes(mem, addr, buf, len);
         return len;
     }
     return walk_read(s, mem, addr, buf, len);
@@ -242,7 +242,7 @@ COMMAND(cmd_sum)
     uint8_t *buf = xcalloc(SAVE_CHUNK, 1);
     for (uint64_t at = 0; at < size; at += SAVE_CHUNK) {
         size_t n = min_u64(SAVE_CHUNK, size - at);
-        space_read_bytes(&c->debug->machine->mem, start + at, buf, n);
+        space_peek_bytes(&c->debug->machine->mem, start + at, buf, n);
         for (size_t i = 0; i < n; i++) { /* as BSD's sum: rotate right, add */
             sum = (uint16_t)((sum >> 1 | sum << 15) + buf[i]);
         }
@@ -283,7 +283,7 @@ static bool save(struct command_call *c, bool physical, struct error **err)
     for (uint64_t at = 0; ok && at < size; at += SAVE_CHUNK) {
         size_t n = min_u64(SAVE_CHUNK, size - at);
         if (physical) {
-            space_read_bytes(&c->debug->machine->mem, addr + at, buf, n);
+            space_peek_bytes(&c->debug->machine->mem, addr + at, buf, n);
         } else if (dump_read(c, false, addr + at, buf, n) < n) {
             ok = error_set(err, "Invalid addr 0x%016" PRIx64 "/size %" PRIu64 " specified", addr, size);
         }

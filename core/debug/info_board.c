@@ -213,7 +213,9 @@ COMMAND(info_int)
 
 static uint16_t peek16(struct command_call *c, uint64_t addr)
 {
-    return (uint16_t)space_read(&c->debug->machine->mem, addr, 2);
+    uint16_t val = 0;
+    space_peek_bytes(&c->debug->machine->mem, addr, &val, sizeof(val));
+    return val;
 }
 
 /* Where a boot stands, from what BIOS and boot sector leave in low memory (BIOS data area at 400h). */

@@ -40,7 +40,9 @@ static uint64_t a20(const struct x86_state *s, uint64_t phys)
 static uint64_t entry_at(const struct x86_state *s, struct space *mem, const struct layout *l, uint64_t table,
                          uint64_t index)
 {
-    return space_read(mem, a20(s, table + index * l->entry_bytes), l->entry_bytes);
+    uint64_t entry = 0;
+    space_peek_bytes(mem, a20(s, table + index * l->entry_bytes), &entry, l->entry_bytes);
+    return entry;
 }
 
 /* Where the page begins that @entry of level @n is. */
@@ -97,7 +99,7 @@ size_t walk_read(const struct x86_state *s, struct space *mem, uint64_t lin, voi
         if (!walk_translate(s, mem, at, &phys)) {
             break;
         }
-        space_read_bytes(mem, phys, (uint8_t *)buf + done, n);
+        space_peek_bytes(mem, phys, (uint8_t *)buf + done, n);
         done += n;
     }
     return done;

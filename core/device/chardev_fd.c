@@ -129,7 +129,11 @@ static void append(struct chardev_fd *f, const uint8_t *buf, size_t len)
 {
     size_t limit = f->c.limit > BUFFER_BYTES ? f->c.limit : BUFFER_BYTES;
     size_t n = min_u64(len, limit > f->len ? limit - f->len : 0);
-    if (f->start + f->len + n > f->cap) {
+    if (n == 0) {
+        f->dropped += len;
+        return;
+    }
+    if (f->start + f->len + n > f->cap && f->start != 0) {
         memmove(f->buf, f->buf + f->start, f->len);
         f->start = 0;
     }

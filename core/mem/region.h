@@ -36,6 +36,8 @@ struct region_ops {
     uint64_t (*read)(void *dev, uint64_t off, unsigned size);   /* NULL: all ones */
     void (*write)(void *dev, uint64_t off, uint64_t val, unsigned size); /* NULL: dropped */
     unsigned width;          /* widest access passed whole: 1, 2, 4 or 8 */
+    /* The same as read without its effects on the device, for debuggers; NULL: they get read. */
+    uint64_t (*peek)(void *dev, uint64_t off, unsigned size);
     /* Optional block transfer for REP INS/OUTS at offset @off: moves up to @count items of @size
      * bytes and returns how many it moved (0: use single accesses). */
     unsigned (*read_block)(void *dev, uint64_t off, void *buf, unsigned size, unsigned count);

@@ -211,20 +211,29 @@ void space_write(struct space *s, uint64_t addr, uint64_t val, unsigned size)
 /* --- many bytes ------------------------------------------------------------------------------- */
 
 /* Reads @len bytes of one range; true if somebody answered. */
-static bool range_read(const struct view_range *r, uint64_t addr, uint8_t *buf, uint64_t len)
+/* @peek: without effects on a device that can be read so. */
+static bool range_read(const struct view_range *r, uint64_t addr, uint8_t *buf, uint64_t len, bool peek)
 {
     uint64_t off = addr - r->start;
-    if (r->rd.region == NULL) {
+    const struct region *from = r->rd.region;
+    if (from == NULL) {
         memset(buf, 0xff, len);
         return false;
     }
-    if (r->rd.region->kind != REGION_IO) {
+    if (from->kind != REGION_IO) {
         memcpy(buf, host_of(r->rd.region, r->rd.off + off), len);
         return true;
     }
     for (uint64_t done = 0; done < len;) {
         unsigned part = part_bytes(addr + done, (unsigned)min_u64(len - done, 4), 4);
-        st_le(buf + done, target_read(&r->rd, off + done, part), part);
+        uint64_t val;
+        if (peek && from->ops->peek != NULL) {
+            part = 1;
+            val = from->ops->peek(from->dev, r->rd.off + off + done, 1);
+        } else {
+            val = target_read(&r->rd, off + done, part);
+        }
+        st_le(buf + done, val, part);
         done += part;
     }
     return true;
@@ -249,7 +258,7 @@ static bool range_write(const struct view_range *r, uint64_t addr, const uint8_t
     return true;
 }
 
-uint64_t space_read_bytes(struct space *s, uint64_t addr, void *buf, uint64_t len)
+static uint64_t read_bytes(struct space *s, uint64_t addr, void *buf, uint64_t len, bool peek)
 {
     uint64_t backed = 0;
     for (uint64_t done = 0; done < len;) {
@@ -257,7 +266,7 @@ uint64_t space_read_bytes(struct space *s, uint64_t addr, void *buf, uint64_t le
         uint64_t n;
         if (r != NULL) {
             n = min_u64(len - done, r->end - (addr + done));
-            backed += range_read(r, addr + done, (uint8_t *)buf + done, n) ? n : 0;
+            backed += range_read(r, addr + done, (uint8_t *)buf + done, n, peek) ? n : 0;
         } else {
             n = gap_bytes(s->view, addr + done, len - done);
             memset((uint8_t *)buf + done, 0xff, n);
@@ -265,6 +274,16 @@ uint64_t space_read_bytes(struct space *s, uint64_t addr, void *buf, uint64_t le
         done += n;
     }
     return backed;
+}
+
+uint64_t space_read_bytes(struct space *s, uint64_t addr, void *buf, uint64_t len)
+{
+    return read_bytes(s, addr, buf, len, false);
+}
+
+uint64_t space_peek_bytes(struct space *s, uint64_t addr, void *buf, uint64_t len)
+{
+    return read_bytes(s, addr, buf, len, true);
 }
 
 uint64_t space_write_bytes(struct space *s, uint64_t addr, const void *buf, uint64_t len)

@@ -40,6 +40,10 @@ void space_write(struct space *s, uint64_t addr, uint64_t val, unsigned size);
 uint64_t space_read_bytes(struct space *s, uint64_t addr, void *buf, uint64_t len);
 uint64_t space_write_bytes(struct space *s, uint64_t addr, const void *buf, uint64_t len);
 
+/* The same as space_read_bytes for debuggers: a device that offers it (region_ops.peek) is read without
+ * being changed. [locked] */
+uint64_t space_peek_bytes(struct space *s, uint64_t addr, void *buf, uint64_t len);
+
 /* REP INS/OUTS: up to @count items of @size bytes at one port. Returns how many moved in bulk. [locked] */
 unsigned space_read_block(struct space *s, uint64_t addr, void *buf, unsigned size, unsigned count);
 unsigned space_write_block(struct space *s, uint64_t addr, const void *buf, unsigned size,

@@ -157,6 +157,16 @@ static uint64_t vga_window_read(void *dev, uint64_t off, unsigned size)
     return val;
 }
 
+/* What a read would give; the latches stay as the guest has them. */
+static uint64_t vga_window_peek(void *dev, uint64_t off, unsigned size)
+{
+    struct vga *v = dev;
+    uint32_t latch = v->latch;
+    uint64_t val = vga_window_read(v, off, size);
+    v->latch = latch;
+    return val;
+}
+
 static void vga_window_write(void *dev, uint64_t off, uint64_t val, unsigned size)
 {
     for (unsigned i = 0; i < size; i++) {
@@ -166,4 +176,5 @@ static void vga_window_write(void *dev, uint64_t off, uint64_t val, unsigned siz
 
 const struct region_ops vga_window_ops = {
     .read = vga_window_read, .write = vga_window_write, .width = 8,
+    .peek = vga_window_peek,
 };

@@ -447,6 +447,22 @@ static void the_edid_is_valid_and_prefers_1280x800(void **state)
     assert_memory_equal(e + 72 + 5, "coldboot\n   ", 12);
 }
 
+static void a_debuggers_look_leaves_the_latches(void **state)
+{
+    struct vga_bench *t = *state;
+    uint8_t seen[2];
+    bench_out8(&t->b, 0x3c2, 0x02);
+    t->card.vga.vram[0] = 0x11;
+    t->card.vga.vram[4] = 0x22;
+    peek(t, 0xa0000);
+    uint32_t latch = t->card.vga.latch;
+    assert_int_equal(space_peek_bytes(&t->b.m.mem, 0xa0000, seen, 2), 2);
+    assert_int_equal(seen[1], 0x22);
+    assert_int_equal(t->card.vga.latch, latch);
+    assert_int_equal(space_read_bytes(&t->b.m.mem, 0xa0000, seen, 2), 2);
+    assert_int_not_equal(t->card.vga.latch, latch);
+}
+
 static void reset_and_saved_state_hold(void **state)
 {
     struct vga_bench *t = *state;
@@ -479,6 +495,7 @@ int main(void)
         ON_BENCH(a_hostile_saved_state_is_brought_into_range),
         ON_BENCH(the_card_is_a_pci_function_with_frame_buffer_registers_and_rom),
         ON_BENCH(the_edid_is_valid_and_prefers_1280x800),
+        ON_BENCH(a_debuggers_look_leaves_the_latches),
         ON_BENCH(reset_and_saved_state_hold),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
