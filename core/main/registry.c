@@ -14,6 +14,7 @@
 /* ---- accelerators ---------------------------------------------------------------------------- */
 
 extern const struct accel interp_accel; /* core/accel/interp */
+extern const struct accel jit_accel; /* core/accel/jit */
 extern const struct accel kvm_accel;    /* core/accel/kvm */
 
 struct accel_row {
@@ -25,8 +26,8 @@ struct accel_row {
 /* Best first. A software CPU that can do all that the next one can stands before it. */
 static const struct accel_row accels[] = {
     {"kvm", &kvm_accel, "the host's own processor, by the kernel's KVM"},
-    {"jit", NULL, "is not in this version of coldboot"},
     {"interp", &interp_accel, "interpreter of decoded instructions"},
+    {"jit", &jit_accel, "translator of hot code, on the interpreter"},
     {"xen", NULL, "coldboot is not made for it"},
     {"hax", NULL, "coldboot is not made for it"},
     {"hvf", NULL, "coldboot is not made for it"},

@@ -1,0 +1,102 @@
+/*
+ * The JIT as an accelerator: the interpreter's engine with a translator of blocks.
+ */
+#include "core/accel/jit/jit.h"
+#include "core/accel/vcpu.h"
+
+extern const struct accel interp_accel; /* core/accel/interp */
+
+static bool jit_probe(struct error **err)
+{
+#if defined(__x86_64__)
+    struct codemem m;
+    if (!codemem_init(&m, 4096, err)) {
+        return false;
+    }
+    codemem_fini(&m);
+    return true;
+#else
+    return error_set(err, "needs an x86-64 host");
+#endif
+}
+
+static bool jit_vm_init(struct machine *m, struct error **err)
+{
+    return interp_accel.vm_init(m, err);
+}
+
+static bool jit_vcpu_init(struct vcpu *vcpu, struct error **err)
+{
+    if (!interp_accel.vcpu_init(vcpu, err)) {
+        return false;
+    }
+    if (!jit_attach(vcpu->accel_data, err)) {
+        interp_accel.vcpu_fini(vcpu);
+        return false;
+    }
+    return true;
+}
+
+static void jit_vcpu_fini(struct vcpu *vcpu)
+{
+    jit_detach(vcpu->accel_data);
+    interp_accel.vcpu_fini(vcpu);
+}
+
+static void jit_run(struct vcpu *vcpu, struct vcpu_exit *exit)
+{
+    interp_accel.run(vcpu, exit);
+}
+
+static void jit_kick(struct vcpu *vcpu)
+{
+    interp_accel.kick(vcpu);
+}
+
+static void jit_slice_changed(struct vcpu *vcpu)
+{
+    interp_accel.slice_changed(vcpu);
+}
+
+static uint64_t jit_icount(struct vcpu *vcpu)
+{
+    return interp_accel.icount(vcpu);
+}
+
+static void jit_get_state(struct vcpu *vcpu, struct x86_state *out)
+{
+    interp_accel.get_state(vcpu, out);
+}
+
+static void jit_set_state(struct vcpu *vcpu, const struct x86_state *in)
+{
+    interp_accel.set_state(vcpu, in);
+}
+
+static void jit_view_changed(struct machine *m, struct space *s, const struct view *old,
+                             const struct view *now)
+{
+    interp_accel.view_changed(m, s, old, now);
+}
+
+static void jit_fini(struct machine *m)
+{
+    interp_accel.fini(m);
+}
+
+const struct accel jit_accel = {
+    .name = "jit",
+    .counts_insns = true,
+    .probe = jit_probe,
+    .vm_init = jit_vm_init,
+    .view_changed = jit_view_changed,
+    .vcpu_init = jit_vcpu_init,
+    .vcpu_fini = jit_vcpu_fini,
+    .run = jit_run,
+    .kick = jit_kick,
+    .slice_changed = jit_slice_changed,
+    .icount = jit_icount,
+    .get_state = jit_get_state,
+    .set_state = jit_set_state,
+    .fini = jit_fini,
+};

@@ -1,0 +1,121 @@
+/* See emit.h. */
+#include "core/accel/jit/emit.h"
+
+#include <string.h>
+
+void emit_u8(struct emit *e, unsigned byte)
+{
+    if (e->at == e->end) {
+        e->full = true;
+        return;
+    }
+    *e->at++ = (uint8_t)byte;
+}
+
+void emit_imm(struct emit *e, uint64_t val, unsigned bytes)
+{
+    for (; bytes > 0; bytes--, val >>= 8) {
+        emit_u8(e, val & 0xff);
+    }
+}
+
+static bool high_byte(enum host_reg r)
+{
+    return r >= HOST_AH && r <= HOST_BH;
+}
+
+/* What the three bits of an encoding hold; AH is encoded as SP without REX. */
+static unsigned low3(enum host_reg r)
+{
+    return high_byte(r) ? r - HOST_AH + 4u : r & 7u;
+}
+
+static unsigned rex_bit(enum host_reg r)
+{
+    return r >= HOST_8 && r <= HOST_15;
+}
+
+/* Prefixes and opcode. */
+static void head(struct emit *e, unsigned op, unsigned size, unsigned r, unsigned x, unsigned b)
+{
+    unsigned rex = (size == 8 ? 8u : 0) | r << 2 | x << 1 | b;
+    if (size == 2) {
+        emit_u8(e, 0x66);
+    }
+    if (rex) {
+        emit_u8(e, 0x40 | rex);
+    }
+    if (op > 0xff) {
+        emit_u8(e, op >> 8);
+    }
+    emit_u8(e, op & 0xff);
+}
+
+void emit_rr(struct emit *e, unsigned op, unsigned size, enum host_reg reg, enum host_reg rm)
+{
+    head(e, op, size, rex_bit(reg), 0, rex_bit(rm));
+    emit_u8(e, 0xc0 | low3(reg) << 3 | low3(rm));
+}
+
+void emit_rm(struct emit *e, unsigned op, unsigned size, enum host_reg reg,
+             const struct host_mem *m)
+{
+    bool no_base = m->base == HOST_NONE, no_index = m->index == HOST_NONE;
+    head(e, op, size, rex_bit(reg), !no_index && rex_bit(m->index), !no_base && rex_bit(m->base));
+    /* Without a base the displacement has 32 bits; BP and R13 as a base need one. */
+    bool disp8 = !no_base && m->disp == (int8_t)m->disp;
+    bool disp0 = disp8 && m->disp == 0 && low3(m->base) != 5;
+    unsigned mod = no_base || disp0 ? 0 : disp8 ? 1 : 2;
+    if (no_index && !no_base && low3(m->base) != 4) {
+        emit_u8(e, mod << 6 | low3(reg) << 3 | low3(m->base));
+    } else {
+        emit_u8(e, mod << 6 | low3(reg) << 3 | 4);
+        emit_u8(e, (unsigned)m->scale << 6 | (no_index ? 4 : low3(m->index)) << 3 |
+                       (no_base ? 5 : low3(m->base)));
+    }
+    if (no_base || mod == 2) {
+        emit_imm(e, (uint32_t)m->disp, 4);
+    } else if (mod == 1) {
+        emit_imm(e, (uint8_t)m->disp, 1);
+    }
+}
+
+void emit_o(struct emit *e, unsigned op, unsigned size, enum host_reg reg)
+{
+    head(e, op | low3(reg), size, 0, 0, rex_bit(reg));
+}
+
+void emit_mov_imm(struct emit *e, enum host_reg reg, uint64_t val)
+{
+    if (val == (uint32_t)val) {
+        emit_o(e, 0xb8, 4, reg);
+        emit_imm(e, val, 4);
+    } else if ((int64_t)val == (int32_t)val) {
+        emit_rr(e, 0xc7, 8, 0, reg);
+        emit_imm(e, val, 4);
+    } else {
+        emit_o(e, 0xb8, 8, reg);
+        emit_imm(e, val, 8);
+    }
+}
+
+uint8_t *emit_jcc(struct emit *e, unsigned cc)
+{
+    emit_u8(e, 0x0f);
+    emit_u8(e, 0x80 | cc);
+    emit_imm(e, 0, 4);
+    return e->at - 4;
+}
+
+uint8_t *emit_jmp(struct emit *e)
+{
+    emit_u8(e, 0xe9);
+    emit_imm(e, 0, 4);
+    return e->at - 4;
+}
+
+void emit_link(uint8_t *at, const uint8_t *to)
+{
+    int32_t disp = (int32_t)(to - (at + 4));
+    memcpy(at, &disp, 4);
+}

@@ -1,0 +1,56 @@
+/*
+ * Writes x86-64 machine code: one function for each form of encoding. Nothing else in the program
+ * makes code bytes.
+ *
+ * Source: [SDM2] "Instruction Format".
+ * Opcodes are one byte, or 0F xx as 0x0fxx. @size 1, 2, 4 or 8 is the operand size; the opcode must
+ * be that of bytes for size 1. Immediates are appended with emit_imm by whoever needs one.
+ */
+#ifndef CORE_ACCEL_JIT_EMIT_H
+#define CORE_ACCEL_JIT_EMIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum host_reg {
+    HOST_AX, HOST_CX, HOST_DX, HOST_BX, HOST_SP, HOST_BP, HOST_SI, HOST_DI,
+    HOST_8, HOST_9, HOST_10, HOST_11, HOST_12, HOST_13, HOST_14, HOST_15,
+    HOST_AH,                 /* AH CH DH BH: not together with anything that needs REX */
+    HOST_CH, HOST_DH, HOST_BH,
+    HOST_NONE,
+};
+
+struct host_mem {
+    enum host_reg base, index; /* HOST_NONE: absent; index is not SP */
+    uint8_t scale;           /* 0..3 */
+    int32_t disp;
+};
+
+struct emit {
+    uint8_t *at;             /* next byte */
+    uint8_t *end;            /* nothing is written from here on; then full is set */
+    bool full;
+};
+
+void emit_u8(struct emit *e, unsigned byte);
+/* The low @bytes bytes of @val. */
+void emit_imm(struct emit *e, uint64_t val, unsigned bytes);
+
+/* op reg, rm (or op rm, reg, as the opcode says); @reg may be an opcode extension 0..7. */
+void emit_rr(struct emit *e, unsigned op, unsigned size, enum host_reg reg, enum host_reg rm);
+void emit_rm(struct emit *e, unsigned op, unsigned size, enum host_reg reg,
+             const struct host_mem *m);
+/* op with the register in its low three bits. */
+void emit_o(struct emit *e, unsigned op, unsigned size, enum host_reg reg);
+
+/* mov reg, imm: in the shortest form that gives the 64-bit value. */
+void emit_mov_imm(struct emit *e, enum host_reg reg, uint64_t val);
+
+/* Jumps with 32-bit displacement; return the place of the displacement. @cc 0..15 as in Jcc. */
+uint8_t *emit_jcc(struct emit *e, unsigned cc);
+uint8_t *emit_jmp(struct emit *e);
+/* Makes the displacement at @at lead to @to, both in the writable view. Atomic when aligned to four
+ * bytes; else nobody may be running it. */
+void emit_link(uint8_t *at, const uint8_t *to);
+
+#endif

@@ -1,0 +1,395 @@
+/*
+ * Emitters: moves, arithmetic, shifts, multiplication. The host's instruction is the guest's; only
+ * registers and the memory operand are replaced.
+ */
+#include "core/accel/jit/translate.h"
+
+/* Opcode of the byte form @op, or of its wider twin. */
+static unsigned sized(unsigned op, unsigned size)
+{
+    return size == 1 ? op : op | 1;
+}
+
+static bool is_imm(const struct trans *t, unsigned operand)
+{
+    uint8_t o = t->info->operand[operand];
+    return o == OPD_Ib || o == OPD_sIb || o == OPD_Iz || o == OPD_Iv;
+}
+
+/* G is the destination. */
+static bool g_first(const struct trans *t)
+{
+    uint8_t o = t->info->operand[0];
+    return o == OPD_Gb || o == OPD_Gw || o == OPD_Gv;
+}
+
+/* AH and its like cannot be encoded next to R8: for one instruction they change places with AL. */
+static void swap_halves(struct trans *t, enum host_reg high)
+{
+    emit_rr(&t->e, 0x86, 1, (enum host_reg)(high - HOST_AH), high);
+}
+
+/* op E, reg (or reg, E); E is in memory and already probed, or a register. */
+static void op_e(struct trans *t, unsigned op, unsigned size, enum host_reg reg)
+{
+    if (!t->in->mem) {
+        emit_rr(&t->e, op, size, reg, trans_reg(t->in->m));
+    } else if (trans_high(reg)) {
+        swap_halves(t, reg);
+        emit_rm(&t->e, op, size, (enum host_reg)(reg - HOST_AH), &trans_operand);
+        swap_halves(t, reg);
+    } else {
+        emit_rm(&t->e, op, size, reg, &trans_operand);
+    }
+}
+
+/* op E, imm with opcode extension @digit. */
+static void op_ei(struct trans *t, unsigned op, unsigned size, unsigned digit, unsigned imm_bytes)
+{
+    op_e(t, op, size, (enum host_reg)digit);
+    emit_imm(&t->e, t->in->imm, imm_bytes);
+}
+
+static unsigned imm_bytes(unsigned size)
+{
+    return size < 4 ? size : 4;
+}
+
+/* ADD OR ADC SBB AND SUB XOR CMP: number 0 to 7 */
+bool emit_alu(struct trans *t)
+{
+    const struct insn *in = t->in;
+    unsigned op = (t->info->opcode >= 0x80 ? in->reg : t->info->opcode >> 3) & 7, size = in->opsize;
+    bool writes = op != 7;
+    if (in->mem) {
+        trans_mem(t, size, g_first(t) || !writes ? READ : MODIFY);
+    }
+    trans_flags_before(t);
+    if (is_imm(t, 1)) {
+        bool small = size > 1 && (int64_t)(in->imm << (64 - 8 * size)) >> (64 - 8 * size) ==
+                                     (int8_t)in->imm;
+        op_ei(t, size == 1 ? 0x80 : small ? 0x83 : 0x81, size, op, small ? 1 : imm_bytes(size));
+    } else {
+        op_e(t, sized(op << 3 | (g_first(t) ? 2 : 0), size), size, trans_reg(in->r));
+    }
+    trans_flags_after(t);
+    return true;
+}
+
+bool emit_test(struct trans *t)
+{
+    unsigned size = t->in->opsize;
+    if (t->in->mem) {
+        trans_mem(t, size, READ);
+    }
+    if (is_imm(t, 1)) {
+        op_ei(t, sized(0xf6, size), size, 0, imm_bytes(size));
+    } else {
+        op_e(t, sized(0x84, size), size, trans_reg(t->in->r));
+    }
+    trans_flags_after(t);
+    return true;
+}
+
+/* INC DEC NOT NEG */
+bool emit_unary(struct trans *t)
+{
+    unsigned size = t->in->opsize, op = t->info->opcode;
+    unsigned digit = op >= 0xf6 ? t->in->reg & 7u : op >> 3 & 1;
+    if (t->in->mem) {
+        trans_mem(t, size, MODIFY);
+    }
+    trans_flags_before(t);
+    op_e(t, sized(op == 0xf6 || op == 0xf7 ? 0xf6 : 0xfe, size), size, (enum host_reg)digit);
+    trans_flags_after(t);
+    return true;
+}
+
+/* ---- moves ---- */
+
+bool emit_move(struct trans *t)
+{
+    unsigned size = t->in->opsize;
+    bool load = g_first(t);
+    if (t->in->mem) {
+        trans_mem(t, size, load ? READ : WRITE);
+    }
+    if (!is_imm(t, 1)) {
+        op_e(t, sized(load ? 0x8a : 0x88, size), size, trans_reg(t->in->r));
+    } else if (!t->in->mem && size == 4) {
+        emit_o(&t->e, 0xb8, 4, trans_reg(t->in->m));
+        emit_imm(&t->e, t->in->imm, 4);
+    } else {
+        op_ei(t, sized(0xc6, size), size, 0, imm_bytes(size));
+    }
+    return true;
+}
+
+/* AL, AX or EAX and an address in the code */
+bool emit_move_abs(struct trans *t)
+{
+    unsigned size = t->in->opsize;
+    bool load = t->info->opcode < 0xa2;
+    emit_mov_imm(&t->e, HOST_8, t->in->imm);
+    trans_probe(t, t->in->seg, size, load ? READ : WRITE);
+    emit_rm(&t->e, sized(load ? 0x8a : 0x88, size), size, HOST_AX, &trans_operand);
+    return true;
+}
+
+/* With memory it would be locked; two moves are not. */
+bool emit_xchg(struct trans *t)
+{
+    unsigned size = t->in->opsize;
+    enum host_reg g = trans_reg(t->in->r);
+    if (!t->in->mem) {
+        emit_rr(&t->e, sized(0x86, size), size, g, trans_reg(t->in->m));
+        if (size == 4 && t->in->r == t->in->m) {
+            emit_mov(&t->e, 4, g, g);
+        }
+        return true;
+    }
+    enum host_reg low = trans_high(g) ? (enum host_reg)(g - HOST_AH) : g;
+    trans_mem(t, size, MODIFY);
+    if (low != g) {
+        swap_halves(t, g);
+    }
+    emit_rm(&t->e, sized(0x8a, size), size, HOST_10, &trans_operand);
+    emit_rm(&t->e, sized(0x88, size), size, low, &trans_operand);
+    emit_rr(&t->e, sized(0x8a, size), size, low, HOST_10);
+    if (low != g) {
+        swap_halves(t, g);
+    }
+    return true;
+}
+
+bool emit_lea_insn(struct trans *t)
+{
+    trans_ea(t);
+    emit_mov(&t->e, t->in->opsize, trans_reg(t->in->r), HOST_8);
+    return true;
+}
+
+/* MOVZX, MOVSX: the second opcode byte's low bit says how wide E is. */
+bool emit_movx(struct trans *t)
+{
+    unsigned op = 0x0f00u | t->info->opcode, from = t->info->opcode & 1 ? 2 : 1;
+    if (t->in->mem) {
+        trans_mem(t, from, READ);
+    } else if (from == 1 && trans_high(trans_reg(t->in->m)) && t->in->r == GPR_OFF(R_SP)) {
+        return false;                                   /* AH next to R15 */
+    }
+    op_e(t, op, t->in->opsize, trans_reg(t->in->r));
+    return true;
+}
+
+/* CBW, CWDE, CWD, CDQ */
+bool emit_widen(struct trans *t)
+{
+    if (t->in->opsize == 2) {
+        emit_u8(&t->e, 0x66);
+    }
+    emit_u8(&t->e, t->info->opcode);
+    return true;
+}
+
+bool emit_setcc(struct trans *t)
+{
+    if (t->in->mem) {
+        trans_mem(t, 1, WRITE);
+    }
+    trans_flags_before(t);
+    op_e(t, 0x0f90u | (t->in->opcode & 15u), 1, (enum host_reg)0);
+    return true;
+}
+
+/* Reads memory whatever the condition. */
+bool emit_cmov(struct trans *t)
+{
+    if (t->in->mem) {
+        trans_mem(t, t->in->opsize, READ);
+    }
+    trans_flags_before(t);
+    op_e(t, 0x0f40u | (t->in->opcode & 15u), t->in->opsize, trans_reg(t->in->r));
+    return true;
+}
+
+bool emit_bswap(struct trans *t)
+{
+    if (t->in->opsize != 4) {
+        return false;
+    }
+    emit_o(&t->e, 0x0fc8, 4, trans_reg(t->in->r));
+    return true;
+}
+
+bool emit_nop(struct trans *t)
+{
+    return true;
+}
+
+/* CLC, STC, CMC */
+bool emit_carry(struct trans *t)
+{
+    trans_flags_before(t);
+    emit_u8(&t->e, t->info->opcode);
+    trans_flags_after(t);
+    return true;
+}
+
+/* ---- shifts ---- */
+
+/* OF of a rotate by more than one is that of a rotate by one ([SDM2] leaves it undefined). @count
+ * undoes the rotate. */
+static void rotate_overflow(struct trans *t, unsigned digit, unsigned count)
+{
+    unsigned size = t->in->opsize, op = sized(0xc0, size);
+    struct host_mem of = cpu_field(ENGINE_OFFSET(translated.flags));
+    trans_flags_after(t);
+    if (!(trans_live(t) & FL_OF)) {
+        return;
+    }
+    trans_save_flags(t);
+    emit_mov(&t->e, 4, HOST_10, trans_reg(t->in->m));
+    emit_rr(&t->e, op, size, (enum host_reg)(digit ^ 1), HOST_10);
+    emit_u8(&t->e, count);
+    emit_rr(&t->e, op, size, (enum host_reg)digit, HOST_10);
+    emit_u8(&t->e, 1);
+    emit_rm(&t->e, 0x0f90, 1, 0, &of);                  /* seto */
+    t->in_host = false;
+}
+
+bool emit_shift(struct trans *t)
+{
+    unsigned size = t->in->opsize, digit = t->in->reg & 7u, count = (unsigned)t->in->imm & 31;
+    bool by_cl = t->info->operand[1] == OPD_CL, rotate = digit < 4;
+    bool again = rotate && !by_cl && count > 1;         /* OF has to be worked out */
+    if (by_cl ? rotate : count == 0 || count >= 8 * size) {
+        return false;
+    }
+    if (again && (digit > 1 || t->in->mem || trans_high(trans_reg(t->in->m)))) {
+        return false;
+    }
+    if (!rotate && !t->j->shifts_match) {
+        return false;
+    }
+    if (t->in->mem) {
+        trans_mem(t, size, MODIFY);
+    }
+    trans_flags_before(t);
+    op_e(t, sized(by_cl ? 0xd2 : 0xc0, size), size, (enum host_reg)digit);
+    if (!by_cl) {
+        emit_u8(&t->e, count);
+    }
+    if (again) {
+        rotate_overflow(t, digit, count);
+        return true;
+    }
+    trans_flags_after(t);
+    return true;
+}
+
+/* BT, BTS, BTR, BTC of a register by an immediate or register */
+bool emit_bit(struct trans *t)
+{
+    if (t->in->mem || t->in->opsize > 4) {
+        return false;
+    }
+    trans_flags_before(t);
+    if (is_imm(t, 1)) {
+        op_ei(t, 0x0fba, t->in->opsize, t->in->reg & 7u, 1);
+    } else {
+        op_e(t, 0x0f00u | t->info->opcode, t->in->opsize, trans_reg(t->in->r));
+    }
+    trans_flags_after(t);
+    return true;
+}
+
+/* ---- multiplication, division ---- */
+
+bool emit_mul(struct trans *t)
+{
+    unsigned size = t->in->opsize;
+    if (!t->j->muls_match) {
+        return false;
+    }
+    if (t->in->mem) {
+        trans_mem(t, size, READ);
+    }
+    op_e(t, sized(0xf6, size), size, (enum host_reg)(t->in->reg & 7));
+    trans_flags_after(t);
+    return true;
+}
+
+bool emit_imul(struct trans *t)
+{
+    unsigned size = t->in->opsize;
+    if (!t->j->muls_match) {
+        return false;
+    }
+    if (t->in->mem) {
+        trans_mem(t, size, READ);
+    }
+    if (is_imm(t, 2)) {
+        op_e(t, 0x69, size, trans_reg(t->in->r));
+        emit_imm(&t->e, t->in->imm, imm_bytes(size));
+    } else {
+        op_e(t, 0x0faf, size, trans_reg(t->in->r));
+    }
+    trans_flags_after(t);
+    return true;
+}
+
+/* The host must not fault: a quotient that does not fit is the interpreter's. Flags stay. */
+static void check_div(struct trans *t, unsigned size)
+{
+    struct emit *e = &t->e;
+    if (size == 1) {
+        emit_rr(e, 0x0fb7, 4, HOST_11, HOST_AX);        /* ah < divisor */
+        emit_rr(e, 0xc1, 4, 5, HOST_11);
+        emit_u8(e, 8);
+        emit_rr(e, 0x3a, 1, HOST_11, HOST_10);
+    } else {
+        emit_rr(e, 0x3b, size, HOST_DX, HOST_10);       /* dx < divisor */
+    }
+    trans_slow_if(t, 3);
+}
+
+/* A dividend that is AX sign-extended, and a divisor that is not 0 or -1. */
+static void check_idiv(struct trans *t, unsigned size)
+{
+    struct emit *e = &t->e;
+    emit_mov(e, size, HOST_11, HOST_AX);
+    emit_rr(e, 0xc1, size, 7, HOST_11);                 /* sar */
+    emit_u8(e, 8 * size - 1);
+    emit_rr(e, 0x3b, size, HOST_11, HOST_DX);
+    trans_slow_if(t, 5);
+    emit_lea(e, 4, HOST_11, HOST_10, HOST_NONE, 1);
+    emit_rr(e, 0x83, size, 7, HOST_11);
+    emit_u8(e, 1);
+    trans_slow_if(t, 6);
+}
+
+bool emit_div(struct trans *t)
+{
+    unsigned size = t->in->opsize, digit = t->in->reg & 7u;
+    struct emit *e = &t->e;
+    if (size == 8 || (size == 1 && digit == 7) ||
+        (!t->in->mem && trans_high(trans_reg(t->in->m)))) {
+        return false;
+    }
+    trans_save_flags(t);
+    t->in_host = false;
+    if (t->in->mem) {
+        trans_mem(t, size, READ);
+        emit_rm(e, sized(0x8a, size), size, HOST_10, &trans_operand);
+    } else {
+        emit_rr(e, sized(0x8a, size), size, HOST_10, trans_reg(t->in->m));
+    }
+    if (digit == 6) {
+        check_div(t, size);
+    } else {
+        check_idiv(t, size);
+    }
+    emit_rr(e, sized(0xf6, size), size, (enum host_reg)digit, HOST_10);
+    return true;
+}

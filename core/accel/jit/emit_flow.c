@@ -1,0 +1,219 @@
+/*
+ * Emitters: the stack and near branches.
+ *
+ * A branch whose target is beyond the code segment's limit faults before it changes anything: the
+ * interpreter does it.
+ */
+#include "core/accel/jit/translate.h"
+
+static bool stack_32(const struct trans *t)
+{
+    return t->context->mode & MODE_SS32;
+}
+
+/* R8 = (E)SP + @by as an offset; nothing changes. */
+static void stack_offset(struct trans *t, int by)
+{
+    if (stack_32(t)) {
+        emit_lea(&t->e, 4, HOST_8, REG_ESP, HOST_NONE, by);
+    } else if (by) {
+        emit_lea(&t->e, 4, HOST_8, REG_ESP, HOST_NONE, by);
+        emit_rr(&t->e, 0x0fb7, 4, HOST_8, HOST_8);
+    } else {
+        emit_rr(&t->e, 0x0fb7, 4, HOST_8, REG_ESP);
+    }
+}
+
+/* No flags are touched. */
+static void move_esp(struct trans *t, int by)
+{
+    emit_lea(&t->e, stack_32(t) ? 4 : 2, REG_ESP, REG_ESP, HOST_NONE, by);
+}
+
+static void store_on_stack(struct trans *t, unsigned size, enum host_reg reg)
+{
+    emit_rm(&t->e, 0x89, size, reg, &trans_operand);
+}
+
+static void probe_push(struct trans *t, unsigned size)
+{
+    stack_offset(t, -(int)size);
+    trans_probe(t, S_SS, size, WRITE);
+}
+
+bool emit_push(struct trans *t)
+{
+    unsigned size = t->in->opsize;
+    uint8_t o = t->info->operand[0];
+    if (size == 8 || (o == OPD_Ev && t->in->mem)) {
+        return false;
+    }
+    probe_push(t, size);
+    if (o == OPD_Iz || o == OPD_sIb) {
+        emit_rm(&t->e, 0xc7, size, 0, &trans_operand);
+        emit_imm(&t->e, t->in->imm, size);
+    } else {
+        store_on_stack(t, size, trans_reg(o == OPD_Ev ? t->in->m : t->in->r));
+    }
+    move_esp(t, -(int)size);
+    return true;
+}
+
+bool emit_pop(struct trans *t)
+{
+    unsigned size = t->in->opsize;
+    if (size == 8) {
+        return false;
+    }
+    stack_offset(t, 0);
+    trans_probe(t, S_SS, size, READ);
+    move_esp(t, (int)size);
+    emit_rm(&t->e, 0x8b, size, trans_reg(t->in->r), &trans_operand);
+    return true;
+}
+
+bool emit_leave(struct trans *t)
+{
+    unsigned size = t->in->opsize;
+    if (size == 8) {
+        return false;
+    }
+    if (stack_32(t)) {
+        emit_mov(&t->e, 4, HOST_8, HOST_BP);
+    } else {
+        emit_rr(&t->e, 0x0fb7, 4, HOST_8, HOST_BP);
+    }
+    trans_probe(t, S_SS, size, READ);
+    emit_lea(&t->e, stack_32(t) ? 4 : 2, REG_ESP, HOST_BP, HOST_NONE, (int)size);
+    emit_rm(&t->e, 0x8b, size, HOST_BP, &trans_operand);
+    return true;
+}
+
+/* ---- branches ---- */
+
+static bool fits(const struct trans *t, uint64_t to)
+{
+    return to <= t->context->cs_last;
+}
+
+bool emit_jump(struct trans *t)
+{
+    if (!fits(t, trans_target(t))) {
+        return false;
+    }
+    trans_exit_to(t, trans_target(t));
+    t->ended = true;
+    return true;
+}
+
+/* Two exits: the branch that is not taken first. @cc as in Jcc. */
+static void two_exits(struct trans *t, unsigned cc)
+{
+    uint8_t *taken = emit_jcc(&t->e, cc);
+    trans_exit_to(t, trans_next(t));
+    emit_link(taken, t->e.at);
+    trans_exit_to(t, trans_target(t));
+    t->ended = true;
+}
+
+bool emit_jump_cc(struct trans *t)
+{
+    if (!fits(t, trans_target(t))) {
+        return false;
+    }
+    trans_flags_before(t);
+    trans_save_flags(t);
+    two_exits(t, t->in->opcode & 15u);
+    return true;
+}
+
+/* LOOP and JCXZ */
+bool emit_loop(struct trans *t)
+{
+    unsigned size = t->in->adsize;
+    if (!fits(t, trans_target(t)) || size == 8 || t->in->opcode < 0xe2) {
+        return false;
+    }
+    trans_save_flags(t);
+    t->in_host = false;
+    if (t->in->opcode == 0xe2) {
+        emit_rr(&t->e, 0x83, size, 5, HOST_CX);         /* sub cx, 1 */
+        emit_u8(&t->e, 1);
+        two_exits(t, 5);
+    } else {
+        emit_rr(&t->e, 0x85, size, HOST_CX, HOST_CX);
+        two_exits(t, 4);
+    }
+    return true;
+}
+
+bool emit_call(struct trans *t)
+{
+    unsigned size = t->in->opsize;
+    if (!fits(t, trans_target(t)) || size == 8) {
+        return false;
+    }
+    probe_push(t, size);
+    emit_rm(&t->e, 0xc7, size, 0, &trans_operand);
+    emit_imm(&t->e, trans_next(t), size);
+    move_esp(t, -(int)size);
+    trans_exit_to(t, trans_target(t));
+    t->ended = true;
+    return true;
+}
+
+/* A limit of 4 GiB, or of 64 KiB for 16-bit offsets, holds for every target. */
+static bool any_target_fits(const struct trans *t)
+{
+    return t->context->cs_last >= (t->in->opsize == 2 ? 0xffffu : 0xffffffffu);
+}
+
+/* [R8 + R9] of @size bytes into @to. */
+static void load_offset(struct trans *t, unsigned size, enum host_reg to)
+{
+    emit_rm(&t->e, size == 2 ? 0x0fb7 : 0x8b, 4, to, &trans_operand);
+}
+
+bool emit_ret(struct trans *t)
+{
+    unsigned size = t->in->opsize, more = t->info->operand[0] == OPD_Iw ? (uint16_t)t->in->imm : 0;
+    if (!any_target_fits(t) || size == 8) {
+        return false;
+    }
+    stack_offset(t, 0);
+    trans_probe(t, S_SS, size, READ);
+    load_offset(t, size, HOST_8);
+    move_esp(t, (int)(size + more));
+    trans_exit_indirect(t);
+    t->ended = true;
+    return true;
+}
+
+/* JMP and CALL to what E holds */
+bool emit_jump_e(struct trans *t)
+{
+    unsigned size = t->in->opsize;
+    bool call = (t->in->reg & 7) == 2;
+    struct emit *e = &t->e;
+    if (!any_target_fits(t) || size == 8) {
+        return false;
+    }
+    if (t->in->mem) {
+        trans_mem(t, size, READ);
+        load_offset(t, size, call ? HOST_11 : HOST_8);
+    } else {
+        emit_rr(e, size == 2 ? 0x0fb7 : 0x8b, 4, call ? HOST_11 : HOST_8, trans_reg(t->in->m));
+    }
+    if (call) {
+        struct host_mem keep = cpu_field(ENGINE_OFFSET(translated.link));
+        emit_rm(e, 0x89, 8, HOST_11, &keep);            /* the probe uses every scratch register */
+        probe_push(t, size);
+        emit_rm(e, 0xc7, size, 0, &trans_operand);
+        emit_imm(e, trans_next(t), size);
+        move_esp(t, -(int)size);
+        emit_rm(e, 0x8b, 8, HOST_8, &keep);
+    }
+    trans_exit_indirect(t);
+    t->ended = true;
+    return true;
+}

@@ -1,0 +1,353 @@
+/*
+ * The JIT's side of the interpreter's loop: warm blocks, entering, slow instructions, forgetting.
+ *
+ * Translated code is entered from the first run function of its block and has always left when
+ * another block's run function is called, so nothing here is ever called from inside another block's
+ * translation but jit_slow.
+ */
+#include "core/accel/jit/jit.h"
+
+#include "core/accel/vcpu.h"
+#include "core/base/alloc.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+
+/* ---- flags: the interpreter's two words, and the image that translated code keeps ---- */
+
+static uint16_t flags_image(const struct x86_cpu *cpu)
+{
+    uint32_t fl = lf_get(cpu);
+    return (uint16_t)((fl & 0xff) << 8 | (fl & FL_OF ? 1 : 0));
+}
+
+static void flags_from_image(struct x86_cpu *cpu, uint16_t image)
+{
+    lf_set(cpu, (image >> 8) | (image & 1 ? FL_OF : 0));
+}
+
+/* ---- contexts ---- */
+
+static enum seg_kind seg_kind(const struct x86_cpu *cpu, unsigned seg)
+{
+    uint64_t r = cpu->seg_top_r[seg], w = cpu->seg_top_w[seg];
+    if (seg != S_CS && r != w) {
+        return SEG_ANY;
+    }
+    if (r == 0x10000) {
+        return SEG_64K;
+    }
+    return r == 1ull << 32 && cpu->s.seg[seg].base == 0 ? SEG_FLAT : SEG_ANY;
+}
+
+static uint32_t seg_kinds(const struct x86_cpu *cpu)
+{
+    uint32_t kinds = 0;
+    for (unsigned i = 0; i < 6; i++) {
+        kinds |= (uint32_t)seg_kind(cpu, i) << (2 * i);
+    }
+    return kinds;
+}
+
+static uint32_t tlb_number(const struct x86_cpu *cpu)
+{
+    return (uint32_t)((cpu->tlb - &cpu->tlbs[0][0]) / TLB_SIZE);
+}
+
+static bool same_context(const struct jit_context *a, const struct jit_context *b)
+{
+    return a->cs_base == b->cs_base && a->cs_last == b->cs_last && a->mode == b->mode &&
+           a->tlb == b->tlb && a->segs == b->segs && a->paged == b->paged;
+}
+
+/* Makes j->context that of the moment. */
+static void find_context(struct jit *j)
+{
+    const struct x86_cpu *cpu = &j->e->cpu;
+    struct jit_context now = {
+        .cs_base = cpu->s.seg[S_CS].base, .cs_last = j->e->cs_last, .mode = cpu->mode,
+        .tlb = tlb_number(cpu), .segs = seg_kinds(cpu), .paged = cpu->pg,
+    };
+    if (j->n_contexts == 0 || !same_context(&now, &j->contexts[j->context])) {
+        unsigned i = 0;
+        while (i < j->n_contexts && !same_context(&now, &j->contexts[i])) {
+            i++;
+        }
+        if (i == JIT_CONTEXTS) {
+            jit_flush(j);
+            i = 0;
+        }
+        if (i == j->n_contexts) {
+            j->contexts[j->n_contexts++] = now;
+        }
+        j->context = i;
+    }
+    j->e->translated.jump_key =
+        ((uint64_t)j->jump_generation * JIT_CONTEXTS + j->context + 1) << 32;
+}
+
+/* ---- slow instructions ---- */
+
+static void run_return(struct x86_cpu *cpu, const struct insn *in)
+{
+}
+
+/* Stopped behind the instruction @in, or was the running block itself dropped? */
+static bool must_leave(struct interp *e, const struct jit_block *jb, unsigned index)
+{
+    const struct block *b = jb->block;
+    return !b || (e->patched && e->patched >= b->insns && e->patched <= &b->insns[b->n]) ||
+           (index & SLOW_SEGMENT);
+}
+
+static bool context_holds(struct jit *j, const struct jit_block *jb)
+{
+    const struct x86_cpu *cpu = &j->e->cpu;
+    const struct jit_context *c = &j->contexts[jb->context];
+    return cpu->mode == c->mode && tlb_number(cpu) == c->tlb && seg_kinds(cpu) == c->segs;
+}
+
+int jit_slow(struct x86_cpu *cpu, struct jit_block *jb, unsigned index)
+{
+    struct interp *e = interp_of(cpu);
+    struct jit *j = jit_of(e);
+    struct block *b = jb->block;
+    unsigned i = index & ~(unsigned)SLOW_SEGMENT;
+    struct insn step[2];
+    j->stats.slow_calls++;
+    step[0] = b->insns[i];
+    step[0].run = i == 0 ? b->first : step[0].run;
+    step[1].run = run_return;
+    e->block = b;
+    cpu->block_rip = jb->rip;
+    cpu->s.gpr[GPR_OFF_RIP / 8] = jb->rip;
+    flags_from_image(cpu, e->translated.flags);
+    cpu->cur = step;
+    step[0].run(cpu, step);
+    e->translated.flags = flags_image(cpu);
+    if (unlikely(must_leave(e, jb, index)) && (!jb->block || !(index & SLOW_SEGMENT) || e->patched ||
+                                               !context_holds(j, jb))) {
+        cpu->cur = &b->insns[i + 1];
+        return JIT_STEP;
+    }
+    return JIT_CHAIN;
+}
+
+/* ---- entering ---- */
+
+static void run_first(struct x86_cpu *cpu, struct block *b)
+{
+    return b->first(cpu, b->insns);
+}
+
+/* Goes on where translated code left. */
+static void left(struct x86_cpu *cpu, enum jit_exit why)
+{
+    struct interp *e = interp_of(cpu);
+    flags_from_image(cpu, e->translated.flags);
+    if (why == JIT_STEP) {
+        const struct insn *in = cpu->cur;
+        insn_run run = in == e->block->insns ? e->block->first : in->run;
+#if INTERP_LOOP
+        if (run != in->run) {
+            return run(cpu, in);
+        }
+        return;
+#else
+        return run(cpu, in);
+#endif
+    }
+    if (why == JIT_LINK) {
+        struct jit *j = jit_of(e);
+        struct jit_link *l = e->translated.link;
+        cpu->s.rip = l->rip;
+        uint64_t lin = (cpu->s.seg[S_CS].base + l->rip) & cpu->lin_mask;
+        const struct jump_entry *to = jump_slot(e, lin);
+        if (to->lin == lin && to->key == (e->key | cpu->mode) && to->block->translated) {
+            struct jit_block *jb = to->block->translated;
+            if (jb->rip == l->rip && jb->context == l->from->context && l->from->block && !l->to) {
+                jit_link(j, l, jb);
+            }
+        }
+    }
+    return interp_chain(cpu);
+}
+
+static void run_warm(struct x86_cpu *cpu, const struct insn *in);
+
+static struct jit_block *translate(struct jit *j, struct block *b)
+{
+    struct jit_block *old = b->translated;
+    if (old) {
+        jit_unlink_into(j, old);
+        jit_drop_jump(j, old);
+        old->block = NULL;
+        b->translated = NULL;
+    }
+    return b->translated = jit_translate(j, b, j->e->cpu.block_rip);
+}
+
+/* May the block run translated now? A block that is to stop inside is interpreted. */
+static bool may_enter(struct interp *e, const struct block *b)
+{
+    if (e->patched && e->patched > b->insns && e->patched <= &b->insns[b->n]) {
+        return false;
+    }
+    return e->key != KEY_NEVER && !(e->cpu.mode & MODE_CS64) && e->cpu.s.gpr[R_SP] >> 32 == 0;
+}
+
+/* insns[0].run of a translated block. */
+static void run_translated(struct x86_cpu *cpu, const struct insn *in)
+{
+    struct interp *e = interp_of(cpu);
+    struct jit *j = jit_of(e);
+    struct block *b = e->block;
+    struct jit_block *jb = b->translated;
+    if (!may_enter(e, b)) {
+        return run_first(cpu, b);
+    }
+    find_context(j);
+    if (!b->translated) {                               /* find_context forgot everything */
+        return run_first(cpu, b);
+    }
+    if (jb->context != j->context || jb->rip != cpu->block_rip) {
+        j->stats.mismatches++;
+        if (++jb->misses < MOVED_AGAIN || !(jb = translate(j, b))) {
+            return run_first(cpu, b);
+        }
+    }
+    j->stats.entries++;
+    jit_add_jump(j, jb);
+    e->translated.flags = flags_image(cpu);
+    return left(cpu, (enum jit_exit)j->enter(cpu, codemem_rx(&j->code, jb->body)));
+}
+
+/* insns[0].run of a block that is not translated yet. */
+static void run_warm(struct x86_cpu *cpu, const struct insn *in)
+{
+    struct interp *e = interp_of(cpu);
+    struct block *b = e->block;
+    if (++b->warm < WARM || !may_enter(e, b)) {
+        return run_first(cpu, b);
+    }
+    struct jit *j = jit_of(e);
+    find_context(j);
+    if (!translate(j, b)) {
+        b->insns[0].run = b->first;
+        return run_first(cpu, b);
+    }
+    b->insns[0].run = run_translated;
+    return run_translated(cpu, in);
+}
+
+/* ---- what becomes of blocks ---- */
+
+static void block_added(struct interp *e, struct block *b)
+{
+    if (b->bytes == b->bytes1 && !(b->mode & MODE_CS64)) {
+        b->first = b->insns[0].run;
+        b->insns[0].run = run_warm;
+    }
+}
+
+static void block_dropped(struct interp *e, struct block *b)
+{
+    struct jit_block *jb = b->translated;
+    struct jit *j = jit_of(e);
+    if (jb) {
+        jit_unlink_into(j, jb);
+        jit_drop_jump(j, jb);
+        jb->block = NULL;
+        b->translated = NULL;
+        j->stats.dropped++;
+    }
+}
+
+static void forget(struct jit *j)
+{
+    j->n_blocks = j->n_links = j->n_far_links = j->n_contexts = 0;
+    j->next = j->first;
+    j->stats.flushes++;
+    memset(j->jumps, 0, sizeof(j->jumps));
+}
+
+static void blocks_flushed(struct interp *e)
+{
+    forget(jit_of(e));
+}
+
+void jit_flush(struct jit *j)
+{
+    for (unsigned i = 0; i < j->n_blocks; i++) {
+        struct block *b = j->blocks[i].block;
+        if (b) {
+            b->translated = NULL;
+            b->warm = 0;
+            b->insns[0].run = run_warm;
+        }
+    }
+    forget(j);
+}
+
+static void code_moved(struct interp *e)
+{
+    struct jit *j = jit_of(e);
+    jit_unlink_far(j);
+    if (++j->jump_generation == UINT32_MAX / JIT_CONTEXTS) {
+        j->jump_generation = 0;
+        memset(j->jumps, 0, sizeof(j->jumps));
+    }
+}
+
+static const struct interp_translator translator = {
+    .added = block_added, .dropped = block_dropped, .flushed = blocks_flushed, .moved = code_moved,
+};
+
+/* ---- life ---- */
+
+static void *reserve(size_t bytes)
+{
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                   -1, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+bool jit_attach(struct interp *e, struct error **err)
+{
+    struct jit *j = NEW(struct jit);
+    j->e = e;
+    if (!codemem_init(&j->code, CODE_BYTES, err)) {
+        goto free_jit;
+    }
+    j->blocks = reserve(JIT_BLOCKS * sizeof(*j->blocks));
+    j->links = reserve(JIT_LINKS * sizeof(*j->links));
+    if (!j->blocks || !j->links) {
+        error_set(err, "jit: no memory for its tables");
+        goto fini_code;
+    }
+    jit_make_stubs(j);
+    j->shifts_match = jit_host_shifts_match();
+    j->muls_match = jit_host_muls_match();
+    e->translated.jumps = j->jumps;
+    e->translator = &translator;
+    e->translator_data = j;
+    return true;
+fini_code:
+    codemem_fini(&j->code);
+free_jit:
+    free(j);
+    return false;
+}
+
+void jit_detach(struct interp *e)
+{
+    struct jit *j = jit_of(e);
+    if (j) {
+        munmap(j->blocks, JIT_BLOCKS * sizeof(*j->blocks));
+        munmap(j->links, JIT_LINKS * sizeof(*j->links));
+        codemem_fini(&j->code);
+        free(j);
+        e->translator = NULL;
+        e->translator_data = NULL;
+    }
+}

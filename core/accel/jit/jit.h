@@ -1,0 +1,137 @@
+/*
+ * The JIT: translates the interpreter's hot blocks to host code.
+ *
+ * The interpreter stays the engine: it decodes, delivers events, counts and runs cold code. A block
+ * that has run WARM times is translated; its first run function then enters the host code. There,
+ * guest registers live in their namesakes (ESP in R15), R14 is the context, R13 leads to the line
+ * marks and R12 holds the budget; R8 to R11 are scratch. Blocks jump to each other directly.
+ *
+ * What is not translated, and every access that needs more than the TLB, is run by the interpreter's
+ * own function of that instruction (jit_slow), with the exact state of the interpreter around it. So
+ * faults, changing code, devices and counting need nothing of their own here.
+ *
+ * A translation holds for one instruction pointer and one context: code segment, mode word, TLB and
+ * what is known of the segments' limits. Flags are in EFLAGS or in translated.flags; between blocks
+ * always in the latter.
+ */
+#ifndef CORE_ACCEL_JIT_JIT_H
+#define CORE_ACCEL_JIT_JIT_H
+
+#include "core/accel/interp/engine.h"
+#include "core/accel/jit/codemem.h"
+
+#define WARM           24          /* runs before a block is translated */
+#define MOVED_AGAIN    32          /* entries in another context before it is translated for that one */
+#define CODE_BYTES     (16u << 20)
+#define BLOCK_CODE     32768u      /* more than a block can become */
+#define JIT_BLOCKS     32768u
+#define JIT_LINKS      65536u
+#define JIT_CONTEXTS   64u
+#define JIT_JUMPS      4096u
+
+/* What is known of a segment, two bits each. */
+enum seg_kind {
+    SEG_ANY,                 /* nothing: base and limit are looked up */
+    SEG_FLAT,                /* base 0, 4 GiB, readable and (but CS) writable */
+    SEG_64K,                 /* 64 KiB, likewise; any base */
+};
+
+struct jit_context {
+    uint64_t cs_base, cs_last;
+    uint32_t mode;
+    uint32_t tlb;            /* which of cpu->tlbs */
+    uint32_t segs;           /* enum seg_kind << 2 * sreg */
+    uint32_t paged;
+};
+
+struct jit_link;
+
+struct jit_block {
+    struct block *block;     /* NULL: dropped */
+    uint64_t rip;
+    uint32_t context;        /* index */
+    uint16_t misses;         /* entries in another context */
+    uint8_t *entry;          /* takes the block's instructions from the budget; writable view */
+    uint8_t *body;           /* behind that */
+    struct jit_link *in;     /* exits that jump here */
+};
+
+/* A direct exit. */
+struct jit_link {
+    uint64_t rip;            /* where it leads */
+    struct jit_block *from, *to; /* to: NULL while it is not linked */
+    uint8_t *at;             /* displacement of its jump, writable view */
+    uint8_t *stub;           /* where that leads while it is not linked */
+    struct jit_link *next;   /* of to->in */
+    bool far_page;           /* leads out of its page: ends when translations of addresses change */
+};
+
+struct jit_jump {
+    uint64_t key;            /* jump_key of the time | offset; 0: none */
+    const uint8_t *entry;    /* executable view */
+};
+
+struct jit_stats {
+    uint64_t translated, bytes, dropped, flushes, links, slow_calls, entries, mismatches;
+};
+
+struct jit {
+    struct interp *e;
+    struct codemem code;
+    uint8_t *next;           /* free code memory, writable view */
+    uint8_t *first;          /* behind the stubs */
+    int (*enter)(struct x86_cpu *cpu, const uint8_t *code);
+    uint8_t *exit_chain;     /* stubs, writable view: go on at offset R8 in the interpreter */
+    uint8_t *exit_link;      /* R8 is a struct jit_link */
+    uint8_t *exit_step;      /* interpret instruction R9 of jit_block R8 and what follows */
+    uint8_t *slow;           /* called: the same, and back */
+    struct jit_context contexts[JIT_CONTEXTS];
+    unsigned n_contexts, context; /* how many; the last one entered in */
+    uint32_t jump_generation;
+    struct jit_block *blocks;
+    unsigned n_blocks;
+    struct jit_link *links;
+    unsigned n_links, n_far_links;
+    struct jit_jump jumps[JIT_JUMPS];
+    bool shifts_match;       /* undefined flags of the host are those of insn.def */
+    bool muls_match;
+    struct jit_stats stats;
+};
+
+/* What the enter stub returns. */
+enum jit_exit { JIT_CHAIN, JIT_LINK, JIT_STEP };
+
+/* ---- engine.c ---- */
+bool jit_attach(struct interp *e, struct error **err);
+void jit_detach(struct interp *e);
+/* Called by translated code: instruction @index of the block. 0: go on behind it. */
+int jit_slow(struct x86_cpu *cpu, struct jit_block *jb, unsigned index);
+#define SLOW_SEGMENT 0x100   /* in @index: it may change a segment */
+/* Forgets every translation. Not from translated code. */
+void jit_flush(struct jit *j);
+
+static inline struct jit *jit_of(const struct interp *e)
+{
+    return e->translator_data;
+}
+
+/* ---- stubs.c ---- */
+void jit_make_stubs(struct jit *j);
+
+/* ---- translate.c ---- */
+/* Translates @b for the current context. NULL if it cannot be. */
+struct jit_block *jit_translate(struct jit *j, struct block *b, uint64_t rip);
+
+/* ---- link.c ---- */
+struct jit_link *jit_new_link(struct jit *j, struct jit_block *from, uint64_t rip, bool far_page);
+void jit_link(struct jit *j, struct jit_link *l, struct jit_block *to);
+void jit_unlink_into(struct jit *j, struct jit_block *to);
+void jit_unlink_far(struct jit *j);
+void jit_add_jump(struct jit *j, struct jit_block *jb);
+void jit_drop_jump(struct jit *j, const struct jit_block *jb);
+
+/* ---- hostflags.c ---- */
+bool jit_host_shifts_match(void);
+bool jit_host_muls_match(void);
+
+#endif

@@ -1,0 +1,140 @@
+/*
+ * The ways into and out of translated code.
+ */
+#include "core/accel/jit/code.h"
+
+static const enum host_reg saved[] = {HOST_BX, HOST_BP, HOST_12, HOST_13, HOST_14, HOST_15};
+
+static void push(struct emit *e, enum host_reg r)
+{
+    if (r >= HOST_8) {
+        emit_u8(e, 0x41);
+    }
+    emit_u8(e, 0x50 | (r & 7));
+}
+
+static void pop(struct emit *e, enum host_reg r)
+{
+    if (r >= HOST_8) {
+        emit_u8(e, 0x41);
+    }
+    emit_u8(e, 0x58 | (r & 7));
+}
+
+static void move_sp(struct emit *e, int by)
+{
+    emit_lea(e, 8, HOST_SP, HOST_SP, HOST_NONE, by);
+}
+
+static void load_guest(struct emit *e)
+{
+    emit_load(e, 8, REG_BUDGET, CPU_OFFSET(budget));
+    for (unsigned r = 0; r < 8; r++) {
+        emit_load(e, 8, guest_reg(r), 8 * (int32_t)r);
+    }
+}
+
+static void store_guest(struct emit *e)
+{
+    emit_store(e, 8, REG_BUDGET, CPU_OFFSET(budget));
+    for (unsigned r = 0; r < 8; r++) {
+        emit_store(e, 8, guest_reg(r), 8 * (int32_t)r);
+    }
+}
+
+/* Back to C with the status in AX. */
+static void leave(struct emit *e)
+{
+    move_sp(e, 8);
+    for (unsigned i = ARRAY_SIZE(saved); i-- > 0;) {
+        pop(e, saved[i]);
+    }
+    emit_u8(e, 0xc3);
+}
+
+/* int enter(cpu in DI, code in SI). Six registers, the return address and 8 bytes keep SP aligned. */
+static uint8_t *make_enter(struct jit *j, struct emit *e)
+{
+    uint8_t *start = e->at;
+    const struct ram_arena *a = j->e->cpu.arena;
+    for (unsigned i = 0; i < ARRAY_SIZE(saved); i++) {
+        push(e, saved[i]);
+    }
+    move_sp(e, -8);
+    emit_mov(e, 8, HOST_8, HOST_SI);
+    emit_mov(e, 8, REG_CPU, HOST_DI);
+    emit_mov_imm(e, REG_MARKS, (uintptr_t)a->marks - ((uintptr_t)a->base >> RAM_LINE_SHIFT));
+    load_guest(e);
+    emit_rr(e, 0xff, 4, 4, HOST_8);                     /* jmp r8 */
+    return start;
+}
+
+static uint8_t *make_exit(struct emit *e, enum jit_exit status)
+{
+    uint8_t *start = e->at;
+    store_guest(e);
+    emit_store(e, 8, HOST_8,
+               status == JIT_CHAIN ? CPU_OFFSET(s.rip) : ENGINE_OFFSET(translated.link));
+    emit_mov_imm(e, HOST_AX, status);
+    leave(e);
+    return start;
+}
+
+static void call_c(struct emit *e, int (*f)(struct x86_cpu *, struct jit_block *, unsigned))
+{
+    emit_mov(e, 8, HOST_DI, REG_CPU);
+    emit_mov(e, 8, HOST_SI, HOST_8);
+    emit_mov(e, 4, HOST_DX, HOST_9);
+    emit_mov_imm(e, HOST_AX, (uintptr_t)f);
+    emit_rr(e, 0xff, 4, 2, HOST_AX);                    /* call rax */
+}
+
+static int step_from(struct x86_cpu *cpu, struct jit_block *jb, unsigned index)
+{
+    struct interp *e = interp_of(cpu);
+    e->block = jb->block;
+    cpu->block_rip = jb->rip;
+    cpu->s.gpr[GPR_OFF_RIP / 8] = jb->rip;
+    cpu->cur = &jb->block->insns[index];
+    return JIT_STEP;
+}
+
+static uint8_t *make_exit_step(struct emit *e)
+{
+    uint8_t *start = e->at;
+    store_guest(e);
+    call_c(e, step_from);
+    leave(e);
+    return start;
+}
+
+/* Called, so SP is off by 8. */
+static uint8_t *make_slow(struct emit *e)
+{
+    uint8_t *start = e->at;
+    store_guest(e);
+    move_sp(e, -8);
+    call_c(e, jit_slow);
+    move_sp(e, 8);
+    emit_rr(e, 0x85, 4, HOST_AX, HOST_AX);              /* test eax, eax */
+    uint8_t *out = emit_jcc(e, 5);
+    emit_flags_to_host(e);
+    load_guest(e);
+    emit_u8(e, 0xc3);
+    emit_link(out, e->at);
+    move_sp(e, 8);
+    leave(e);
+    return start;
+}
+
+void jit_make_stubs(struct jit *j)
+{
+    struct emit e = {.at = j->code.rw, .end = j->code.rw + j->code.bytes};
+    uint8_t *enter = make_enter(j, &e);
+    j->exit_chain = make_exit(&e, JIT_CHAIN);
+    j->exit_link = make_exit(&e, JIT_LINK);
+    j->exit_step = make_exit_step(&e);
+    j->slow = make_slow(&e);
+    j->enter = (int (*)(struct x86_cpu *, const uint8_t *))(uintptr_t)codemem_rx(&j->code, enter);
+    j->first = j->next = e.at;
+}

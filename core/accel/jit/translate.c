@@ -1,0 +1,436 @@
+/*
+ * Translates one block: what all instructions share. See jit.h and translate.h.
+ *
+ * Flags: an operation leaves them in EFLAGS. What overwrites EFLAGS otherwise (a memory access, the
+ * end of the block) first saves them, if they are not dead: overwritten before anything looks at
+ * them. Whatever may fault or call the interpreter looks at all of them.
+ */
+#include "core/accel/jit/translate.h"
+
+#define INSN(map, op, modrm, pfx, name, o1, o2, o3, attr, rd, wr, und, feat, run, emit, test) emit,
+#define INSN8 INSN
+static const trans_emitter emitters[ROW_COUNT] = {
+    CALL_RUN,
+#include "core/cpu/insn.def"
+};
+#undef INSN
+#undef INSN8
+
+const struct host_mem trans_operand = {HOST_8, HOST_9, 0, 0};
+
+/* ---- flags ---- */
+
+static uint16_t flag_named(char c)
+{
+    switch (c) {
+    case 'O': return FL_OF;
+    case 'S': return FL_SF;
+    case 'Z': return FL_ZF;
+    case 'A': return FL_AF;
+    case 'P': return FL_PF;
+    case 'C': return FL_CF;
+    default: return 0;
+    }
+}
+
+/* Flags that the row gives new values, undefined ones included. */
+static uint16_t overwritten(const struct insn_info *info)
+{
+    uint16_t flags = info->flags_written;
+    for (const char *u = info->undefined; u[0] && u[1]; u += 2) {
+        flags |= u[1] == '=' ? 0 : flag_named(u[0]);
+    }
+    return flags & FL_OSZAPC;
+}
+
+/* May it fault, call C, or stop behind itself? Then all flags must be known before it. */
+static bool looks_at_all(const struct insn *in, const struct insn_info *info)
+{
+    return in->mem || !emitters[in->row] || (info->attr & (A_STACK | A_STRING | A_JUMP | A_FAR)) ||
+           info->operand[0] == OPD_Ob || info->operand[0] == OPD_Ov || info->operand[1] == OPD_Ob ||
+           info->operand[1] == OPD_Ov || emitters[in->row] == emit_div;
+}
+
+static void find_live(struct trans *t)
+{
+    uint16_t live = FL_OSZAPC;
+    for (unsigned i = t->block->n; i-- > 0;) {
+        const struct insn *in = &t->block->insns[i];
+        const struct insn_info *info = &insn_info[in->row];
+        t->live[i] = live;
+        live = (uint16_t)((live & ~overwritten(info)) | (info->flags_read & FL_OSZAPC));
+        if (looks_at_all(in, info)) {
+            live = FL_OSZAPC;
+        }
+    }
+}
+
+void trans_save_flags(struct trans *t)
+{
+    static const struct host_mem image = {REG_CPU, HOST_NONE, 0, ENGINE_OFFSET(translated.flags)};
+    if (t->saved) {
+        return;
+    }
+    emit_mov(&t->e, 8, HOST_10, HOST_AX);
+    emit_u8(&t->e, 0x9f);                               /* lahf */
+    emit_rr(&t->e, 0x0f90, 1, 0, HOST_AX);              /* seto al */
+    emit_rm(&t->e, 0x89, 2, HOST_AX, &image);
+    emit_mov(&t->e, 8, HOST_AX, HOST_10);
+    t->saved = true;
+}
+
+static void flags_to_host(struct trans *t)
+{
+    emit_mov(&t->e, 8, HOST_10, HOST_AX);
+    emit_flags_to_host(&t->e);
+    emit_mov(&t->e, 8, HOST_AX, HOST_10);
+    t->in_host = true;
+}
+
+void trans_flags_before(struct trans *t)
+{
+    uint16_t live = trans_live(t), read = t->info->flags_read & FL_OSZAPC;
+    uint16_t kept = live & ~overwritten(t->info);
+    if (overwritten(t->info) && !live) {
+        kept = read = read == FL_OSZAPC ? 0 : read;     /* a shift by CL reads what it may leave alone */
+    }
+    uint16_t need = read | kept;
+    if (!need || t->in_host) {
+        return;
+    }
+    if (need == FL_CF) {
+        struct host_mem m = cpu_field(ENGINE_OFFSET(translated.flags));
+        emit_rm(&t->e, 0x0fba, 4, 4, &m);               /* bt flags, 8 */
+        emit_u8(&t->e, 8);
+    } else {
+        flags_to_host(t);
+    }
+}
+
+void trans_flags_after(struct trans *t)
+{
+    if (overwritten(t->info)) {
+        t->in_host = true;
+        t->saved = trans_live(t) == 0;
+    }
+}
+
+/* ---- memory ---- */
+
+void trans_slow_if(struct trans *t, unsigned cc)
+{
+    if (!t->path) {
+        t->path = &t->slow[t->n_slow++];
+        *t->path = (struct slow_path){.index = t->in->index_in_block};
+    }
+    t->path->from[t->path->n++] = emit_jcc(&t->e, cc);
+}
+
+void trans_ea(struct trans *t)
+{
+    const struct insn *in = t->in;
+    bool base = in->base != GPR_OFF_ZERO, index = in->index != GPR_OFF_ZERO;
+    struct host_mem m = {
+        base ? guest_reg(in->base >> 3) : HOST_NONE, index ? guest_reg(in->index >> 3) : HOST_NONE,
+        in->scale, in->disp,
+    };
+    if (!base && !index) {
+        emit_mov_imm(&t->e, HOST_8, (uint64_t)(int64_t)in->disp & (~0ull >> in->ea_shift));
+        return;
+    }
+    emit_rm(&t->e, 0x8d, 4, HOST_8, &m);
+    if (in->adsize == 2) {
+        emit_rr(&t->e, 0x0fb7, 4, HOST_8, HOST_8);
+    }
+}
+
+static enum seg_kind seg_kind(const struct trans *t, unsigned seg, enum access access)
+{
+    if (seg == S_CS && access != READ) {
+        return SEG_ANY;
+    }
+    return t->context->segs >> (2 * seg) & 3;
+}
+
+/* Adds the base to R8, after the limit check. */
+static void to_linear(struct trans *t, unsigned seg, unsigned size, enum access access)
+{
+    struct emit *e = &t->e;
+    enum seg_kind kind = seg_kind(t, seg, access);
+    struct host_mem base = cpu_field(CPU_OFFSET(s.seg[0].base) + (int32_t)(seg * sizeof(struct x86_seg)));
+    if (kind == SEG_FLAT) {
+        return;
+    }
+    if (kind == SEG_64K) {
+        emit_rr(e, 0x81, 4, 7, HOST_8);                 /* cmp r8d, last */
+        emit_imm(e, 0x10000 - size, 4);
+    } else {
+        int32_t top = access == READ ? CPU_OFFSET(seg_top_r[0]) : CPU_OFFSET(seg_top_w[0]);
+        struct host_mem m = cpu_field(top + 8 * (int32_t)seg);
+        emit_lea(e, 8, HOST_9, HOST_8, HOST_NONE, (int32_t)size);
+        emit_rm(e, 0x3b, 8, HOST_9, &m);
+    }
+    trans_slow_if(t, 7);                                /* ja */
+    emit_rm(e, 0x03, 4, HOST_8, &base);
+}
+
+static void compare_tag(struct trans *t, int32_t field)
+{
+    struct host_mem m = {REG_CPU, HOST_9, 0,
+                         CPU_OFFSET(tlbs) + field +
+                             (int32_t)(t->context->tlb * TLB_SIZE * sizeof(struct tlb_entry))};
+    emit_rm(&t->e, 0x3b, 8, HOST_10, &m);
+    trans_slow_if(t, 5);
+}
+
+/* Lines that are marked are written by the interpreter. */
+static void check_marks(struct trans *t, unsigned size)
+{
+    struct emit *e = &t->e;
+    struct host_mem mark = {REG_MARKS, HOST_10, 0, 0};
+    emit_lea(e, 8, HOST_10, HOST_8, HOST_9, 0);
+    emit_rr(e, 0xc1, 8, 5, HOST_10);                    /* shr r10, 6 */
+    emit_u8(e, RAM_LINE_SHIFT);
+    if (size == 1) {
+        emit_rm(e, 0x80, 1, 7, &mark);                  /* cmp byte [mark], 0 */
+        emit_u8(e, 0);
+    } else {
+        emit_rm(e, 0x0fb6, 4, HOST_11, &mark);
+        emit_lea(e, 8, HOST_10, HOST_8, HOST_9, (int32_t)size - 1);
+        emit_rr(e, 0xc1, 8, 5, HOST_10);
+        emit_u8(e, RAM_LINE_SHIFT);
+        emit_rm(e, 0x0a, 1, HOST_11, &mark);            /* or r11b, [mark] */
+    }
+    trans_slow_if(t, 5);
+}
+
+void trans_probe(struct trans *t, unsigned seg, unsigned size, enum access access)
+{
+    struct emit *e = &t->e;
+    int32_t tlb = CPU_OFFSET(tlbs) +
+                  (int32_t)(t->context->tlb * TLB_SIZE * sizeof(struct tlb_entry));
+    trans_save_flags(t);
+    t->in_host = false;
+    to_linear(t, seg, size, access);
+    /* The page of the last byte: an operand that crosses pages does not match. */
+    emit_lea(e, 8, HOST_10, HOST_8, HOST_NONE, (int32_t)size - 1);
+    emit_mov(e, 4, HOST_9, HOST_8);
+    emit_rr(e, 0xc1, 4, 5, HOST_9);                     /* shr r9d, 6 */
+    emit_u8(e, PAGE_BITS - 6);
+    emit_rr(e, 0x81, 4, 4, HOST_9);                     /* and r9d, slot */
+    emit_imm(e, (TLB_SIZE - 1) << 6, 4);
+    emit_rr(e, 0x81, 8, 4, HOST_10);                    /* and r10, page */
+    emit_imm(e, (uint32_t)~PAGE_OFFSET, 4);
+    if (access != WRITE) {
+        compare_tag(t, (int32_t)offsetof(struct tlb_entry, rtag));
+    }
+    if (access != READ) {
+        compare_tag(t, (int32_t)offsetof(struct tlb_entry, wtag));
+    }
+    struct host_mem m = {REG_CPU, HOST_9, 0, tlb + (int32_t)offsetof(struct tlb_entry, addend)};
+    emit_rm(e, 0x8b, 8, HOST_9, &m);
+    if (access != READ) {
+        check_marks(t, size);
+    }
+}
+
+/* ---- the way out ---- */
+
+uint64_t trans_next(const struct trans *t)
+{
+    return (t->jb->rip + t->in->offset + t->in->len) & 0xffffffff;
+}
+
+uint64_t trans_target(const struct trans *t)
+{
+    return (trans_next(t) + t->in->imm) & (~0ull >> (64 - 8 * t->in->opsize));
+}
+
+/* To the loop if something is pending that matters: once in every guest loop. */
+static void check_pending(struct trans *t)
+{
+    struct host_mem word = {HOST_9, HOST_NONE, 0, 0}, mask = cpu_field(CPU_OFFSET(pend_mask));
+    emit_load(&t->e, 8, HOST_9, CPU_OFFSET(pending));
+    emit_rm(&t->e, 0x8b, 4, HOST_9, &word);
+    emit_rm(&t->e, 0x85, 4, HOST_9, &mask);
+}
+
+void trans_exit_to(struct trans *t, uint64_t rip)
+{
+    struct emit *e = &t->e;
+    bool far_page = ((t->context->cs_base + rip) ^ (t->context->cs_base + t->jb->rip)) >> PAGE_BITS;
+    trans_save_flags(t);
+    if (far_page && t->context->paged) {
+        emit_mov_imm(e, HOST_8, rip);
+        trans_exit_indirect(t);
+        return;
+    }
+    if (rip <= t->jb->rip + t->in->offset) {
+        check_pending(t);
+        uint8_t *on = emit_jcc(e, 4);
+        emit_mov_imm(e, HOST_8, rip);
+        emit_link(emit_jmp(e), t->j->exit_chain);
+        emit_link(on, e->at);
+    }
+    struct jit_link *l = jit_new_link(t->j, t->jb, rip, far_page);
+    while (((uintptr_t)e->at + 1) & 3) {                /* so that it can be patched at once */
+        emit_u8(e, 0x90);
+    }
+    l->at = emit_jmp(e);
+    l->stub = e->at;
+    emit_mov_imm(e, HOST_8, (uintptr_t)l);
+    emit_link(emit_jmp(e), t->j->exit_link);
+    emit_link(l->at, l->stub);
+}
+
+void trans_exit_indirect(struct trans *t)
+{
+    struct emit *e = &t->e;
+    struct host_mem key = cpu_field(ENGINE_OFFSET(translated.jump_key));
+    struct host_mem jumps = cpu_field(ENGINE_OFFSET(translated.jumps));
+    struct host_mem slot = {HOST_10, HOST_NONE, 0, 0}, entry = {HOST_10, HOST_NONE, 0, 8};
+    _Static_assert(sizeof(struct jit_jump) == 16 && JIT_JUMPS == 4096, "scaled below");
+    trans_save_flags(t);
+    check_pending(t);
+    uint8_t *out = emit_jcc(e, 5);
+    emit_mov(e, 4, HOST_10, HOST_8);
+    emit_rr(e, 0x81, 4, 4, HOST_10);                    /* and r10d, JIT_JUMPS - 1 */
+    emit_imm(e, JIT_JUMPS - 1, 4);
+    emit_rr(e, 0xc1, 4, 4, HOST_10);                    /* shl r10d, 4 */
+    emit_u8(e, 4);
+    emit_rm(e, 0x03, 8, HOST_10, &jumps);
+    emit_rm(e, 0x8b, 8, HOST_9, &key);
+    emit_rr(e, 0x0b, 8, HOST_9, HOST_8);
+    emit_rm(e, 0x3b, 8, HOST_9, &slot);
+    uint8_t *miss = emit_jcc(e, 5);
+    emit_rm(e, 0xff, 4, 4, &entry);                     /* jmp [entry] */
+    emit_link(out, e->at);
+    emit_link(miss, e->at);
+    emit_link(emit_jmp(e), t->j->exit_chain);
+}
+
+/* The interpreter goes on at this instruction. */
+static void exit_step(struct trans *t, unsigned index)
+{
+    emit_mov_imm(&t->e, HOST_8, (uintptr_t)t->jb);
+    emit_mov_imm(&t->e, HOST_9, index);
+    emit_link(emit_jmp(&t->e), t->j->exit_step);
+}
+
+static void slow_paths(struct trans *t)
+{
+    for (unsigned i = 0; i < t->n_slow; i++) {
+        const struct slow_path *p = &t->slow[i];
+        for (unsigned k = 0; k < p->n; k++) {
+            emit_link(p->from[k], t->e.at);
+        }
+        if (!p->back) {
+            exit_step(t, p->index);
+            continue;
+        }
+        emit_mov_imm(&t->e, HOST_8, (uintptr_t)t->jb);
+        emit_mov_imm(&t->e, HOST_9, p->index);
+        emit_u8(&t->e, 0xe8);                           /* call */
+        emit_imm(&t->e, 0, 4);
+        emit_link(t->e.at - 4, t->j->slow);
+        emit_link(emit_jmp(&t->e), p->back);
+    }
+}
+
+/* ---- blocks ---- */
+
+static bool may_load_segment(const struct insn *in)
+{
+    const struct insn_info *info = &insn_info[in->row];
+    for (unsigned i = 0; i < 2; i++) {
+        uint8_t o = info->operand[i];
+        if (o == OPD_Sw || o == OPD_Mp || (o >= OPD_ES && o <= OPD_GS)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void call_interpreter(struct trans *t)
+{
+    unsigned index = t->in->index_in_block;
+    trans_save_flags(t);
+    emit_mov_imm(&t->e, HOST_8, (uintptr_t)t->jb);
+    emit_mov_imm(&t->e, HOST_9, index | (may_load_segment(t->in) ? SLOW_SEGMENT : 0));
+    emit_u8(&t->e, 0xe8);
+    emit_imm(&t->e, 0, 4);
+    emit_link(t->e.at - 4, t->j->slow);
+    t->in_host = true;
+}
+
+static void translate_insn(struct trans *t)
+{
+    trans_emitter emitter = emitters[t->in->row];
+    t->path = NULL;
+    if (emitter && emitter(t)) {
+        if (t->path && !t->ended) {
+            t->path->back = t->e.at;
+        }
+        return;
+    }
+    /* What ends the block in the interpreter (branches, REP, changes of mode) does so here. */
+    if (t->in->index_in_block + 1 == t->block->n) {
+        trans_save_flags(t);
+        exit_step(t, t->in->index_in_block);
+        t->ended = true;
+        return;
+    }
+    call_interpreter(t);
+}
+
+/* Takes the block's instructions from the budget, or leaves if there are not so many. */
+static void make_entry(struct trans *t)
+{
+    struct emit *e = &t->e;
+    emit_rr(e, 0x83, 8, 5, REG_BUDGET);                 /* sub budget, n */
+    emit_u8(e, t->block->n);
+    uint8_t *enough = emit_jcc(e, 9);                   /* jns */
+    emit_rr(e, 0x83, 8, 0, REG_BUDGET);
+    emit_u8(e, t->block->n);
+    emit_mov_imm(e, HOST_8, t->jb->rip);
+    emit_link(emit_jmp(e), t->j->exit_chain);
+    emit_link(enough, e->at);
+}
+
+struct jit_block *jit_translate(struct jit *j, struct block *b, uint64_t rip)
+{
+    if (j->n_blocks == JIT_BLOCKS || j->n_links + 2 > JIT_LINKS ||
+        j->code.rw + j->code.bytes - j->next < BLOCK_CODE) {
+        jit_flush(j);
+    }
+    struct jit_block *jb = &j->blocks[j->n_blocks++];
+    *jb = (struct jit_block){.block = b, .rip = rip, .context = j->context, .entry = j->next};
+    static _Thread_local struct trans t;
+    t.e = (struct emit){.at = j->next, .end = j->next + BLOCK_CODE};
+    t.j = j;
+    t.jb = jb;
+    t.block = b;
+    t.context = &j->contexts[j->context];
+    t.in_host = t.ended = false;
+    t.saved = true;
+    t.n_slow = 0;
+    find_live(&t);
+    make_entry(&t);
+    jb->body = t.e.at;
+    for (unsigned i = 0; i < b->n && !t.ended; i++) {
+        t.in = &b->insns[i];
+        t.info = &insn_info[t.in->row];
+        translate_insn(&t);
+    }
+    if (!t.ended) {
+        trans_exit_to(&t, trans_next(&t));
+    }
+    slow_paths(&t);
+    if (t.e.full) {
+        return NULL;
+    }
+    j->stats.translated++;
+    j->stats.bytes += (uint64_t)(t.e.at - j->next);
+    j->next = (uint8_t *)(((uintptr_t)t.e.at + 15) & ~(uintptr_t)15);
+    return jb;
+}

@@ -1,0 +1,97 @@
+/*
+ * Inside the translator: one block being translated, and what an emitter (emit column of insn.def)
+ * may use.
+ *
+ * An emitter returns false, before it has emitted anything, if it cannot do the instruction; then
+ * the interpreter's function is called. It first makes its memory operand (trans_mem), then calls
+ * trans_flags_before, emits the operation and calls trans_flags_after.
+ */
+#ifndef CORE_ACCEL_JIT_TRANSLATE_H
+#define CORE_ACCEL_JIT_TRANSLATE_H
+
+#include "core/accel/jit/code.h"
+
+#define SLOW_JUMPS 10
+
+/* The way out of an instruction that needs the interpreter. */
+struct slow_path {
+    uint8_t *from[SLOW_JUMPS]; /* displacements that lead to it */
+    unsigned n;
+    unsigned index;
+    uint8_t *back;           /* NULL: not back here, but on in the interpreter */
+};
+
+struct trans {
+    struct emit e;
+    struct jit *j;
+    struct jit_block *jb;
+    struct block *block;
+    const struct jit_context *context;
+    const struct insn *in;   /* being translated */
+    const struct insn_info *info;
+    bool in_host, saved;     /* the flags are in EFLAGS; in translated.flags */
+    bool ended;              /* the last instruction has emitted the way out */
+    uint16_t live[BLOCK_INSNS]; /* flags that are looked at after each instruction */
+    struct slow_path slow[BLOCK_INSNS];
+    unsigned n_slow;
+    struct slow_path *path;  /* of this instruction, if it has one */
+};
+
+typedef bool (*trans_emitter)(struct trans *t);
+
+enum access { READ, WRITE, MODIFY };
+
+/* Code of one guest register operand (offset into gpr). */
+static inline enum host_reg trans_reg(unsigned offset)
+{
+    return offset & 7 ? (enum host_reg)(HOST_AH + (offset >> 3)) : guest_reg(offset >> 3);
+}
+
+static inline bool trans_high(enum host_reg r)
+{
+    return r >= HOST_AH && r <= HOST_BH;
+}
+
+/* ---- translate.c ---- */
+/* R8 = offset of the memory operand; its host address is then [R8 + R9]. */
+void trans_ea(struct trans *t);
+void trans_probe(struct trans *t, unsigned seg, unsigned size, enum access access);
+extern const struct host_mem trans_operand;
+static inline void trans_mem(struct trans *t, unsigned size, enum access access)
+{
+    trans_ea(t);
+    trans_probe(t, t->in->seg, size, access);
+}
+/* To the interpreter if condition @cc holds. */
+void trans_slow_if(struct trans *t, unsigned cc);
+/* Flags into translated.flags; EFLAGS stays as it is. Uses R10. */
+void trans_save_flags(struct trans *t);
+/* What the operation reads or leaves alone is in EFLAGS. Uses R10. */
+void trans_flags_before(struct trans *t);
+void trans_flags_after(struct trans *t);
+static inline uint16_t trans_live(const struct trans *t)
+{
+    return t->live[t->in->index_in_block];
+}
+/* Ends the block: at offset @rip; at the offset in R8. */
+void trans_exit_to(struct trans *t, uint64_t rip);
+void trans_exit_indirect(struct trans *t);
+/* Offset behind the instruction. */
+uint64_t trans_next(const struct trans *t);
+/* Offset @displacement further, by the operand size. */
+uint64_t trans_target(const struct trans *t);
+
+/* ---- the emitters ---- */
+#define CALL_RUN NULL
+bool emit_alu(struct trans *t), emit_test(struct trans *t), emit_unary(struct trans *t);
+bool emit_move(struct trans *t), emit_move_abs(struct trans *t), emit_xchg(struct trans *t);
+bool emit_lea_insn(struct trans *t), emit_movx(struct trans *t), emit_widen(struct trans *t);
+bool emit_setcc(struct trans *t), emit_cmov(struct trans *t), emit_shift(struct trans *t);
+bool emit_mul(struct trans *t), emit_imul(struct trans *t), emit_div(struct trans *t);
+bool emit_push(struct trans *t), emit_pop(struct trans *t), emit_leave(struct trans *t);
+bool emit_jump_cc(struct trans *t), emit_jump(struct trans *t), emit_call(struct trans *t);
+bool emit_ret(struct trans *t), emit_loop(struct trans *t), emit_jump_e(struct trans *t);
+bool emit_carry(struct trans *t), emit_nop(struct trans *t), emit_bit(struct trans *t);
+bool emit_bswap(struct trans *t);
+
+#endif
