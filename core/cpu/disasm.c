@@ -5,7 +5,8 @@
 #ifdef HAVE_ZYDIS
 #include <Zydis/Zydis.h>
 
-unsigned disasm(const uint8_t *code, size_t len, unsigned bits, uint64_t rip, char text[DISASM_TEXT])
+unsigned disasm(const uint8_t *code, size_t len, unsigned bits, uint64_t rip,
+                char text[DISASM_TEXT])
 {
     static const struct {
         ZydisMachineMode mode;
@@ -23,8 +24,9 @@ unsigned disasm(const uint8_t *code, size_t len, unsigned bits, uint64_t rip, ch
     if (ZYAN_FAILED(ZydisDecoderInit(&decoder, modes[n].mode, modes[n].width)) ||
         ZYAN_FAILED(ZydisFormatterInit(&formatter, ZYDIS_FORMATTER_STYLE_ATT)) ||
         ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, code, len, &insn, operands)) ||
-        ZYAN_FAILED(ZydisFormatterFormatInstruction(&formatter, &insn, operands, insn.operand_count_visible,
-                                                    text, DISASM_TEXT, rip, ZYAN_NULL))) {
+        ZYAN_FAILED(ZydisFormatterFormatInstruction(&formatter, &insn, operands,
+                                                    insn.operand_count_visible, text, DISASM_TEXT,
+                                                    rip, ZYAN_NULL))) {
         snprintf(text, DISASM_TEXT, ".byte    0x%02x", code[0]);
         return 1;
     }
@@ -33,7 +35,8 @@ unsigned disasm(const uint8_t *code, size_t len, unsigned bits, uint64_t rip, ch
 
 #else
 
-unsigned disasm(const uint8_t *code, size_t len, unsigned bits, uint64_t rip, char text[DISASM_TEXT])
+unsigned disasm(const uint8_t *code, size_t len, unsigned bits, uint64_t rip,
+                char text[DISASM_TEXT])
 {
     snprintf(text, DISASM_TEXT, ".byte    0x%02x", code[0]);
     return 1;

@@ -114,7 +114,8 @@ static bool key_value(struct command_call *c, const json_t *v, uint8_t *key, str
         return true;
     }
     if (strcmp(json_string_value(type), "qcode") != 0 || !json_is_string(data)) {
-        return error_set(err, "Parameter 'type' does not accept value '%s'", json_string_value(type));
+        return error_set(err, "Parameter 'type' does not accept value '%s'",
+                         json_string_value(type));
     }
     *key = (uint8_t)key_of(json_string_value(data), json_string_length(data));
     return *key != 0 ||
@@ -137,7 +138,8 @@ COMMAND(cmd_send_key)
     if (json_array_size(list) > KEYS_MAX_COMBO) {
         return error_set(err, "too many keys");
     }
-    json_array_foreach(list, i, v) {
+    json_array_foreach(list, i, v)
+    {
         if (!key_value(c, v, &keys[i], err)) {
             return false;
         }
@@ -146,7 +148,8 @@ COMMAND(cmd_send_key)
 }
 
 /* {"down": true, "key": {...}} */
-static bool key_event(struct command_call *c, struct keys *k, const json_t *data, bool send, struct error **err)
+static bool key_event(struct command_call *c, struct keys *k, const json_t *data, bool send,
+                      struct error **err)
 {
     const json_t *down = json_object_get(data, "down");
     uint8_t key;
@@ -158,7 +161,8 @@ static bool key_event(struct command_call *c, struct keys *k, const json_t *data
 }
 
 /* {"axis": "x", "value": 5} */
-static bool rel_event(const struct pointer_sink *p, const json_t *data, bool send, struct error **err)
+static bool rel_event(const struct pointer_sink *p, const json_t *data, bool send,
+                      struct error **err)
 {
     const json_t *axis = json_object_get(data, "axis"), *value = json_object_get(data, "value");
     if (!json_is_string(axis) || !json_is_integer(value)) {
@@ -167,7 +171,8 @@ static bool rel_event(const struct pointer_sink *p, const json_t *data, bool sen
     bool y = strcmp(json_string_value(axis), "y") == 0;
     json_int_t n = json_integer_value(value);
     if (!y && strcmp(json_string_value(axis), "x") != 0) {
-        return error_set(err, "Parameter 'axis' does not accept value '%s'", json_string_value(axis));
+        return error_set(err, "Parameter 'axis' does not accept value '%s'",
+                         json_string_value(axis));
     }
     if (n < -10000 || n > 10000) {
         return error_set(err, "Parameter 'value' is too large");
@@ -188,7 +193,8 @@ static bool btn_event(struct debug *d, const struct pointer_sink *p, const json_
         int wheel;
     } buttons[] = {
         {"left", POINTER_LEFT, 0}, {"right", POINTER_RIGHT, 0}, {"middle", POINTER_MIDDLE, 0},
-        {"side", POINTER_SIDE, 0}, {"extra", POINTER_EXTRA, 0}, {"wheel-up", 0, -1}, {"wheel-down", 0, 1},
+        {"side", POINTER_SIDE, 0}, {"extra", POINTER_EXTRA, 0}, {"wheel-up", 0, -1},
+        {"wheel-down", 0, 1},
     };
     const json_t *name = json_object_get(data, "button"), *down = json_object_get(data, "down");
     size_t i = 0;
@@ -199,19 +205,22 @@ static bool btn_event(struct debug *d, const struct pointer_sink *p, const json_
         i++;
     }
     if (i == ARRAY_SIZE(buttons)) {
-        return error_set(err, "Parameter 'button' does not accept value '%s'", json_string_value(name));
+        return error_set(err, "Parameter 'button' does not accept value '%s'",
+                         json_string_value(name));
     }
     if (send && buttons[i].wheel != 0 && json_is_true(down)) {
         p->move(p->dev, 0, 0, buttons[i].wheel);
     } else if (send && buttons[i].wheel == 0) {
-        d->buttons = json_is_true(down) ? d->buttons | buttons[i].bit : d->buttons & ~buttons[i].bit;
+        d->buttons =
+            json_is_true(down) ? d->buttons | buttons[i].bit : d->buttons & ~buttons[i].bit;
         p->buttons(p->dev, d->buttons);
     }
     return true;
 }
 
 /* {"type": "key", "data": {...}}; types are key, rel and btn. */
-static bool input_event(struct command_call *c, struct keys *k, const json_t *v, bool send, struct error **err)
+static bool input_event(struct command_call *c, struct keys *k, const json_t *v, bool send,
+                        struct error **err)
 {
     const json_t *type = json_object_get(v, "type"), *data = json_object_get(v, "data");
     const struct pointer_sink *p = c->debug->machine->pointer;
@@ -242,7 +251,8 @@ COMMAND(cmd_input_send_event)
         return error_set(err, "Invalid parameter type for 'events', expected: array");
     }
     for (unsigned pass = 0; pass < 2; pass++) { /* all are checked before the first is sent */
-        json_array_foreach(list, i, v) {
+        json_array_foreach(list, i, v)
+        {
             if (!input_event(c, k, v, pass == 1, err)) {
                 return false;
             }

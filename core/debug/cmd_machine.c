@@ -119,7 +119,8 @@ COMMAND(cmd_log)
     char *items = xstrdup(command_text(c, "items")), *save = NULL;
     unsigned classes = 0;
     bool ok = true;
-    for (char *item = strtok_r(items, ",", &save); ok && item != NULL; item = strtok_r(NULL, ",", &save)) {
+    for (char *item = strtok_r(items, ",", &save); ok && item != NULL;
+         item = strtok_r(NULL, ",", &save)) {
         ok = log_item(item, &classes);
     }
     free(items);
@@ -160,8 +161,8 @@ COMMAND(cmd_trace_event)
 /* ---- set-action ------------------------------------------------------------------------------ */
 
 /* The value of an action must be one of two; @second says whether it is the second. */
-static bool one_of(struct command_call *c, const char *arg, const char *first, const char *second, bool *out,
-                   struct error **err)
+static bool one_of(struct command_call *c, const char *arg, const char *first, const char *second,
+                   bool *out, struct error **err)
 {
     const char *value = command_text(c, arg);
     if (value == NULL) {

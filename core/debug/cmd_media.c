@@ -24,7 +24,8 @@ static bool is_locked(const struct media_slot *s)
     return s->locked != NULL && s->locked(s->dev, s->n);
 }
 
-static struct media_slot *removable_slot(struct command_call *c, const char *id, bool force, struct error **err)
+static struct media_slot *removable_slot(struct command_call *c, const char *id, bool force,
+                                         struct error **err)
 {
     struct media_slot *s = find_slot(c, id, err);
     if (s != NULL && !s->removable) {
@@ -32,7 +33,10 @@ static struct media_slot *removable_slot(struct command_call *c, const char *id,
         return NULL;
     }
     if (s != NULL && !force && *s->medium != NULL && is_locked(s)) {
-        error_set(err, "Device '%s' is locked and force was not specified, wait for tray to open and try again", id);
+        error_set(err,
+                  "Device '%s' is locked and force was not specified, wait for tray to open and "
+                  "try again",
+                  id);
         return NULL;
     }
     return s;
@@ -149,7 +153,8 @@ COMMAND(info_block)
         }
         text_printf(c->out, "    Attached to:      %s\n", s->device);
         if (s->removable) {
-            text_printf(c->out, "    Removable device: %slocked, tray closed\n", is_locked(s) ? "" : "not ");
+            text_printf(c->out, "    Removable device: %slocked, tray closed\n",
+                        is_locked(s) ? "" : "not ");
         }
         if (b != NULL) {
             text_puts(c->out, "    Cache mode:       writeback\n");

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DUMP_MAX_BYTES (1 * MiB)      /* one x or xp shows at most this much */
+#define DUMP_MAX_BYTES (1 * MiB) /* one x or xp shows at most this much */
 #define SAVE_CHUNK     (64 * KiB)
 #define SAVE_MAX_BYTES (128 * GiB)
 
@@ -59,11 +59,22 @@ static void put_value(struct text *out, char form, unsigned bytes, uint64_t v)
 {
     int bits = (int)bytes * 8;
     switch (form) {
-    case 'o': text_printf(out, "%#*" PRIo64, (bits + 2) / 3, v); break;
-    case 'u': text_printf(out, "%*" PRIu64, (bits * 10 + 32) / 33, v); break;
-    case 'd': text_printf(out, "%*" PRId64, (bits * 10 + 32) / 33, (int64_t)(v << (64 - bits)) >> (64 - bits)); break;
-    case 'c': put_char(out, (uint8_t)v); break;
-    default: text_printf(out, "0x%0*" PRIx64, bits / 4, v); break;
+    case 'o':
+        text_printf(out, "%#*" PRIo64, (bits + 2) / 3, v);
+        break;
+    case 'u':
+        text_printf(out, "%*" PRIu64, (bits * 10 + 32) / 33, v);
+        break;
+    case 'd':
+        text_printf(out, "%*" PRId64, (bits * 10 + 32) / 33,
+                    (int64_t)(v << (64 - bits)) >> (64 - bits));
+        break;
+    case 'c':
+        put_char(out, (uint8_t)v);
+        break;
+    default:
+        text_printf(out, "0x%0*" PRIx64, bits / 4, v);
+        break;
     }
 }
 
@@ -155,11 +166,21 @@ COMMAND(cmd_print)
     struct mem_format f = whole_format(c);
     int64_t v = command_arg(c, "val")->num;
     switch (f.form) {
-    case 'o': text_printf(c->out, "%#" PRIo64, v); break;
-    case 'u': text_printf(c->out, "%" PRIu64, (uint64_t)v); break;
-    case 'd': text_printf(c->out, "%" PRId64, v); break;
-    case 'c': put_char(c->out, (uint8_t)v); break;
-    default: text_printf(c->out, "%#" PRIx64, v); break;
+    case 'o':
+        text_printf(c->out, "%#" PRIo64, v);
+        break;
+    case 'u':
+        text_printf(c->out, "%" PRIu64, (uint64_t)v);
+        break;
+    case 'd':
+        text_printf(c->out, "%" PRId64, v);
+        break;
+    case 'c':
+        put_char(c->out, (uint8_t)v);
+        break;
+    default:
+        text_printf(c->out, "%#" PRIx64, v);
+        break;
     }
     text_putc(c->out, '\n');
     return true;
@@ -178,13 +199,15 @@ COMMAND(cmd_in)
     struct machine *m = c->debug->machine;
     unsigned bytes = size_bytes(f.size) > 4 ? 4 : size_bytes(f.size);
     uint16_t port = (uint16_t)command_arg(c, "addr")->num;
-    if (command_arg(c, "index")->given) { /* a pair of index and data port: the index is written first */
+    if (command_arg(c, "index")
+            ->given) { /* a pair of index and data port: the index is written first */
         space_write(&m->ports, port, (uint8_t)command_arg(c, "index")->num, 1);
         port++;
     }
-    debug_freeze(c->debug);               /* a port may change the memory map */
+    debug_freeze(c->debug); /* a port may change the memory map */
     uint64_t val = space_read(&m->ports, port, bytes);
-    text_printf(c->out, "port%c[0x%04x] = 0x%0*" PRIx64 "\n", port_suffix(bytes), port, (int)bytes * 2, val);
+    text_printf(c->out, "port%c[0x%04x] = 0x%0*" PRIx64 "\n", port_suffix(bytes), port,
+                (int)bytes * 2, val);
     return true;
 }
 
@@ -194,7 +217,8 @@ COMMAND(cmd_out)
     struct machine *m = c->debug->machine;
     unsigned bytes = size_bytes(f.size) > 4 ? 4 : size_bytes(f.size);
     debug_freeze(c->debug);
-    space_write(&m->ports, (uint16_t)command_arg(c, "addr")->num, (uint64_t)command_arg(c, "val")->num, bytes);
+    space_write(&m->ports, (uint16_t)command_arg(c, "addr")->num,
+                (uint64_t)command_arg(c, "val")->num, bytes);
     if (m->commit_pending) {
         machine_commit(m);
     }
@@ -234,7 +258,8 @@ COMMAND(cmd_gpa2hva)
 
 COMMAND(cmd_sum)
 {
-    uint64_t start = (uint64_t)command_arg(c, "start")->num, size = (uint64_t)command_arg(c, "size")->num;
+    uint64_t start = (uint64_t)command_arg(c, "start")->num,
+             size = (uint64_t)command_arg(c, "size")->num;
     uint16_t sum = 0;
     if (size > SAVE_MAX_BYTES) {
         return error_set(err, "size too large");
@@ -269,7 +294,8 @@ static bool write_all(int fd, const uint8_t *buf, size_t len)
 
 static bool save(struct command_call *c, bool physical, struct error **err)
 {
-    uint64_t addr = (uint64_t)command_arg(c, "val")->num, size = (uint64_t)command_arg(c, "size")->num;
+    uint64_t addr = (uint64_t)command_arg(c, "val")->num,
+             size = (uint64_t)command_arg(c, "size")->num;
     const char *path = command_text(c, "filename");
     if (size > SAVE_MAX_BYTES) {
         return error_set(err, "Parameter 'size' is too large");
@@ -285,7 +311,8 @@ static bool save(struct command_call *c, bool physical, struct error **err)
         if (physical) {
             space_peek_bytes(&c->debug->machine->mem, addr + at, buf, n);
         } else if (dump_read(c, false, addr + at, buf, n) < n) {
-            ok = error_set(err, "Invalid addr 0x%016" PRIx64 "/size %" PRIu64 " specified", addr, size);
+            ok = error_set(err, "Invalid addr 0x%016" PRIx64 "/size %" PRIu64 " specified", addr,
+                           size);
         }
         ok = ok && (write_all(fd, buf, n) || error_errno(err, errno, "write '%s'", path));
     }

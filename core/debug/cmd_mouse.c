@@ -3,7 +3,7 @@
 
 #include "core/ui/input.h"
 
-#define MOVE_MAX 10000                /* counts of one command */
+#define MOVE_MAX 10000 /* counts of one command */
 
 static const struct pointer_sink *mouse(struct command_call *c, struct error **err)
 {
@@ -28,7 +28,8 @@ COMMAND(cmd_mouse_move)
 {
     const struct pointer_sink *p = mouse(c, err);
     int dx, dy, dz;
-    if (p == NULL || !counts(c, "dx", &dx, err) || !counts(c, "dy", &dy, err) || !counts(c, "dz", &dz, err)) {
+    if (p == NULL || !counts(c, "dx", &dx, err) || !counts(c, "dy", &dy, err) ||
+        !counts(c, "dz", &dz, err)) {
         return false;
     }
     p->move(p->dev, dx, dy, dz);
@@ -55,7 +56,8 @@ COMMAND(cmd_mouse_set)
         return false;
     }
     if (command_arg(c, "index")->num != 0) {
-        return error_set(err, "Mouse at index '%lld' not found", (long long)command_arg(c, "index")->num);
+        return error_set(err, "Mouse at index '%lld' not found",
+                         (long long)command_arg(c, "index")->num);
     }
     return true;
 }

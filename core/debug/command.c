@@ -223,7 +223,8 @@ static bool take_args(struct command_call *c, const char *line, struct error **e
             return false;
         }
     }
-    return *line == '\0' || error_set(err, "%s: extraneous characters at the end of line", c->command->name);
+    return *line == '\0' ||
+           error_set(err, "%s: extraneous characters at the end of line", c->command->name);
 }
 
 /* The row that @line begins with; *line moves to the arguments. */
@@ -264,14 +265,16 @@ void command_line(struct monitor *m, const char *line, struct text *out)
     if (*line == '\0' || *line == '#') {
         return;
     }
-    struct command_call c = {.debug = m->debug, .monitor = m, .command = find_row(&line), .out = out};
+    struct command_call c = {
+        .debug = m->debug, .monitor = m, .command = find_row(&line), .out = out};
     if (c.command == NULL) {
         text_printf(out, "unknown command: '%.*s'\n", name_bytes(begin), begin);
         return;
     }
     if (!take_args(&c, line, &err)) {
-        debug_thaw(m->debug);         /* an argument may have asked for a register */
-        text_printf(out, "%s\nTry \"help %.*s\" for more information\n", error_text(err), name_bytes(begin), begin);
+        debug_thaw(m->debug); /* an argument may have asked for a register */
+        text_printf(out, "%s\nTry \"help %.*s\" for more information\n", error_text(err),
+                    name_bytes(begin), begin);
     } else if (!command_run(&c, &err)) {
         text_printf(out, "Error: %s\n", error_text(err));
     }

@@ -1,8 +1,9 @@
 /*
  * Commands: one table (commands.c) from which come the human monitor, QMP, and the help of both.
  *
- * A handler finds its arguments by name, writes text to c->out and, for QMP, one JSON value to c->json
- * (nothing written means {}). It returns false with an error that both front ends show in their way.
+ * A handler finds its arguments by name, writes text to c->out and, for QMP, one JSON value to
+ * c->json (nothing written means {}). It returns false with an error that both front ends show in
+ * their way.
  */
 #ifndef CORE_DEBUG_COMMAND_H
 #define CORE_DEBUG_COMMAND_H
@@ -12,44 +13,44 @@
 /* Where a command can be given. */
 enum {
     CMD_HMP = 1,
-    CMD_INFO = 2,                /* in the human monitor, behind "info" */
+    CMD_INFO = 2, /* in the human monitor, behind "info" */
     CMD_QMP = 4,
     CMD_BOTH = CMD_HMP | CMD_QMP,
 };
 
 enum arg_type {
-    ARG_FLAG,                    /* -x; true or false */
-    ARG_BOOL,                    /* on or off; true or false */
-    ARG_INT,                     /* an expression; an integer */
-    ARG_WORD,                    /* a word, perhaps in quotes; a string. With a letter: -x WORD */
-    ARG_REST,                    /* what is left of the line; a string */
-    ARG_FORMAT,                  /* /COUNT FORMAT SIZE; human monitor only */
-    ARG_JSON,                    /* any value; QMP only */
+    ARG_FLAG,   /* -x; true or false */
+    ARG_BOOL,   /* on or off; true or false */
+    ARG_INT,    /* an expression; an integer */
+    ARG_WORD,   /* a word, perhaps in quotes; a string. With a letter: -x WORD */
+    ARG_REST,   /* what is left of the line; a string */
+    ARG_FORMAT, /* /COUNT FORMAT SIZE; human monitor only */
+    ARG_JSON,   /* any value; QMP only */
 };
 
 struct command_arg {
-    const char *name;            /* as in QMP */
+    const char *name; /* as in QMP */
     enum arg_type type;
     bool optional;
-    char letter;                 /* -x in the human monitor; 0: by its place */
+    char letter; /* -x in the human monitor; 0: by its place */
 };
 
 /* How memory is printed: x, xp, print, i. */
 struct mem_format {
-    unsigned count;              /* 1 or more */
-    char form;                   /* x d u o c i */
-    char size;                   /* b h w g */
+    unsigned count; /* 1 or more */
+    char form;      /* x d u o c i */
+    char size;      /* b h w g */
 };
 
-struct json_t;                   /* of jansson */
+struct json_t; /* of jansson */
 
 struct command_value {
     bool given;
-    bool on;                     /* FLAG, BOOL */
-    int64_t num;                 /* INT */
-    char *text;                  /* WORD, REST: owned */
-    struct mem_format format;    /* FORMAT: the parts not given are 0 */
-    const struct json_t *json;   /* JSON: borrowed */
+    bool on;                   /* FLAG, BOOL */
+    int64_t num;               /* INT */
+    char *text;                /* WORD, REST: owned */
+    struct mem_format format;  /* FORMAT: the parts not given are 0 */
+    const struct json_t *json; /* JSON: borrowed */
 };
 
 #define COMMAND_ARGS 6
@@ -57,9 +58,9 @@ struct command_value {
 struct command_call;
 
 struct command {
-    const char *name;            /* other names behind it: "quit|q" */
+    const char *name; /* other names behind it: "quit|q" */
     unsigned where;
-    const char *params;          /* how help shows the arguments; NULL: none */
+    const char *params; /* how help shows the arguments; NULL: none */
     const char *help;
     bool (*run)(struct command_call *c, struct error **err);
     struct command_arg args[COMMAND_ARGS];
@@ -71,8 +72,8 @@ struct command_call {
     const struct command *command;
     struct command_value args[COMMAND_ARGS];
     struct text *out;
-    struct json_out *json;       /* NULL in the human monitor */
-    const char *error_class;     /* of QMP; NULL: GenericError */
+    struct json_out *json;   /* NULL in the human monitor */
+    const char *error_class; /* of QMP; NULL: GenericError */
 };
 
 /* The table; ends with a name of NULL. */

@@ -1,6 +1,8 @@
 /* The table of commands. Names, arguments and answers are QEMU's where it has the command. */
 #include "core/debug/commands.h"
 
+/* clang-format off: a table */
+
 #define FMT       {"fmt", ARG_FORMAT, false, 0}
 #define REQ(n, t) {n, t, false, 0}
 #define OPT(n, t) {n, t, true, 0}
@@ -18,9 +20,11 @@ static bool nothing(struct command_call *c, struct error **err)
 
 const struct command commands[] = {
     /* the human monitor itself */
-    {"help|?", CMD_HMP, "[cmd]", "show the help of all commands or of one", cmd_help, {OPT("name", ARG_REST)}},
+    {"help|?", CMD_HMP, "[cmd]", "show the help of all commands or of one",
+     cmd_help, {OPT("name", ARG_REST)}},
     {"info", CMD_HMP, "[subcommand]", "show what is asked for; alone: a list", cmd_info, NO_ARGS},
-    {"cpu", CMD_HMP, "index", "choose the CPU that other commands look at", cmd_cpu, {REQ("index", ARG_INT)}},
+    {"cpu", CMD_HMP, "index", "choose the CPU that other commands look at",
+     cmd_cpu, {REQ("index", ARG_INT)}},
 
     /* the machine as a whole */
     {"quit|q", CMD_BOTH, NULL, "end the machine", cmd_quit, NO_ARGS},
@@ -34,64 +38,83 @@ const struct command commands[] = {
      {OPT("reboot", ARG_WORD), OPT("shutdown", ARG_WORD)}},
 
     /* memory and ports */
-    {"x", CMD_HMP, "/fmt addr", "show memory at a linear address", cmd_x, {FMT, REQ("addr", ARG_INT)}},
-    {"xp", CMD_HMP, "/fmt addr", "show memory at a physical address", cmd_xp, {FMT, REQ("addr", ARG_INT)}},
-    {"print|p", CMD_HMP, "/fmt expr", "show the value of an expression; $reg is a register", cmd_print,
+    {"x", CMD_HMP, "/fmt addr", "show memory at a linear address",
+     cmd_x, {FMT, REQ("addr", ARG_INT)}},
+    {"xp", CMD_HMP, "/fmt addr", "show memory at a physical address",
+     cmd_xp, {FMT, REQ("addr", ARG_INT)}},
+    {"print|p", CMD_HMP, "/fmt expr", "show the value of an expression; $reg is a register",
+     cmd_print,
      {FMT, REQ("val", ARG_INT)}},
-    {"i", CMD_HMP, "/fmt addr", "read a port", cmd_in, {FMT, REQ("addr", ARG_INT), OPT("index", ARG_INT)}},
-    {"o", CMD_HMP, "/fmt addr value", "write a port", cmd_out, {FMT, REQ("addr", ARG_INT), REQ("val", ARG_INT)}},
-    {"sum", CMD_HMP, "addr size", "show the checksum of physical memory, as BSD's sum has it", cmd_sum,
+    {"i", CMD_HMP, "/fmt addr", "read a port",
+     cmd_in, {FMT, REQ("addr", ARG_INT), OPT("index", ARG_INT)}},
+    {"o", CMD_HMP, "/fmt addr value", "write a port",
+     cmd_out, {FMT, REQ("addr", ARG_INT), REQ("val", ARG_INT)}},
+    {"sum", CMD_HMP, "addr size", "show the checksum of physical memory, as BSD's sum has it",
+     cmd_sum,
      {REQ("start", ARG_INT), REQ("size", ARG_INT)}},
     {"gva2gpa", CMD_HMP, "addr", "show the physical address behind a linear one", cmd_gva2gpa,
      {REQ("addr", ARG_INT)}},
     {"gpa2hva", CMD_HMP, "addr", "show where this process keeps a physical address", cmd_gpa2hva,
      {REQ("addr", ARG_INT)}},
     {"memsave", CMD_BOTH, "addr size file", "save memory from a linear address on", cmd_memsave,
-     {REQ("val", ARG_INT), REQ("size", ARG_INT), REQ("filename", ARG_WORD), OPT("cpu-index", ARG_INT)}},
+     {REQ("val", ARG_INT), REQ("size", ARG_INT), REQ("filename", ARG_WORD),
+     OPT("cpu-index", ARG_INT)}},
     {"pmemsave", CMD_BOTH, "addr size file", "save memory from a physical address on", cmd_pmemsave,
      {REQ("val", ARG_INT), REQ("size", ARG_INT), REQ("filename", ARG_WORD)}},
 
     /* screen and keyboard */
-    {"screendump", CMD_BOTH, "filename [-f ppm|png]", "save the screen as a picture", cmd_screendump,
-     {REQ("filename", ARG_WORD), OPTION("format", ARG_WORD, 'f'), OPT("device", ARG_WORD), OPT("head", ARG_INT)}},
+    {"screendump", CMD_BOTH, "filename [-f ppm|png]", "save the screen as a picture",
+     cmd_screendump,
+     {REQ("filename", ARG_WORD), OPTION("format", ARG_WORD, 'f'), OPT("device", ARG_WORD),
+     OPT("head", ARG_INT)}},
     {"screentext", CMD_BOTH, NULL, "show the text screen", cmd_screentext, NO_ARGS},
-    {"sendkey", CMD_HMP, "keys [hold_ms]", "press keys together, as in ctrl-alt-delete", cmd_sendkey,
+    {"sendkey", CMD_HMP, "keys [hold_ms]", "press keys together, as in ctrl-alt-delete",
+     cmd_sendkey,
      {REQ("keys", ARG_WORD), OPT("hold-time", ARG_INT)}},
-    {"send-key", CMD_QMP, NULL, NULL, cmd_send_key, {REQ("keys", ARG_JSON), OPT("hold-time", ARG_INT)}},
+    {"send-key", CMD_QMP, NULL, NULL,
+     cmd_send_key, {REQ("keys", ARG_JSON), OPT("hold-time", ARG_INT)}},
     {"input-send-event", CMD_QMP, NULL, NULL, cmd_input_send_event,
      {OPT("device", ARG_WORD), OPT("head", ARG_INT), REQ("events", ARG_JSON)}},
     {"mouse_move", CMD_HMP, "dx dy [dz]", "move the mouse (dz: its wheel)", cmd_mouse_move,
      {REQ("dx", ARG_INT), REQ("dy", ARG_INT), OPT("dz", ARG_INT)}},
     {"mouse_button", CMD_HMP, "state", "hold buttons: 1 left, 2 middle, 4 right", cmd_mouse_button,
      {REQ("button_state", ARG_INT)}},
-    {"mouse_set", CMD_HMP, "index", "choose the mouse that moves", cmd_mouse_set, {REQ("index", ARG_INT)}},
+    {"mouse_set", CMD_HMP, "index", "choose the mouse that moves",
+     cmd_mouse_set, {REQ("index", ARG_INT)}},
     {"type", CMD_BOTH, "text", "type text; \\n is Enter, <F1> and <C-A-Del> are keys", cmd_type,
      {REQ("text", ARG_REST)}},
 
     /* drives */
-    {"eject", CMD_BOTH, "[-f] device", "take a medium out (-f: although the guest locked it)", cmd_eject,
+    {"eject", CMD_BOTH, "[-f] device", "take a medium out (-f: although the guest locked it)",
+     cmd_eject,
      {OPTION("force", ARG_FLAG, 'f'), OPT("device", ARG_WORD), OPT("id", ARG_WORD)}},
-    {"change", CMD_HMP, "device [-f] filename [format [read-only|read-write|retain]]", "put another medium in",
+    {"change", CMD_HMP, "device [-f] filename [format [read-only|read-write|retain]]",
+     "put another medium in",
      cmd_change, {REQ("device", ARG_WORD), OPTION("force", ARG_FLAG, 'f'), REQ("target", ARG_WORD),
                   OPT("arg", ARG_WORD), OPT("read-only-mode", ARG_WORD)}},
     {"blockdev-change-medium", CMD_QMP, NULL, NULL, cmd_change_medium,
-     {OPT("device", ARG_WORD), OPT("id", ARG_WORD), REQ("filename", ARG_WORD), OPT("format", ARG_WORD),
+     {OPT("device", ARG_WORD), OPT("id", ARG_WORD), REQ("filename", ARG_WORD),
+     OPT("format", ARG_WORD),
       OPT("force", ARG_BOOL), OPT("read-only-mode", ARG_WORD)}},
     {"blockdev-remove-medium", CMD_QMP, NULL, NULL, cmd_remove_medium, {REQ("id", ARG_WORD)}},
     {"blockdev-open-tray", CMD_QMP, NULL, NULL, cmd_tray,
      {OPT("device", ARG_WORD), OPT("id", ARG_WORD), OPT("force", ARG_BOOL)}},
-    {"blockdev-close-tray", CMD_QMP, NULL, NULL, cmd_tray, {OPT("device", ARG_WORD), OPT("id", ARG_WORD)}},
+    {"blockdev-close-tray", CMD_QMP, NULL, NULL,
+     cmd_tray, {OPT("device", ARG_WORD), OPT("id", ARG_WORD)}},
 
     /* messages */
-    {"log", CMD_HMP, "item1[,...]", "switch log messages; help lists them", cmd_log, {REQ("items", ARG_WORD)}},
-    {"logfile", CMD_HMP, "filename", "write messages and traces to a file from here on", cmd_logfile,
+    {"log", CMD_HMP, "item1[,...]", "switch log messages; help lists them",
+     cmd_log, {REQ("items", ARG_WORD)}},
+    {"logfile", CMD_HMP, "filename", "write messages and traces to a file from here on",
+     cmd_logfile,
      {REQ("filename", ARG_WORD)}},
     {"trace-event", CMD_HMP, "name on|off", "switch trace points by shell pattern", cmd_trace_event,
      {REQ("name", ARG_WORD), REQ("option", ARG_BOOL)}},
     {"trace-event-get-state", CMD_QMP, NULL, NULL, trace_get_state,
      {REQ("name", ARG_WORD), OPT("vcpu", ARG_INT)}},
     {"trace-event-set-state", CMD_QMP, NULL, NULL, trace_set_state,
-     {REQ("name", ARG_WORD), REQ("enable", ARG_BOOL), OPT("ignore-unavailable", ARG_BOOL), OPT("vcpu", ARG_INT)}},
+     {REQ("name", ARG_WORD), REQ("enable", ARG_BOOL), OPT("ignore-unavailable", ARG_BOOL),
+     OPT("vcpu", ARG_INT)}},
 
     /* info */
     {"block", CMD_INFO, "[-n] [-v] [device]", "drives and what is in them", info_block,
@@ -116,7 +139,8 @@ const struct command commands[] = {
     INFO("pic", "interrupt controllers", info_provider),
     INFO("qdm", "types of devices that are there", info_qdm),
     INFO("qtree", "devices with their state", info_qtree),
-    {"registers", CMD_INFO, "[-a|vcpu]", "registers of the chosen CPU, of one or (-a) of all", info_registers,
+    {"registers", CMD_INFO, "[-a|vcpu]", "registers of the chosen CPU, of one or (-a) of all",
+     info_registers,
      {OPTION("cpustate_all", ARG_FLAG, 'a'), OPT("vcpu", ARG_INT)}},
     INFO("roms", "read-only memory", info_roms),
     INFO("snapshots", "saved machines inside of images", info_none),

@@ -13,42 +13,52 @@
 static const char *reason(enum machine_cause cause)
 {
     switch (cause) {
-    case CAUSE_HOST_RESET: return "host-qmp-system-reset";
-    case CAUSE_HOST_SIGNAL: return "host-signal";
-    case CAUSE_HOST_UI: return "host-ui";
+    case CAUSE_HOST_RESET:
+        return "host-qmp-system-reset";
+    case CAUSE_HOST_SIGNAL:
+        return "host-signal";
+    case CAUSE_HOST_UI:
+        return "host-ui";
     case CAUSE_GUEST_RESET:
-    case CAUSE_TRIPLE_FAULT: return "guest-reset";
+    case CAUSE_TRIPLE_FAULT:
+        return "guest-reset";
     case CAUSE_GUEST_SHUTDOWN:
     case CAUSE_GUEST_EXIT:
-    case CAUSE_DEAD_HALT: return "guest-shutdown";
-    case CAUSE_GUEST_PANIC: return "guest-panic";
-    case CAUSE_ERROR: return "host-error";
+    case CAUSE_DEAD_HALT:
+        return "guest-shutdown";
+    case CAUSE_GUEST_PANIC:
+        return "guest-panic";
+    case CAUSE_ERROR:
+        return "host-error";
     case CAUSE_NONE:
     case CAUSE_EXPECT:
-    case CAUSE_HOST_QUIT: break;
+    case CAUSE_HOST_QUIT:
+        break;
     }
     return "host-qmp-quit";
 }
 
 static bool by_guest(enum machine_cause cause)
 {
-    return cause == CAUSE_GUEST_RESET || cause == CAUSE_TRIPLE_FAULT || cause == CAUSE_GUEST_SHUTDOWN ||
-           cause == CAUSE_GUEST_EXIT || cause == CAUSE_DEAD_HALT || cause == CAUSE_GUEST_PANIC;
+    return cause == CAUSE_GUEST_RESET || cause == CAUSE_TRIPLE_FAULT ||
+           cause == CAUSE_GUEST_SHUTDOWN || cause == CAUSE_GUEST_EXIT || cause == CAUSE_DEAD_HALT ||
+           cause == CAUSE_GUEST_PANIC;
 }
 
 static void machine_event(void *opaque, enum machine_event event, enum machine_cause cause)
 {
     static const char *const names[] = {
-        [MACHINE_STOPPED] = "STOP", [MACHINE_RESUMED] = "RESUME", [MACHINE_RESET] = "RESET",
-        [MACHINE_POWERDOWN] = "POWERDOWN", [MACHINE_SHUTDOWN] = "SHUTDOWN",
+        [MACHINE_STOPPED] = "STOP",      [MACHINE_RESUMED] = "RESUME",
+        [MACHINE_RESET] = "RESET",       [MACHINE_POWERDOWN] = "POWERDOWN",
+        [MACHINE_SHUTDOWN] = "SHUTDOWN",
     };
     struct debug *d = opaque;
     if (event != MACHINE_RESET && event != MACHINE_SHUTDOWN) {
         debug_event(d, names[event], NULL);
         return;
     }
-    char *data = xasprintf("{\"guest\": %s, \"reason\": \"%s\"}", by_guest(cause) ? "true" : "false",
-                           reason(cause));
+    char *data = xasprintf("{\"guest\": %s, \"reason\": \"%s\"}",
+                           by_guest(cause) ? "true" : "false", reason(cause));
     debug_event(d, names[event], data);
     free(data);
 }
@@ -97,10 +107,12 @@ void debug_free(struct debug *d)
     free(d);
 }
 
-void debug_add_chardev(struct debug *d, const char *label, const char *spec, const struct chardev *c)
+void debug_add_chardev(struct debug *d, const char *label, const char *spec,
+                       const struct chardev *c)
 {
     if (d->n_chardevs < DEBUG_CHARDEVS) {
-        d->chardevs[d->n_chardevs++] = (struct debug_chardev){.label = label, .spec = spec, .chardev = c};
+        d->chardevs[d->n_chardevs++] =
+            (struct debug_chardev){.label = label, .spec = spec, .chardev = c};
     }
 }
 

@@ -1,6 +1,6 @@
 /*
- * What the monitors share: the machine they look at, its vCPUs' state, who it is, and who is to hear of
- * events.
+ * What the monitors share: the machine they look at, its vCPUs' state, who it is, and who is to
+ * hear of events.
  *
  * Order of calls: debug_new before the first monitor; debug_free after the main loop and before
  * machine_fini. It ends its monitors. Everything here is [locked] and on the main loop's thread.
@@ -19,15 +19,15 @@
 
 /* Who the machine is, for info and query-*. Strings are borrowed. */
 struct debug_identity {
-    const char *version;         /* of this program */
-    const char *name;            /* -name; NULL: none */
+    const char *version; /* of this program */
+    const char *name;    /* -name; NULL: none */
     uint8_t uuid[16];
     const char *display;
-    unsigned log_classes;        /* what -d switched on */
+    unsigned log_classes; /* what -d switched on */
 };
 
 struct debug_chardev {
-    const char *label, *spec;    /* borrowed */
+    const char *label, *spec; /* borrowed */
     const struct chardev *chardev;
 };
 
@@ -44,8 +44,8 @@ struct monitor_ops {
 struct monitor {
     const struct monitor_ops *ops;
     struct debug *debug;
-    unsigned cpu;                /* that `cpu N` chose */
-    char form, size;             /* of the last x, xp, print or i; 0: none yet */
+    unsigned cpu;    /* that `cpu N` chose */
+    char form, size; /* of the last x, xp, print or i; 0: none yet */
     struct monitor *next;
 };
 
@@ -55,28 +55,31 @@ struct debug {
     struct debug_chardev chardevs[DEBUG_CHARDEVS];
     unsigned n_chardevs;
     unsigned log_classes;
-    FILE *log;                   /* opened by logfile; NULL: as before */
-    bool frozen;                 /* the running machine stands still for this command */
-    struct x86_state *state;     /* of vCPU state_cpu while frozen or stopped; NULL: not fetched */
+    FILE *log;               /* opened by logfile; NULL: as before */
+    bool frozen;             /* the running machine stands still for this command */
+    struct x86_state *state; /* of vCPU state_cpu while frozen or stopped; NULL: not fetched */
     unsigned state_cpu;
-    struct keys *keys;           /* what sendkey holds; made when needed */
-    struct typist *typist;       /* what `type` types; made when needed */
-    unsigned buttons;            /* of the mouse, that commands hold: POINTER_ bits */
+    struct keys *keys;     /* what sendkey holds; made when needed */
+    struct typist *typist; /* what `type` types; made when needed */
+    unsigned buttons;      /* of the mouse, that commands hold: POINTER_ bits */
     struct machine_listener listener;
     struct monitor *monitors;
 };
 
 struct debug *debug_new(struct machine *m, const struct debug_identity *id);
-void debug_free(struct debug *d);                    /* NULL is allowed */
+void debug_free(struct debug *d); /* NULL is allowed */
 
-void debug_add_chardev(struct debug *d, const char *label, const char *spec, const struct chardev *c);
+void debug_add_chardev(struct debug *d, const char *label, const char *spec,
+                       const struct chardev *c);
 void debug_add_monitor(struct debug *d, struct monitor *m);
 
-/* Gets the vCPUs out of run until debug_thaw, which command_run calls at the end of each command. */
+/* Gets the vCPUs out of run until debug_thaw, which command_run calls at the end of each command.
+ */
 void debug_freeze(struct debug *d);
 void debug_thaw(struct debug *d);
 
-/* The state of vCPU @cpu (below n_vcpus), fetched once a command; NULL if there is no such vCPU. Freezes. */
+/* The state of vCPU @cpu (below n_vcpus), fetched once a command; NULL if there is no such vCPU.
+ * Freezes. */
 const struct x86_state *debug_state(struct debug *d, unsigned cpu);
 
 /* Physical memory as vCPU @cpu sees it: with or without SMRAM. */

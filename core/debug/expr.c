@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_DEPTH 64
+#define MAX_DEPTH     64
 #define REGISTER_NAME 16
 
 struct expr {
@@ -29,23 +29,62 @@ static void skip_blanks(struct expr *e)
 
 /* ---- registers ------------------------------------------------------------------------------- */
 
-#define FIELD(name, field) {name, offsetof(struct x86_state, field), sizeof(((struct x86_state *)0)->field)}
-#define GPR(name, n) {name, offsetof(struct x86_state, gpr[n]), 8}
-#define SEG(name, n) {name, offsetof(struct x86_state, seg[n].sel), 2}
+#define FIELD(name, field)                                                                         \
+    {                                                                                              \
+        name, offsetof(struct x86_state, field), sizeof(((struct x86_state *)0)->field)            \
+    }
+#define GPR(name, n)                                                                               \
+    {                                                                                              \
+        name, offsetof(struct x86_state, gpr[n]), 8                                                \
+    }
+#define SEG(name, n)                                                                               \
+    {                                                                                              \
+        name, offsetof(struct x86_state, seg[n].sel), 2                                            \
+    }
 
 static const struct {
     const char *name;
     size_t offset, bytes;
 } registers[] = {
-    GPR("rax", R_AX), GPR("rcx", R_CX), GPR("rdx", R_DX), GPR("rbx", R_BX), GPR("rsp", R_SP),
-    GPR("rbp", R_BP), GPR("rsi", R_SI), GPR("rdi", R_DI), GPR("r8", R_8), GPR("r9", R_9), GPR("r10", R_10),
-    GPR("r11", R_11), GPR("r12", R_12), GPR("r13", R_13), GPR("r14", R_14), GPR("r15", R_15),
-    FIELD("rip", rip), FIELD("rflags", rflags),
-    SEG("es", S_ES), SEG("cs", S_CS), SEG("ss", S_SS), SEG("ds", S_DS), SEG("fs", S_FS), SEG("gs", S_GS),
-    FIELD("cr0", cr0), FIELD("cr2", cr2), FIELD("cr3", cr3), FIELD("cr4", cr4), FIELD("cr8", cr8),
-    FIELD("efer", efer), FIELD("gdtr", gdtr.base), FIELD("idtr", idtr.base), FIELD("tr", tr.sel),
-    FIELD("ldtr", ldtr.sel), FIELD("cs_base", seg[S_CS].base), FIELD("ds_base", seg[S_DS].base),
-    FIELD("es_base", seg[S_ES].base), FIELD("ss_base", seg[S_SS].base), FIELD("fs_base", seg[S_FS].base),
+    GPR("rax", R_AX),
+    GPR("rcx", R_CX),
+    GPR("rdx", R_DX),
+    GPR("rbx", R_BX),
+    GPR("rsp", R_SP),
+    GPR("rbp", R_BP),
+    GPR("rsi", R_SI),
+    GPR("rdi", R_DI),
+    GPR("r8", R_8),
+    GPR("r9", R_9),
+    GPR("r10", R_10),
+    GPR("r11", R_11),
+    GPR("r12", R_12),
+    GPR("r13", R_13),
+    GPR("r14", R_14),
+    GPR("r15", R_15),
+    FIELD("rip", rip),
+    FIELD("rflags", rflags),
+    SEG("es", S_ES),
+    SEG("cs", S_CS),
+    SEG("ss", S_SS),
+    SEG("ds", S_DS),
+    SEG("fs", S_FS),
+    SEG("gs", S_GS),
+    FIELD("cr0", cr0),
+    FIELD("cr2", cr2),
+    FIELD("cr3", cr3),
+    FIELD("cr4", cr4),
+    FIELD("cr8", cr8),
+    FIELD("efer", efer),
+    FIELD("gdtr", gdtr.base),
+    FIELD("idtr", idtr.base),
+    FIELD("tr", tr.sel),
+    FIELD("ldtr", ldtr.sel),
+    FIELD("cs_base", seg[S_CS].base),
+    FIELD("ds_base", seg[S_DS].base),
+    FIELD("es_base", seg[S_ES].base),
+    FIELD("ss_base", seg[S_SS].base),
+    FIELD("fs_base", seg[S_FS].base),
     FIELD("gs_base", seg[S_GS].base),
 };
 
@@ -64,7 +103,7 @@ static bool find_register(const struct x86_state *s, const char *name, uint64_t 
 bool expr_register(const struct x86_state *s, const char *name, uint64_t *out)
 {
     char wide[REGISTER_NAME + 1];
-    if (strcmp(name, "pc") == 0) {    /* the linear address, as x wants it */
+    if (strcmp(name, "pc") == 0) { /* the linear address, as x wants it */
         *out = s->rip + s->seg[S_CS].base;
         return true;
     }
@@ -74,8 +113,8 @@ bool expr_register(const struct x86_state *s, const char *name, uint64_t *out)
     /* eax, eip, eflags and ax, ip, flags are parts of the 64-bit ones */
     bool e = name[0] == 'e';
     snprintf(wide, sizeof(wide), "r%s", e ? name + 1 : name);
-    if (name[0] == '\0' || (e && isdigit((unsigned char)name[1])) || isdigit((unsigned char)name[0]) ||
-        !find_register(s, wide, out)) {
+    if (name[0] == '\0' || (e && isdigit((unsigned char)name[1])) ||
+        isdigit((unsigned char)name[0]) || !find_register(s, wide, out)) {
         return false;
     }
     *out &= e ? 0xffffffff : 0xffff;
@@ -114,7 +153,9 @@ static bool take_number(struct expr *e, int64_t *out)
         return error_set(e->err, "invalid char '%c' in expression", *e->p);
     }
     uint64_t val = 0;
-    unsigned base = e->p[0] != '0' ? 10 : (e->p[1] | 0x20) == 'x' && isxdigit((unsigned char)e->p[2]) ? 16 : 8;
+    unsigned base = e->p[0] != '0'                                                ? 10
+                    : (e->p[1] | 0x20) == 'x' && isxdigit((unsigned char)e->p[2]) ? 16
+                                                                                  : 8;
     for (e->p += base == 16 ? 2 : 0; isxdigit((unsigned char)*e->p); e->p++) {
         unsigned digit = isdigit((unsigned char)*e->p) ? (unsigned)(*e->p - '0')
                                                        : (unsigned)((*e->p | 0x20) - 'a' + 10);
@@ -161,7 +202,9 @@ static bool take_unary(struct expr *e, int64_t *out)
         }
         *out = !ok ? 0 : op == '-' ? (int64_t)(0 - (uint64_t)*out) : op == '~' ? ~*out : *out;
     } else {
-        ok = op == '\'' ? take_char(e, out) : op == '$' ? take_register(e, out) : take_number(e, out);
+        ok = op == '\''  ? take_char(e, out)
+             : op == '$' ? take_register(e, out)
+                         : take_number(e, out);
     }
     skip_blanks(e);
     return ok;
@@ -172,7 +215,7 @@ static bool divide(struct expr *e, char op, int64_t *a, int64_t b)
     if (b == 0) {
         return error_set(e->err, "division by zero");
     }
-    if (b == -1) {                    /* the one quotient that has no room wraps */
+    if (b == -1) { /* the one quotient that has no room wraps */
         *a = op == '/' ? (int64_t)(0 - (uint64_t)*a) : 0;
     } else {
         *a = op == '/' ? *a / b : *a % b;

@@ -9,12 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OUTPUT_LIMIT  (64 * MiB)      /* what may wait for a slow reader */
-#define OUTPUT_ENOUGH (1 * MiB)       /* with so much waiting no further command is read */
+#define OUTPUT_LIMIT  (64 * MiB) /* what may wait for a slow reader */
+#define OUTPUT_ENOUGH (1 * MiB)  /* with so much waiting no further command is read */
 
 struct hmp {
     struct monitor monitor;
-    struct chardev *chardev;          /* borrowed */
+    struct chardev *chardev; /* borrowed */
     struct line_edit edit;
 };
 

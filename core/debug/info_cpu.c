@@ -16,9 +16,10 @@ static bool in_64_bit_code(const struct x86_state *s)
 
 static void put_gprs(struct text *out, const struct x86_state *s)
 {
-    static const char *const wide[16] = {"RAX", "RBX", "RCX", "RDX", "RSI", "RDI", "RBP", "RSP", "R8 ", "R9 ",
-                                         "R10", "R11", "R12", "R13", "R14", "R15"};
-    static const uint8_t order[16] = {R_AX, R_BX, R_CX, R_DX, R_SI, R_DI, R_BP, R_SP, 8, 9, 10, 11, 12, 13, 14, 15};
+    static const char *const wide[16] = {"RAX", "RBX", "RCX", "RDX", "RSI", "RDI", "RBP", "RSP",
+                                         "R8 ", "R9 ", "R10", "R11", "R12", "R13", "R14", "R15"};
+    static const uint8_t order[16] = {R_AX, R_BX, R_CX, R_DX, R_SI, R_DI, R_BP, R_SP,
+                                      8,    9,    10,   11,   12,   13,   14,   15};
     bool w = in_64_bit_code(s);
     for (unsigned i = 0; i < (w ? 16u : 8u); i++) {
         char end = i % 4 == 3 ? '\n' : ' ';
@@ -34,19 +35,21 @@ static void put_flags(struct text *out, const struct x86_state *s)
 {
     uint64_t f = s->rflags;
     bool w = in_64_bit_code(s);
-    text_printf(out, "%cIP=%0*" PRIx64 " %cFL=%08x [%c%c%c%c%c%c%c] CPL=%u II=%d A20=%d SMM=%d HLT=%d\n",
-                w ? 'R' : 'E', w ? 16 : 8, w ? s->rip : s->rip & 0xffffffff, w ? 'R' : 'E', (unsigned)f,
-                f & FL_DF ? 'D' : '-', f & FL_OF ? 'O' : '-', f & FL_SF ? 'S' : '-', f & FL_ZF ? 'Z' : '-',
-                f & FL_AF ? 'A' : '-', f & FL_PF ? 'P' : '-', f & FL_CF ? 'C' : '-', x86_cpl(s),
-                s->shadow != 0, s->a20, s->in_smm, s->activity == ACT_HALTED);
+    text_printf(
+        out, "%cIP=%0*" PRIx64 " %cFL=%08x [%c%c%c%c%c%c%c] CPL=%u II=%d A20=%d SMM=%d HLT=%d\n",
+        w ? 'R' : 'E', w ? 16 : 8, w ? s->rip : s->rip & 0xffffffff, w ? 'R' : 'E', (unsigned)f,
+        f & FL_DF ? 'D' : '-', f & FL_OF ? 'O' : '-', f & FL_SF ? 'S' : '-', f & FL_ZF ? 'Z' : '-',
+        f & FL_AF ? 'A' : '-', f & FL_PF ? 'P' : '-', f & FL_CF ? 'C' : '-', x86_cpl(s),
+        s->shadow != 0, s->a20, s->in_smm, s->activity == ACT_HALTED);
 }
 
 /* Rights as the upper word of a descriptor has them: bits 8 up. */
-static void put_segment(struct text *out, const struct x86_state *s, const char *name, const struct x86_seg *g)
+static void put_segment(struct text *out, const struct x86_state *s, const char *name,
+                        const struct x86_seg *g)
 {
     unsigned rights = (g->attr & 0xff) << 8 | (g->attr & 0xf000) << 8 | (g->limit & 0xf0000);
-    text_printf(out, "%-3s=%04x %0*" PRIx64 " %08x %08x\n", name, g->sel, in_64_bit_code(s) ? 16 : 8, g->base,
-                g->limit, rights);
+    text_printf(out, "%-3s=%04x %0*" PRIx64 " %08x %08x\n", name, g->sel,
+                in_64_bit_code(s) ? 16 : 8, g->base, g->limit, rights);
 }
 
 static void put_system(struct text *out, const struct x86_state *s)
@@ -58,10 +61,10 @@ static void put_system(struct text *out, const struct x86_state *s)
     }
     put_segment(out, s, "LDT", &s->ldtr);
     put_segment(out, s, "TR", &s->tr);
-    text_printf(out, "GDT=     %0*" PRIx64 " %08x\nIDT=     %0*" PRIx64 " %08x\n", w, s->gdtr.base, s->gdtr.limit,
-                w, s->idtr.base, s->idtr.limit);
-    text_printf(out, "CR0=%08x CR2=%0*" PRIx64 " CR3=%0*" PRIx64 " CR4=%08x\n", (unsigned)s->cr0, w, s->cr2, w,
-                s->cr3, (unsigned)s->cr4);
+    text_printf(out, "GDT=     %0*" PRIx64 " %08x\nIDT=     %0*" PRIx64 " %08x\n", w, s->gdtr.base,
+                s->gdtr.limit, w, s->idtr.base, s->idtr.limit);
+    text_printf(out, "CR0=%08x CR2=%0*" PRIx64 " CR3=%0*" PRIx64 " CR4=%08x\n", (unsigned)s->cr0, w,
+                s->cr2, w, s->cr3, (unsigned)s->cr4);
     for (unsigned i = 0; i < 4; i++) {
         text_printf(out, "DR%u=%0*" PRIx64 " ", i, w, s->dr[i]);
     }
@@ -72,14 +75,17 @@ static void put_system(struct text *out, const struct x86_state *s)
 static void put_fpu(struct text *out, const struct x86_state *s)
 {
     unsigned top = s->fsw >> 11 & 7;
-    text_printf(out, "FCW=%04x FSW=%04x [ST=%u] FTW=%02x MXCSR=%08x\n", s->fcw, s->fsw, top, s->ftag, s->mxcsr);
+    text_printf(out, "FCW=%04x FSW=%04x [ST=%u] FTW=%02x MXCSR=%08x\n", s->fcw, s->fsw, top,
+                s->ftag, s->mxcsr);
     for (unsigned i = 0; i < 8; i++) {
-        text_printf(out, "FPR%u=%016" PRIx64 " %04x%c", i, s->fpr[i].mant, s->fpr[i].se, i % 2 ? '\n' : ' ');
+        text_printf(out, "FPR%u=%016" PRIx64 " %04x%c", i, s->fpr[i].mant, s->fpr[i].se,
+                    i % 2 ? '\n' : ' ');
     }
     for (unsigned i = 0; i < (in_64_bit_code(s) ? 16u : 8u); i++) {
         uint64_t q[2];
         memcpy(q, s->ymm[i], sizeof(q));
-        text_printf(out, "XMM%02u=%016" PRIx64 " %016" PRIx64 "%c", i, q[1], q[0], i % 2 ? '\n' : ' ');
+        text_printf(out, "XMM%02u=%016" PRIx64 " %016" PRIx64 "%c", i, q[1], q[0],
+                    i % 2 ? '\n' : ' ');
     }
 }
 
@@ -149,7 +155,7 @@ COMMAND(query_cpus)
 struct page_list {
     struct text *out;
     unsigned lines;
-    uint64_t start, end;         /* info mem: the range so far */
+    uint64_t start, end; /* info mem: the range so far */
     uint64_t rights;
 };
 
@@ -160,8 +166,8 @@ static bool tlb_line(void *opaque, const struct walk_page *p)
         uint64_t bit;
         char letter;
     } flags[] = {
-        {PTE_NX, 'X'}, {PTE_G, 'G'}, {PTE_PS, 'P'}, {PTE_D, 'D'}, {PTE_A, 'A'},
-        {PTE_PCD, 'C'}, {PTE_PWT, 'T'}, {PTE_U, 'U'}, {PTE_W, 'W'},
+        {PTE_NX, 'X'},  {PTE_G, 'G'},   {PTE_PS, 'P'}, {PTE_D, 'D'}, {PTE_A, 'A'},
+        {PTE_PCD, 'C'}, {PTE_PWT, 'T'}, {PTE_U, 'U'},  {PTE_W, 'W'},
     };
     text_printf(l->out, "%016" PRIx64 ": %016" PRIx64 " ", p->lin, p->phys);
     for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
@@ -174,8 +180,9 @@ static bool tlb_line(void *opaque, const struct walk_page *p)
 static void mem_range(struct page_list *l)
 {
     if (l->end != l->start) {
-        text_printf(l->out, "%016" PRIx64 "-%016" PRIx64 " %016" PRIx64 " %cr%c\n", l->start, l->end,
-                    l->end - l->start, l->rights & PTE_U ? 'u' : '-', l->rights & PTE_W ? 'w' : '-');
+        text_printf(l->out, "%016" PRIx64 "-%016" PRIx64 " %016" PRIx64 " %cr%c\n", l->start,
+                    l->end, l->end - l->start, l->rights & PTE_U ? 'u' : '-',
+                    l->rights & PTE_W ? 'w' : '-');
         l->lines++;
     }
 }

@@ -11,12 +11,18 @@
 const char *run_state_name(const struct machine *m)
 {
     switch (m->run_state) {
-    case RUN_PRELAUNCH: return "prelaunch";
-    case RUN_RUNNING: return "running";
-    case RUN_PAUSED: return "paused";
-    case RUN_SHUTDOWN: return "shutdown";
-    case RUN_GUEST_PANICKED: return "guest-panicked";
-    default: return "debug";
+    case RUN_PRELAUNCH:
+        return "prelaunch";
+    case RUN_RUNNING:
+        return "running";
+    case RUN_PAUSED:
+        return "paused";
+    case RUN_SHUTDOWN:
+        return "shutdown";
+    case RUN_GUEST_PANICKED:
+        return "guest-panicked";
+    default:
+        return "debug";
     }
 }
 
@@ -75,7 +81,8 @@ COMMAND(info_jit)
     debug_freeze(c->debug);
     text_printf(c->out, "Accelerator: %s\n", m->accel->name);
     for (unsigned i = 0; m->accel->icount != NULL && i < m->n_vcpus; i++) {
-        text_printf(c->out, "CPU #%u: %" PRIu64 " instructions\n", i, m->accel->icount(m->vcpus[i]));
+        text_printf(c->out, "CPU #%u: %" PRIu64 " instructions\n", i,
+                    m->accel->icount(m->vcpus[i]));
     }
     return true;
 }
@@ -86,7 +93,9 @@ COMMAND(info_none)
     static const struct {
         const char *name, *text;
     } answers[] = {
-        {"numa", "0 nodes\n"}, {"vnc", "None\n"}, {"usb", "Error: USB support not enabled\n"},
+        {"numa", "0 nodes\n"},
+        {"vnc", "None\n"},
+        {"usb", "Error: USB support not enabled\n"},
         {"snapshots", "There is no snapshot available.\n"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
@@ -100,7 +109,8 @@ COMMAND(info_none)
 COMMAND(info_memory_size)
 {
     const struct machine *m = c->debug->machine;
-    text_printf(c->out, "base memory: %" PRIu64 "\nplugged memory: 0\n", m->ram_low.bytes + m->ram_high.bytes);
+    text_printf(c->out, "base memory: %" PRIu64 "\nplugged memory: 0\n",
+                m->ram_low.bytes + m->ram_high.bytes);
     return true;
 }
 
@@ -138,19 +148,22 @@ static void put_region(struct text *out, const struct region *r, uint64_t base, 
         if (r->kind == REGION_ROUTE) {
             text_printf(out, ", writes @%s", r->wtarget != NULL ? r->wtarget->name : "nothing");
         }
-        text_printf(out, " %016" PRIx64 "-%016" PRIx64, r->target_off, r->target_off + r->bytes - 1);
+        text_printf(out, " %016" PRIx64 "-%016" PRIx64, r->target_off,
+                    r->target_off + r->bytes - 1);
     } else {
         text_puts(out, r->name);
     }
     text_puts(out, r->enabled ? "\n" : " [disabled]\n");
-    for (const struct region *child = r->children; child != NULL && depth < MTREE_MAX_DEPTH; child = child->next) {
+    for (const struct region *child = r->children; child != NULL && depth < MTREE_MAX_DEPTH;
+         child = child->next) {
         put_region(out, child, base + child->addr, depth + 1);
     }
 }
 
 static void put_view(struct text *out, const struct space *s)
 {
-    text_printf(out, " AS \"%s\", root: %s\n Root memory region: %s\n", s->name, s->root.name, s->root.name);
+    text_printf(out, " AS \"%s\", root: %s\n Root memory region: %s\n", s->name, s->root.name,
+                s->root.name);
     for (unsigned i = 0; i < s->view->n; i++) {
         const struct view_range *r = &s->view->ranges[i];
         const struct view_target *t = r->rd.region != NULL ? &r->rd : &r->wr;
@@ -158,7 +171,8 @@ static void put_view(struct text *out, const struct space *s)
             continue;
         }
         /* RAM that cannot be written is ROM, as for PAM segments that only read DRAM */
-        bool rom = t->region->kind == REGION_ROM || (t->region->kind == REGION_RAM && r->wr.region != t->region);
+        bool rom = t->region->kind == REGION_ROM ||
+                   (t->region->kind == REGION_RAM && r->wr.region != t->region);
         text_printf(out, "  %016" PRIx64 "-%016" PRIx64 " (prio %d, %s): %s", r->start, r->end - 1,
                     t->region->priority, rom ? "rom" : kind_name(t->region), t->region->name);
         if (t->off != 0) {
@@ -194,8 +208,8 @@ COMMAND(info_roms)
     for (unsigned i = 0; i < v->n; i++) {
         const struct view_range *r = &v->ranges[i];
         if (r->rd.region != NULL && r->rd.region->kind == REGION_ROM) {
-            text_printf(c->out, "addr=%016" PRIx64 " size=0x%06" PRIx64 " mem=rom name=\"%s\"\n", r->start,
-                        r->end - r->start, r->rd.region->name);
+            text_printf(c->out, "addr=%016" PRIx64 " size=0x%06" PRIx64 " mem=rom name=\"%s\"\n",
+                        r->start, r->end - r->start, r->rd.region->name);
         }
     }
     return true;
@@ -203,7 +217,8 @@ COMMAND(info_roms)
 
 /* ---- info qtree, qdm ------------------------------------------------------------------------- */
 
-static void put_field(struct text *out, const struct state_field *f, const char *obj, unsigned indent)
+static void put_field(struct text *out, const struct state_field *f, const char *obj,
+                      unsigned indent)
 {
     const char *at = obj + f->offset;
     if (f->kind == STATE_KIND_BOOL && f->count == 1 && f->bytes == 1) {
@@ -214,7 +229,8 @@ static void put_field(struct text *out, const struct state_field *f, const char 
         text_printf(out, "%*s%s = %" PRIu64 " (0x%" PRIx64 ")\n", (int)indent, "", f->name, v, v);
     } else if (f->kind == STATE_KIND_SUB && f->count == 1) {
         text_printf(out, "%*s%s:\n", (int)indent, "", f->name);
-        for (const struct state_field *sub = f->sub; sub->kind != STATE_KIND_END && indent < 12; sub++) {
+        for (const struct state_field *sub = f->sub; sub->kind != STATE_KIND_END && indent < 12;
+             sub++) {
             put_field(out, sub, at, indent + 2);
         }
     }
@@ -227,7 +243,8 @@ COMMAND(info_qtree)
     text_puts(c->out, "bus: main-system-bus\n  type System\n");
     for (const struct device *d = c->debug->machine->devices; d != NULL; d = d->next) {
         text_printf(c->out, "  dev: %s, id \"%s\"\n", d->type->name, d->id);
-        for (const struct state_field *f = d->type->state; f != NULL && f->kind != STATE_KIND_END; f++) {
+        for (const struct state_field *f = d->type->state; f != NULL && f->kind != STATE_KIND_END;
+             f++) {
             put_field(c->out, f, d->dev, 4);
         }
     }

@@ -21,7 +21,7 @@ static void put_string(struct json_out *j, const char *s)
         uint32_t cp = utf8_decode(s, left, &used);
         if (used == 0 || cp == UTF8_INVALID) {
             text_puts(&j->text, "\\ufffd");
-            used = used != 0 ? used : left;   /* a code point that the end cuts off */
+            used = used != 0 ? used : left; /* a code point that the end cuts off */
         } else if (cp == '"' || cp == '\\') {
             text_printf(&j->text, "\\%c", (char)cp);
         } else if (cp == '\n' || cp == '\r' || cp == '\t') {

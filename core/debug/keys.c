@@ -6,12 +6,12 @@
 #include <stdlib.h>
 
 #define KEYS_MAX_EVENTS 1024
-#define GAP_NS          NS_PER_MS     /* between two combinations */
+#define GAP_NS          NS_PER_MS /* between two combinations */
 
 struct key_event {
     uint8_t key;
     bool down;
-    int64_t wait_ns;                  /* after the event before */
+    int64_t wait_ns; /* after the event before */
 };
 
 struct keys {
@@ -78,7 +78,8 @@ static void start(struct keys *k)
     }
 }
 
-bool keys_press(struct keys *k, const uint8_t *keys, unsigned n, unsigned hold_ms, struct error **err)
+bool keys_press(struct keys *k, const uint8_t *keys, unsigned n, unsigned hold_ms,
+                struct error **err)
 {
     if (!has_room(k, 2 * n, err)) {
         return false;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CTRL(letter) ((letter) & 0x1f)
+#define CTRL(letter) ((letter)&0x1f)
 #define ESCAPE       0x1b
 #define BACKSPACE    0x7f
 
@@ -50,7 +50,8 @@ static void move_to(struct line_edit *e, size_t at)
     char move[32];
     if (at != e->at && at <= e->len) {
         bool left = at < e->at;
-        snprintf(move, sizeof(move), "\033[%zu%c", left ? e->at - at : at - e->at, left ? 'D' : 'C');
+        snprintf(move, sizeof(move), "\033[%zu%c", left ? e->at - at : at - e->at,
+                 left ? 'D' : 'C');
         puts_to(e, move);
         e->at = at;
     }
@@ -195,12 +196,24 @@ static void enter(struct line_edit *e)
 static void sequence(struct line_edit *e)
 {
     switch (e->escape[e->escape_len - 1]) {
-    case 'A': show_history(e, true); break;
-    case 'B': show_history(e, false); break;
-    case 'C': move_to(e, e->at + 1); break;
-    case 'D': move_to(e, e->at - 1); break;
-    case 'H': move_to(e, 0); break;
-    case 'F': move_to(e, e->len); break;
+    case 'A':
+        show_history(e, true);
+        break;
+    case 'B':
+        show_history(e, false);
+        break;
+    case 'C':
+        move_to(e, e->at + 1);
+        break;
+    case 'D':
+        move_to(e, e->at - 1);
+        break;
+    case 'H':
+        move_to(e, 0);
+        break;
+    case 'F':
+        move_to(e, e->len);
+        break;
     case '~':
         if (e->escape[1] == '3') {
             cut(e, e->at, e->at + 1);
@@ -210,7 +223,8 @@ static void sequence(struct line_edit *e)
             move_to(e, e->len);
         }
         break;
-    default: break;
+    default:
+        break;
     }
 }
 
@@ -246,22 +260,52 @@ static void control(struct line_edit *e, char byte)
 {
     switch (byte) {
     case '\r':
-    case '\n': enter(e); break;
-    case '\t': complete(e); break;
+    case '\n':
+        enter(e);
+        break;
+    case '\t':
+        complete(e);
+        break;
     case BACKSPACE:
-    case CTRL('H'): cut(e, e->at - 1, e->at); break;
-    case CTRL('A'): move_to(e, 0); break;
-    case CTRL('E'): move_to(e, e->len); break;
-    case CTRL('B'): move_to(e, e->at - 1); break;
-    case CTRL('F'): move_to(e, e->at + 1); break;
-    case CTRL('D'): cut(e, e->at, e->at + 1); break;
-    case CTRL('K'): cut(e, e->at, e->len); break;
-    case CTRL('U'): cut(e, 0, e->at); break;
-    case CTRL('W'): cut(e, word_start(e), e->at); break;
-    case CTRL('P'): show_history(e, true); break;
-    case CTRL('N'): show_history(e, false); break;
-    case CTRL('L'): puts_to(e, "\033[H\033[2J"); redraw_line(e); break;
-    default: break;
+    case CTRL('H'):
+        cut(e, e->at - 1, e->at);
+        break;
+    case CTRL('A'):
+        move_to(e, 0);
+        break;
+    case CTRL('E'):
+        move_to(e, e->len);
+        break;
+    case CTRL('B'):
+        move_to(e, e->at - 1);
+        break;
+    case CTRL('F'):
+        move_to(e, e->at + 1);
+        break;
+    case CTRL('D'):
+        cut(e, e->at, e->at + 1);
+        break;
+    case CTRL('K'):
+        cut(e, e->at, e->len);
+        break;
+    case CTRL('U'):
+        cut(e, 0, e->at);
+        break;
+    case CTRL('W'):
+        cut(e, word_start(e), e->at);
+        break;
+    case CTRL('P'):
+        show_history(e, true);
+        break;
+    case CTRL('N'):
+        show_history(e, false);
+        break;
+    case CTRL('L'):
+        puts_to(e, "\033[H\033[2J");
+        redraw_line(e);
+        break;
+    default:
+        break;
     }
 }
 

@@ -19,7 +19,7 @@
 struct line_edit {
     const char *prompt;
     void (*write)(void *opaque, const char *bytes, size_t len);
-    void (*entered)(void *opaque, const char *line);            /* Enter was pressed */
+    void (*entered)(void *opaque, const char *line); /* Enter was pressed */
     /* Adds the words that could stand at the end of @line, each with a newline behind it. */
     void (*complete)(void *opaque, const char *line, struct text *words);
     void *opaque;
@@ -29,11 +29,11 @@ struct line_edit {
     unsigned n_history, seen;    /* seen: which one is shown; n_history: the new line */
     char escape[8];              /* an unfinished sequence */
     unsigned escape_len;
-    bool after_cr;               /* the LF of a CR LF is skipped */
+    bool after_cr; /* the LF of a CR LF is skipped */
 };
 
 void line_edit_fini(struct line_edit *e);
-void line_edit_prompt(struct line_edit *e);          /* a new, empty line */
+void line_edit_prompt(struct line_edit *e); /* a new, empty line */
 void line_edit_byte(struct line_edit *e, char byte);
 
 #endif

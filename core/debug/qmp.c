@@ -1,9 +1,9 @@
 /*
  * QMP: JSON requests in, answers and events out.
  *
- * Requests are values one after the other, with or without newlines. What is no JSON is answered with an
- * error and dropped: up to its last byte if its brackets are balanced, else with all that has come.
- * As QEMU does, strings in single quotes are taken, too.
+ * Requests are values one after the other, with or without newlines. What is no JSON is answered
+ * with an error and dropped: up to its last byte if its brackets are balanced, else with all that
+ * has come. As QEMU does, strings in single quotes are taken, too.
  */
 #include "core/debug/qmp.h"
 
@@ -26,20 +26,20 @@ bool qmp_new(struct debug *d, struct chardev *c, bool pretty, struct error **err
 #include <string.h>
 
 #define REQUEST_MAX_BYTES (1 * MiB)
-#define OUTPUT_LIMIT      (64 * MiB)  /* what may wait for a slow reader */
-#define OUTPUT_ENOUGH     (1 * MiB)   /* with so much waiting no further request is read */
+#define OUTPUT_LIMIT      (64 * MiB) /* what may wait for a slow reader */
+#define OUTPUT_ENOUGH     (1 * MiB)  /* with so much waiting no further request is read */
 
 struct qmp {
     struct monitor monitor;
-    struct chardev *chardev;          /* borrowed */
+    struct chardev *chardev; /* borrowed */
     bool pretty;
     bool negotiated;
     /* the request so far */
     struct text request;
-    unsigned depth;                   /* open brackets */
-    char quote;                       /* inside a string: how it ends; else 0 */
-    bool backslash;                   /* the string's last byte was one */
-    size_t next_check;                /* a newline behind so many bytes makes us look for errors */
+    unsigned depth;    /* open brackets */
+    char quote;        /* inside a string: how it ends; else 0 */
+    bool backslash;    /* the string's last byte was one */
+    size_t next_check; /* a newline behind so many bytes makes us look for errors */
 };
 
 /* ---- answers --------------------------------------------------------------------------------- */
@@ -117,7 +117,8 @@ static bool wrong_type(const char *name, const char *expected, struct error **er
     return error_set(err, "Invalid parameter type for '%s', expected: %s", name, expected);
 }
 
-static bool take_value(const struct command_arg *a, const json_t *v, struct command_value *out, struct error **err)
+static bool take_value(const struct command_arg *a, const json_t *v, struct command_value *out,
+                       struct error **err)
 {
     out->given = true;
     switch (a->type) {
@@ -166,7 +167,8 @@ static bool take_args(struct command_call *c, const json_t *args, struct error *
             return false;
         }
     }
-    json_object_foreach((json_t *)args, key, v) {
+    json_object_foreach((json_t *)args, key, v)
+    {
         if (find_arg(row, key) == NULL) {
             return error_set(err, "Parameter '%s' is unexpected", key);
         }
@@ -190,13 +192,18 @@ static bool negotiate(struct qmp *q, const json_t *args, struct error **err)
 }
 
 /* Runs the handler and sends what it returned. */
-static void run_command(struct qmp *q, const struct command *row, const json_t *args, const json_t *id)
+static void run_command(struct qmp *q, const struct command *row, const json_t *args,
+                        const json_t *id)
 {
     struct error *err = NULL;
     struct text out = {0};
     struct json_out j = {.pretty = q->pretty}, value = {.pretty = q->pretty};
     struct command_call c = {
-        .debug = q->monitor.debug, .monitor = &q->monitor, .command = row, .out = &out, .json = &value,
+        .debug = q->monitor.debug,
+        .monitor = &q->monitor,
+        .command = row,
+        .out = &out,
+        .json = &value,
     };
     if (!take_args(&c, args, &err) || !command_run(&c, &err)) {
         send_error(q, c.error_class, error_text(err), id);
@@ -225,9 +232,11 @@ static void execute(struct qmp *q, const char *name, const json_t *args, const j
             send_error(q, NULL, error_text(err), id);
         }
     } else if (capabilities) {
-        send_error(q, "CommandNotFound", "Capabilities negotiation is already complete, command ignored", id);
+        send_error(q, "CommandNotFound",
+                   "Capabilities negotiation is already complete, command ignored", id);
     } else if (!q->negotiated) {
-        send_error(q, "CommandNotFound", "Expecting capabilities negotiation with 'qmp_capabilities'", id);
+        send_error(q, "CommandNotFound",
+                   "Expecting capabilities negotiation with 'qmp_capabilities'", id);
     } else if (row == NULL) {
         char *desc = xasprintf("The command %s has not been found", name);
         send_error(q, "CommandNotFound", desc, id);
@@ -246,7 +255,8 @@ static char *request_fault(const json_t *request)
     if (!json_is_object(request)) {
         return xstrdup("QMP input must be a JSON object");
     }
-    json_object_foreach((json_t *)request, key, v) {
+    json_object_foreach((json_t *)request, key, v)
+    {
         if (strcmp(key, "execute") == 0) {
             if (!json_is_string(v)) {
                 return xstrdup("QMP input member 'execute' must be a string");
@@ -259,7 +269,8 @@ static char *request_fault(const json_t *request)
             return xasprintf("QMP input member '%s' is unexpected", key);
         }
     }
-    return json_object_get(request, "execute") == NULL ? xstrdup("QMP input lacks member 'execute'") : NULL;
+    return json_object_get(request, "execute") == NULL ? xstrdup("QMP input lacks member 'execute'")
+                                                       : NULL;
 }
 
 static void handle_request(struct qmp *q, const json_t *request)
@@ -270,8 +281,8 @@ static void handle_request(struct qmp *q, const json_t *request)
         send_error(q, NULL, fault, id);
         free(fault);
     } else {
-        execute(q, json_string_value(json_object_get(request, "execute")), json_object_get(request, "arguments"),
-                id);
+        execute(q, json_string_value(json_object_get(request, "execute")),
+                json_object_get(request, "arguments"), id);
     }
 }
 
@@ -308,8 +319,9 @@ static void request_ends(struct qmp *q)
     json_decref(request);
 }
 
-/* At a newline inside a value: if the part so far cannot become right, the error is told now, and what
- * comes next is a new request. Each look costs as much as the part is long, so they get rarer. */
+/* At a newline inside a value: if the part so far cannot become right, the error is told now, and
+ * what comes next is a new request. Each look costs as much as the part is long, so they get rarer.
+ */
 static void check_part(struct qmp *q)
 {
     json_error_t why;

@@ -34,7 +34,7 @@ COMMAND(query_commands)
     for (const struct command *row = commands; row->name != NULL; row++) {
         if (row->where & CMD_QMP) {
             jout_object(c->json, NULL);
-            char name[64] = {0};      /* the first of the names */
+            char name[64] = {0}; /* the first of the names */
             memcpy(name, row->name, min_u64(strcspn(row->name, "|"), sizeof(name) - 1));
             jout_string(c->json, "name", name);
             jout_end(c->json);
@@ -48,12 +48,16 @@ static const char *arg_type_name(enum arg_type type)
 {
     switch (type) {
     case ARG_FLAG:
-    case ARG_BOOL: return "bool";
-    case ARG_INT: return "int";
-    case ARG_JSON: return "any";
+    case ARG_BOOL:
+        return "bool";
+    case ARG_INT:
+        return "int";
+    case ARG_JSON:
+        return "any";
     case ARG_WORD:
     case ARG_REST:
-    case ARG_FORMAT: break;
+    case ARG_FORMAT:
+        break;
     }
     return "str";
 }
@@ -61,7 +65,10 @@ static const char *arg_type_name(enum arg_type type)
 static void schema_builtins(struct json_out *j)
 {
     static const char *const types[][2] = {
-        {"bool", "boolean"}, {"int", "int"}, {"str", "string"}, {"any", "value"},
+        {"bool", "boolean"},
+        {"int", "int"},
+        {"str", "string"},
+        {"any", "value"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
         jout_object(j, NULL);
@@ -149,7 +156,7 @@ COMMAND(query_uuid)
     struct command_call as_text = *c;
     as_text.out = &uuid;
     info_uuid(&as_text, err);
-    text_cut(&uuid, uuid.len - 1);    /* the newline */
+    text_cut(&uuid, uuid.len - 1); /* the newline */
     jout_object(c->json, NULL);
     jout_string(c->json, "UUID", text_str(&uuid));
     jout_end(c->json);
@@ -273,7 +280,8 @@ COMMAND(query_replay)
     debug_freeze(c->debug);
     jout_object(c->json, NULL);
     jout_string(c->json, "mode", "none");
-    jout_u64(c->json, "icount", m->accel->icount != NULL && m->n_vcpus != 0 ? m->accel->icount(m->vcpus[0]) : 0);
+    jout_u64(c->json, "icount",
+             m->accel->icount != NULL && m->n_vcpus != 0 ? m->accel->icount(m->vcpus[0]) : 0);
     jout_end(c->json);
     return true;
 }
@@ -303,7 +311,8 @@ COMMAND(trace_get_state)
 COMMAND(trace_set_state)
 {
     const char *name = command_text(c, "name");
-    if (trace_enable(name, command_arg(c, "enable")->on) == 0 && !command_arg(c, "ignore-unavailable")->on) {
+    if (trace_enable(name, command_arg(c, "enable")->on) == 0 &&
+        !command_arg(c, "ignore-unavailable")->on) {
         return error_set(err, "unknown event \"%s\"", name);
     }
     return true;

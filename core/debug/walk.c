@@ -3,15 +3,16 @@
 
 #include "core/base/bits.h"
 
-#define WALK_MAX_READS (1u << 20)     /* entries that one walk over all pages reads */
+#define WALK_MAX_READS (1u << 20) /* entries that one walk over all pages reads */
 #define ADDRESS_MASK   0x000ffffffffff000ull
 
-/* How the tables look in the current mode: levels from the outermost, each with its bits of the address. */
+/* How the tables look in the current mode: levels from the outermost, each with its bits of the
+ * address. */
 struct layout {
     unsigned levels;
     unsigned entry_bytes;
     unsigned index_bits[4], shift[4];
-    bool large[4];                    /* PS in an entry of this level makes it a page */
+    bool large[4]; /* PS in an entry of this level makes it a page */
 };
 
 static struct layout layout_of(const struct x86_state *s)
@@ -27,7 +28,7 @@ static struct layout layout_of(const struct x86_state *s)
 
 static uint64_t table_base(const struct x86_state *s)
 {
-    return s->efer & EFER_LMA   ? s->cr3 & ADDRESS_MASK
+    return s->efer & EFER_LMA ? s->cr3 & ADDRESS_MASK
            : s->cr4 & CR4_PAE ? s->cr3 & 0xffffffe0
                               : s->cr3 & 0xfffff000;
 }
@@ -37,8 +38,8 @@ static uint64_t a20(const struct x86_state *s, uint64_t phys)
     return s->a20 ? phys : phys & ~BIT64(20);
 }
 
-static uint64_t entry_at(const struct x86_state *s, struct space *mem, const struct layout *l, uint64_t table,
-                         uint64_t index)
+static uint64_t entry_at(const struct x86_state *s, struct space *mem, const struct layout *l,
+                         uint64_t table, uint64_t index)
 {
     uint64_t entry = 0;
     space_peek_bytes(mem, a20(s, table + index * l->entry_bytes), &entry, l->entry_bytes);
@@ -52,7 +53,7 @@ static uint64_t page_base(const struct layout *l, unsigned n, uint64_t entry)
     if (l->entry_bytes == 4) {
         base &= 0xffffffff;
         if (l->shift[n] == 22) {
-            base |= (entry >> 13 & 0xff) << 32;   /* PSE-36: bits 20:13 are the upper ones */
+            base |= (entry >> 13 & 0xff) << 32; /* PSE-36: bits 20:13 are the upper ones */
         }
     }
     return base;
@@ -127,7 +128,7 @@ static bool walk_table(struct walk *w, unsigned n, uint64_t table, uint64_t lin,
         uint64_t entry = entry_at(w->s, w->mem, l, table, i);
         uint64_t at = lin + (i << l->shift[n]);
         if (l->shift[n] == 39 && i >= 256) {
-            at |= 0xffff000000000000ull;          /* canonical */
+            at |= 0xffff000000000000ull; /* canonical */
         }
         if (!(entry & PTE_P)) {
             continue;
@@ -136,7 +137,9 @@ static bool walk_table(struct walk *w, unsigned n, uint64_t table, uint64_t lin,
         bool leaf = n == l->levels - 1 || (l->large[n] && (entry & PTE_PS));
         if (leaf) {
             const struct walk_page p = {
-                .lin = at, .phys = page_base(l, n, entry), .bytes = BIT64(l->shift[n]),
+                .lin = at,
+                .phys = page_base(l, n, entry),
+                .bytes = BIT64(l->shift[n]),
                 .flags = all | (entry & (PTE_PWT | PTE_PCD | PTE_A | PTE_D | PTE_G | PTE_P)) |
                          (n != l->levels - 1 ? PTE_PS : 0),
             };

@@ -9,8 +9,15 @@
 
 /* Bits of an entry. */
 enum {
-    PTE_P = 0x1, PTE_W = 0x2, PTE_U = 0x4, PTE_PWT = 0x8, PTE_PCD = 0x10, PTE_A = 0x20, PTE_D = 0x40,
-    PTE_PS = 0x80, PTE_G = 0x100,
+    PTE_P = 0x1,
+    PTE_W = 0x2,
+    PTE_U = 0x4,
+    PTE_PWT = 0x8,
+    PTE_PCD = 0x10,
+    PTE_A = 0x20,
+    PTE_D = 0x40,
+    PTE_PS = 0x80,
+    PTE_G = 0x100,
 };
 #define PTE_NX (1ull << 63)
 
@@ -26,8 +33,8 @@ bool walk_translate(const struct x86_state *s, struct space *mem, uint64_t lin, 
 /* Bytes behind @lin until the first page that is not present; returns how many. [locked] */
 size_t walk_read(const struct x86_state *s, struct space *mem, uint64_t lin, void *buf, size_t len);
 
-/* Calls @each for every page that is present, in order, until it returns false or the tables were read
- * too often (false: tables that map themselves have no end). Paging must be on. [locked] */
+/* Calls @each for every page that is present, in order, until it returns false or the tables were
+ * read too often (false: tables that map themselves have no end). Paging must be on. [locked] */
 bool walk_pages(const struct x86_state *s, struct space *mem,
                 bool (*each)(void *opaque, const struct walk_page *p), void *opaque);
 

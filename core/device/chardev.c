@@ -30,20 +30,29 @@ static struct chardev *null_new(void)
 
 /* ---- option texts ---------------------------------------------------------------------------- */
 
-enum spec_kind { SPEC_NULL, SPEC_STDIO, SPEC_PTY, SPEC_FILE, SPEC_PIPE, SPEC_UNIX, SPEC_TCP, SPEC_TELNET };
+enum spec_kind {
+    SPEC_NULL,
+    SPEC_STDIO,
+    SPEC_PTY,
+    SPEC_FILE,
+    SPEC_PIPE,
+    SPEC_UNIX,
+    SPEC_TCP,
+    SPEC_TELNET
+};
 
 static const struct {
-    const char *name;                 /* with the colon, if something follows */
+    const char *name; /* with the colon, if something follows */
     enum spec_kind kind;
 } kinds[] = {
-    {"null", SPEC_NULL}, {"stdio", SPEC_STDIO}, {"pty", SPEC_PTY}, {"file:", SPEC_FILE},
-    {"pipe:", SPEC_PIPE}, {"unix:", SPEC_UNIX}, {"tcp:", SPEC_TCP}, {"telnet:", SPEC_TELNET},
+    {"null", SPEC_NULL},  {"stdio", SPEC_STDIO}, {"pty", SPEC_PTY},  {"file:", SPEC_FILE},
+    {"pipe:", SPEC_PIPE}, {"unix:", SPEC_UNIX},  {"tcp:", SPEC_TCP}, {"telnet:", SPEC_TELNET},
 };
 
 struct spec {
     enum spec_kind kind;
-    char *rest;                       /* behind the colon: path, or host */
-    char *port;                       /* inside of rest */
+    char *rest; /* behind the colon: path, or host */
+    char *port; /* inside of rest */
     bool server, wait;
 };
 
@@ -104,8 +113,10 @@ static bool spec_parse(struct spec *s, const char *text, struct error **err)
     const char *rest;
     *s = (struct spec){0};
     if (!find_kind(text, &s->kind, &rest)) {
-        return error_set(err, "'%s' is none of null, stdio, pty, file:PATH, pipe:PATH, unix:PATH, "
-                              "tcp:HOST:PORT, telnet:HOST:PORT", text);
+        return error_set(err,
+                         "'%s' is none of null, stdio, pty, file:PATH, pipe:PATH, unix:PATH, "
+                         "tcp:HOST:PORT, telnet:HOST:PORT",
+                         text);
     }
     if (s->kind < SPEC_FILE) {
         return true;
@@ -137,8 +148,14 @@ bool chardev_check(const char *spec, struct error **err)
 static struct chardev *socket_new(const struct spec *s, struct loop *loop, struct error **err)
 {
     struct socket_options o = {
-        .kind = s->kind == SPEC_UNIX ? SOCKET_UNIX : s->kind == SPEC_TCP ? SOCKET_TCP : SOCKET_TELNET,
-        .path = s->rest, .host = s->rest, .port = s->port, .server = s->server, .wait = s->wait,
+        .kind = s->kind == SPEC_UNIX  ? SOCKET_UNIX
+                : s->kind == SPEC_TCP ? SOCKET_TCP
+                                      : SOCKET_TELNET,
+        .path = s->rest,
+        .host = s->rest,
+        .port = s->port,
+        .server = s->server,
+        .wait = s->wait,
     };
     return chardev_socket_new(&o, loop, err);
 }
@@ -151,14 +168,26 @@ struct chardev *chardev_new(const char *spec, struct loop *loop, struct error **
         return NULL;
     }
     switch (s.kind) {
-    case SPEC_NULL: c = null_new(); break;
-    case SPEC_STDIO: c = chardev_stdio_new(loop, err); break;
-    case SPEC_PTY: c = chardev_pty_new(loop, err); break;
-    case SPEC_FILE: c = chardev_file_new(s.rest, loop, err); break;
-    case SPEC_PIPE: c = chardev_pipe_new(s.rest, loop, err); break;
+    case SPEC_NULL:
+        c = null_new();
+        break;
+    case SPEC_STDIO:
+        c = chardev_stdio_new(loop, err);
+        break;
+    case SPEC_PTY:
+        c = chardev_pty_new(loop, err);
+        break;
+    case SPEC_FILE:
+        c = chardev_file_new(s.rest, loop, err);
+        break;
+    case SPEC_PIPE:
+        c = chardev_pipe_new(s.rest, loop, err);
+        break;
     case SPEC_UNIX:
     case SPEC_TCP:
-    case SPEC_TELNET: c = socket_new(&s, loop, err); break;
+    case SPEC_TELNET:
+        c = socket_new(&s, loop, err);
+        break;
     }
     spec_free(&s);
     return c;

@@ -1,8 +1,8 @@
 /*
  * A byte stream to the outside, for serial ports, debug consoles, monitors.
  *
- * The front end (a UART) writes bytes and is told of input. Output never blocks the caller: what a back
- * end cannot take at once it buffers up to a limit and then drops, counting what it dropped.
+ * The front end (a UART) writes bytes and is told of input. Output never blocks the caller: what a
+ * back end cannot take at once it buffers up to a limit and then drops, counting what it dropped.
  *
  * Back ends by their option text; a comma in a path is written twice:
  *
@@ -15,7 +15,8 @@
  *     tcp:HOST:PORT[,server=on|off][,wait=on|off]      no HOST: 127.0.0.1
  *     telnet:HOST:PORT[,...]          the same with the telnet protocol
  *
- * A server takes one connection at a time; with wait=on, its default, the start waits for the first.
+ * A server takes one connection at a time; with wait=on, its default, the start waits for the
+ * first.
  */
 #ifndef CORE_DEVICE_CHARDEV_H
 #define CORE_DEVICE_CHARDEV_H
@@ -30,28 +31,28 @@ struct chardev;
 struct loop;
 
 enum chardev_event {
-    CHARDEV_OPENED,          /* somebody is at the other end, or got the focus of a shared line */
+    CHARDEV_OPENED, /* somebody is at the other end, or got the focus of a shared line */
     CHARDEV_CLOSED,
-    CHARDEV_BREAK,           /* a break was sent: telnet, Ctrl-A b */
+    CHARDEV_BREAK, /* a break was sent: telnet, Ctrl-A b */
 };
 
 struct chardev_ops {
-    void (*write)(struct chardev *c, const uint8_t *buf, size_t len);   /* [locked] */
-    void (*flush)(struct chardev *c);                                   /* [locked], may be NULL */
+    void (*write)(struct chardev *c, const uint8_t *buf, size_t len); /* [locked] */
+    void (*flush)(struct chardev *c);                                 /* [locked], may be NULL */
     void (*fini)(struct chardev *c);
-    void (*wants_input)(struct chardev *c);  /* the front end can take input again; may be NULL */
-    size_t (*pending)(struct chardev *c);    /* bytes that wait to be sent; may be NULL */
+    void (*wants_input)(struct chardev *c); /* the front end can take input again; may be NULL */
+    size_t (*pending)(struct chardev *c);   /* bytes that wait to be sent; may be NULL */
 };
 
 struct chardev {
     const struct chardev_ops *ops;
-    const char *label;                  /* for messages; owned by whoever made it */
-    bool open;                          /* somebody is at the other end */
-    size_t limit;                       /* set by the front end: so much output may wait; 0: what is usual */
+    const char *label; /* for messages; owned by whoever made it */
+    bool open;         /* somebody is at the other end */
+    size_t limit;      /* set by the front end: so much output may wait; 0: what is usual */
     /* front end: how many bytes it can take now, and here they are. NULL: input is dropped. */
     size_t (*can_receive)(void *opaque);
     void (*receive)(void *opaque, const uint8_t *buf, size_t len);
-    void (*event)(void *opaque, enum chardev_event event);      /* may be NULL [locked] */
+    void (*event)(void *opaque, enum chardev_event event); /* may be NULL [locked] */
     void *opaque;
     /* every byte written is also shown to these (expect, logs) */
     struct chardev_tap *taps;
@@ -66,7 +67,7 @@ struct chardev_tap {
 /* Makes a back end from its option text. NULL and err on failure. @loop NULL: output is written at
  * once and there is no input (tests). */
 struct chardev *chardev_new(const char *spec, struct loop *loop, struct error **err);
-void chardev_free(struct chardev *c);                /* NULL is allowed */
+void chardev_free(struct chardev *c); /* NULL is allowed */
 
 /* Checks an option text without opening anything. */
 bool chardev_check(const char *spec, struct error **err);
@@ -76,14 +77,15 @@ void chardev_write(struct chardev *c, const uint8_t *buf, size_t len);
 void chardev_flush(struct chardev *c);
 void chardev_tap(struct chardev *c, struct chardev_tap *tap); /* tap stays the caller's */
 
-/* Bytes of output that wait for a slow reader. When there are none any more, a front end that had no
- * room for input is asked again. [locked] */
+/* Bytes of output that wait for a slow reader. When there are none any more, a front end that had
+ * no room for input is asked again. [locked] */
 size_t chardev_pending(struct chardev *c);
 
 /* Called by the front end when it can take input again. [locked] */
 void chardev_accepts(struct chardev *c);
 
-/* Called by a back end (or a test) with input; returns how many bytes the front end took. [locked] */
+/* Called by a back end (or a test) with input; returns how many bytes the front end took. [locked]
+ */
 size_t chardev_input(struct chardev *c, const uint8_t *buf, size_t len);
 
 /* Called by a back end: keeps `open` and tells the front end. [locked] */

@@ -214,7 +214,8 @@ static void in_ready(void *opaque, unsigned events)
     }
     ssize_t n = read(f->in_fd, buf, room);
     if (n > 0) {
-        size_t left = f->hooks.filter != NULL ? f->hooks.filter(f->hooks.opaque, buf, (size_t)n) : (size_t)n;
+        size_t left =
+            f->hooks.filter != NULL ? f->hooks.filter(f->hooks.opaque, buf, (size_t)n) : (size_t)n;
         if (left != 0) {
             chardev_input(&f->c, buf, left);
         }
@@ -293,7 +294,8 @@ static const struct chardev_ops fd_ops = {
     .pending = fd_pending,
 };
 
-struct chardev *chardev_fd_new(const char *label, struct loop *loop, const struct chardev_fd_hooks *hooks)
+struct chardev *chardev_fd_new(const char *label, struct loop *loop,
+                               const struct chardev_fd_hooks *hooks)
 {
     struct chardev_fd *f = NEW(struct chardev_fd);
     f->c.ops = &fd_ops;
@@ -380,7 +382,8 @@ struct chardev *chardev_file_new(const char *path, struct loop *loop, struct err
 struct chardev *chardev_pipe_new(const char *path, struct loop *loop, struct error **err)
 {
     char *in_path = xasprintf("%s.in", path), *out_path = xasprintf("%s.out", path);
-    const int flags = O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC; /* FIFOs: never waits for a peer */
+    const int flags =
+        O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC; /* FIFOs: never waits for a peer */
     int in = open(in_path, flags), out = open(out_path, flags);
     free(in_path);
     free(out_path);

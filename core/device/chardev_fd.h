@@ -9,16 +9,19 @@
 
 /* What a back end with connections does at the ends of a stream; all may be NULL. */
 struct chardev_fd_hooks {
-    size_t (*filter)(void *opaque, uint8_t *buf, size_t len);   /* input; returns what is left of it */
-    void (*closed)(void *opaque);                               /* the peer is gone: detach */
+    size_t (*filter)(void *opaque, uint8_t *buf,
+                     size_t len); /* input; returns what is left of it */
+    void (*closed)(void *opaque); /* the peer is gone: detach */
     void (*fini)(void *opaque);
     void *opaque;
 };
 
 /* A stream without descriptors: output is dropped. */
-struct chardev *chardev_fd_new(const char *label, struct loop *loop, const struct chardev_fd_hooks *hooks);
+struct chardev *chardev_fd_new(const char *label, struct loop *loop,
+                               const struct chardev_fd_hooks *hooks);
 
-/* Joins two different descriptors, both non-blocking, which belong to the stream from here on; -1: none. */
+/* Joins two different descriptors, both non-blocking, which belong to the stream from here on; -1:
+ * none. */
 void chardev_fd_attach(struct chardev *c, int in_fd, int out_fd);
 /* Closes them; what was not sent yet is lost. */
 void chardev_fd_detach(struct chardev *c);

@@ -12,17 +12,17 @@
 #define CTRL_A 0x01
 
 struct mux_port {
-    struct chardev c;                 /* what the front end has */
+    struct chardev c; /* what the front end has */
     struct chardev_mux *mux;
 };
 
 struct chardev_mux {
-    struct chardev *base;             /* owned */
+    struct chardev *base;                      /* owned */
     struct mux_port *ports[CHARDEV_MUX_PORTS]; /* NULL: ended */
     unsigned n_ports, n_live;
     unsigned focus;
-    bool prefixed;                    /* the last byte was Ctrl-A */
-    bool stamps, line_begins;         /* Ctrl-A t: a time in front of each line */
+    bool prefixed;            /* the last byte was Ctrl-A */
+    bool stamps, line_begins; /* Ctrl-A t: a time in front of each line */
     int64_t stamps_from_ns;
     void (*quit)(void *opaque);
     void *quit_opaque;
@@ -101,7 +101,8 @@ static size_t room(void *opaque)
 {
     struct chardev_mux *m = opaque;
     struct chardev *c = focused(m);
-    return c != NULL && c->receive != NULL && c->can_receive != NULL ? c->can_receive(c->opaque) : SIZE_MAX;
+    return c != NULL && c->receive != NULL && c->can_receive != NULL ? c->can_receive(c->opaque)
+                                                                     : SIZE_MAX;
 }
 
 static void from_base(void *opaque, const uint8_t *buf, size_t len)
@@ -218,7 +219,8 @@ struct chardev *chardev_mux_port(struct chardev_mux *m, const char *label, struc
     }
     struct mux_port *p = NEW(struct mux_port);
     *p = (struct mux_port){
-        .c = {.ops = &port_ops, .label = label, .open = m->n_ports == 0 && m->base->open}, .mux = m,
+        .c = {.ops = &port_ops, .label = label, .open = m->n_ports == 0 && m->base->open},
+        .mux = m,
     };
     m->ports[m->n_ports++] = p;
     m->n_live++;

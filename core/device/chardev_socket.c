@@ -2,8 +2,8 @@
  * Character devices on sockets: one connection at a time, joined to a stream (chardev_fd.h).
  *
  * Source: [RFC854] "Telnet Protocol Specification", [RFC856], [RFC857], [RFC858].
- * Left out: the telnet options' answers are not tracked; ours are sent once and what the peer says to
- *           them is skipped.
+ * Left out: the telnet options' answers are not tracked; ours are sent once and what the peer says
+ * to them is skipped.
  */
 #include "core/device/chardev_socket.h"
 
@@ -27,18 +27,25 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define WAIT_MS 100                   /* between two looks for a signal while waiting at the start */
+#define WAIT_MS 100 /* between two looks for a signal while waiting at the start */
 
 enum { TEL_SE = 240, TEL_BREAK = 243, TEL_SB = 250, TEL_WILL = 251, TEL_DONT = 254, TEL_IAC = 255 };
 
-enum telnet_state { TELNET_TEXT, TELNET_CR, TELNET_COMMAND, TELNET_OPTION, TELNET_SUB, TELNET_SUB_IAC };
+enum telnet_state {
+    TELNET_TEXT,
+    TELNET_CR,
+    TELNET_COMMAND,
+    TELNET_OPTION,
+    TELNET_SUB,
+    TELNET_SUB_IAC
+};
 
 struct chardev_socket {
-    struct chardev *stream;           /* what the front end has; it owns this struct */
+    struct chardev *stream; /* what the front end has; it owns this struct */
     struct loop *loop;
     enum socket_kind kind;
-    int listen_fd;                    /* -1: a client */
-    char *unlink_path;                /* the socket file we made; NULL: none */
+    int listen_fd;     /* -1: a client */
+    char *unlink_path; /* the socket file we made; NULL: none */
     enum telnet_state telnet;
 };
 
@@ -68,7 +75,7 @@ static bool telnet_byte(struct chardev_socket *s, uint8_t byte)
     case TELNET_CR:
         s->telnet = TELNET_TEXT;
         if (byte == '\n' || byte == '\0') {
-            return false;             /* the second half of a line's end */
+            return false; /* the second half of a line's end */
         }
         /* fall through */
     case TELNET_TEXT:
@@ -76,7 +83,7 @@ static bool telnet_byte(struct chardev_socket *s, uint8_t byte)
         return byte != TEL_IAC;
     case TELNET_COMMAND:
         telnet_command(s, byte);
-        return byte == TEL_IAC;       /* doubled: the byte itself */
+        return byte == TEL_IAC; /* doubled: the byte itself */
     case TELNET_OPTION:
         s->telnet = TELNET_TEXT;
         return false;
@@ -174,7 +181,8 @@ static bool unix_address(struct sockaddr_un *sa, const char *path, struct error 
 {
     *sa = (struct sockaddr_un){.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof(sa->sun_path)) {
-        return error_set(err, "%s: a socket's name has at most %zu bytes", path, sizeof(sa->sun_path) - 1);
+        return error_set(err, "%s: a socket's name has at most %zu bytes", path,
+                         sizeof(sa->sun_path) - 1);
     }
     strcpy(sa->sun_path, path);
     return true;
@@ -251,12 +259,13 @@ static int tcp_open(const struct socket_options *o, struct error **err)
     return fd;
 }
 
-/* The signals that end the process may be blocked, to be read in the main loop; here they count, too. */
+/* The signals that end the process may be blocked, to be read in the main loop; here they count,
+ * too. */
 static bool signal_pending(void)
 {
     sigset_t set;
-    return sigpending(&set) == 0 && (sigismember(&set, SIGINT) || sigismember(&set, SIGTERM) ||
-                                     sigismember(&set, SIGHUP));
+    return sigpending(&set) == 0 &&
+           (sigismember(&set, SIGINT) || sigismember(&set, SIGTERM) || sigismember(&set, SIGHUP));
 }
 
 static bool wait_for_peer(struct chardev_socket *s, struct error **err)
@@ -271,7 +280,8 @@ static bool wait_for_peer(struct chardev_socket *s, struct error **err)
     return fd >= 0 ? attach(s, fd, err) : error_errno(err, errno, "accept");
 }
 
-struct chardev *chardev_socket_new(const struct socket_options *o, struct loop *loop, struct error **err)
+struct chardev *chardev_socket_new(const struct socket_options *o, struct loop *loop,
+                                   struct error **err)
 {
     static const char *const labels[] = {"unix", "tcp", "telnet"};
     int fd = o->kind == SOCKET_UNIX ? unix_open(o, err) : tcp_open(o, err);
@@ -281,7 +291,9 @@ struct chardev *chardev_socket_new(const struct socket_options *o, struct loop *
     struct chardev_socket *s = NEW(struct chardev_socket);
     const struct chardev_fd_hooks hooks = {
         .filter = o->kind == SOCKET_TELNET ? telnet_filter : NULL,
-        .closed = peer_gone, .fini = socket_fini, .opaque = s,
+        .closed = peer_gone,
+        .fini = socket_fini,
+        .opaque = s,
     };
     *s = (struct chardev_socket){.loop = loop, .kind = o->kind, .listen_fd = -1};
     s->stream = chardev_fd_new(labels[o->kind], loop, &hooks);

@@ -9,9 +9,11 @@
 
 static void put_pic(struct text *out, unsigned n, const struct i8259 *p)
 {
-    text_printf(out, "pic%u: irr=%02x imr=%02x isr=%02x hprio=%d irq_base=%02x rr_sel=%d elcr=%02x fnm=%d\n", n,
-                p->irr, p->imr, p->isr, (p->lowest + 1) & 7, p->vector_base, p->read_isr, p->elcr,
-                (p->icw4 & 0x10) != 0);
+    text_printf(
+        out,
+        "pic%u: irr=%02x imr=%02x isr=%02x hprio=%d irq_base=%02x rr_sel=%d elcr=%02x fnm=%d\n", n,
+        p->irr, p->imr, p->isr, (p->lowest + 1) & 7, p->vector_base, p->read_isr, p->elcr,
+        (p->icw4 & 0x10) != 0);
 }
 
 static void show_pic(void *dev, struct text *out)
@@ -22,9 +24,10 @@ static void show_pic(void *dev, struct text *out)
 }
 
 /* Delivery modes, bits 10:8 of an entry. */
-static const char *const deliveries[8] = {"fixed", "lowest", "SMI", "?", "NMI", "INIT", "?", "ExtINT"};
+static const char *const deliveries[8] = {"fixed", "lowest", "SMI", "?",
+                                          "NMI",   "INIT",   "?",   "ExtINT"};
 
-/* [82093AA] "I/O Redirection Table Registers". */
+/* [IOAPIC] "I/O Redirection Table Registers". */
 static void show_ioapic(void *dev, struct text *out)
 {
     const struct pc_info *s = dev;
@@ -35,9 +38,11 @@ static void show_ioapic(void *dev, struct text *out)
     text_printf(out, "ioapic0: ver=0x20 id=0x%02x sel=0x%02x\n", io->id, io->select);
     for (unsigned n = 0; n < IOAPIC_PINS; n++) {
         uint64_t e = io->entry[n];
-        text_printf(out, "  pin %-2u 0x%016" PRIx64 " dest=%" PRIx64 " vec=%-3u %s %s %s %-6s %s%s\n", n, e, e >> 56,
-                    (unsigned)(e & 0xff), e & BIT(13) ? "active-lo" : "active-hi", e & BIT(15) ? "level" : "edge ",
-                    e & BIT(16) ? "masked" : "      ", deliveries[e >> 8 & 7], e & BIT(11) ? "logical" : "physical",
+        text_printf(out,
+                    "  pin %-2u 0x%016" PRIx64 " dest=%" PRIx64 " vec=%-3u %s %s %s %-6s %s%s\n", n,
+                    e, e >> 56, (unsigned)(e & 0xff), e & BIT(13) ? "active-lo" : "active-hi",
+                    e & BIT(15) ? "level" : "edge ", e & BIT(16) ? "masked" : "      ",
+                    deliveries[e >> 8 & 7], e & BIT(11) ? "logical" : "physical",
                     io->levels >> n & 1 ? " asserted" : "");
     }
 }
@@ -57,15 +62,16 @@ static void put_vectors(struct text *out, const char *name, const uint32_t bits[
 
 static void put_lapic(struct text *out, unsigned cpu, const struct lapic *l)
 {
-    text_printf(out, "dumping local APIC state for CPU %u\n\nBASE\t 0x%" PRIx64 " ID 0x%02x\n", cpu, l->base,
-                l->id);
+    text_printf(out, "dumping local APIC state for CPU %u\n\nBASE\t 0x%" PRIx64 " ID 0x%02x\n", cpu,
+                l->base, l->id);
     for (unsigned n = 0; n < LAPIC_LVTS; n++) {
-        text_printf(out, "LVT %u\t 0x%08x %s %s vec %u\n", n, l->lvt[n], l->lvt[n] & BIT(16) ? "masked" : "      ",
-                    deliveries[l->lvt[n] >> 8 & 7], l->lvt[n] & 0xff);
+        text_printf(out, "LVT %u\t 0x%08x %s %s vec %u\n", n, l->lvt[n],
+                    l->lvt[n] & BIT(16) ? "masked" : "      ", deliveries[l->lvt[n] >> 8 & 7],
+                    l->lvt[n] & 0xff);
     }
     text_printf(out, "Timer\t DCR=0x%x initial_count = %u\n", l->divide, l->initial_count);
-    text_printf(out, "SPIV\t 0x%08x APIC %s, spurious vec %u\n", l->svr, l->svr & BIT(8) ? "enabled" : "disabled",
-                l->svr & 0xff);
+    text_printf(out, "SPIV\t 0x%08x APIC %s, spurious vec %u\n", l->svr,
+                l->svr & BIT(8) ? "enabled" : "disabled", l->svr & 0xff);
     text_printf(out, "ICR\t 0x%016" PRIx64 "\nESR\t 0x%08x\n", l->icr, l->esr);
     put_vectors(out, "ISR", l->isr);
     put_vectors(out, "IRR", l->irr);
@@ -97,8 +103,9 @@ static void show_pam(void *dev, struct text *out)
     for (unsigned n = 0; n < PMC_PAM_SEGMENTS; n++) {
         const struct region *r = &s->pmc->pam[n];
         const struct region *dram = &s->pmc->machine->ram_low_map;
-        text_printf(out, "%05" PRIx64 "-%05" PRIx64 ": reads %s, writes %s\n", r->addr, r->addr + r->bytes - 1,
-                    r->target == dram ? "DRAM" : "PCI", r->wtarget == dram ? "DRAM" : "PCI");
+        text_printf(out, "%05" PRIx64 "-%05" PRIx64 ": reads %s, writes %s\n", r->addr,
+                    r->addr + r->bytes - 1, r->target == dram ? "DRAM" : "PCI",
+                    r->wtarget == dram ? "DRAM" : "PCI");
     }
     text_printf(out, "a0000-bffff: SMRAM register %02x\n", s->pmc->pci.config[0x72]);
 }
@@ -123,8 +130,10 @@ static bool pci_bar(void *dev, unsigned devfn, unsigned n, struct pci_bar_view *
         return false;
     }
     *out = (struct pci_bar_view){
-        .io = d->bars[n].kind == PCI_BAR_IO, .prefetch = d->bars[n].kind == PCI_BAR_PREFETCH,
-        .bytes = d->bars[n].region->bytes, .addr = pci_bar_address(d, n),
+        .io = d->bars[n].kind == PCI_BAR_IO,
+        .prefetch = d->bars[n].kind == PCI_BAR_PREFETCH,
+        .bytes = d->bars[n].region->bytes,
+        .addr = pci_bar_address(d, n),
     };
     return true;
 }
@@ -133,8 +142,9 @@ void pc_info_init(struct pc_info *s, struct machine *m, struct pmc *pmc, struct 
                   struct apics *apics)
 {
     static const struct info_provider providers[PC_INFOS] = {
-        {"pic", show_ioapic, NULL, NULL}, {"pic", show_pic, NULL, NULL}, {"lapic", show_lapic, NULL, NULL},
-        {"irq", show_irq, NULL, NULL}, {"pam", show_pam, NULL, NULL},
+        {"pic", show_ioapic, NULL, NULL},  {"pic", show_pic, NULL, NULL},
+        {"lapic", show_lapic, NULL, NULL}, {"irq", show_irq, NULL, NULL},
+        {"pam", show_pam, NULL, NULL},
     };
     s->pmc = pmc;
     s->pic = pic;

@@ -11,9 +11,9 @@
 struct pc_info {
     struct info_provider providers[PC_INFOS];
     struct pci_view pci;
-    struct pmc *pmc;             /* borrowed */
-    struct i8259_pair *pic;      /* borrowed */
-    struct apics *apics;         /* borrowed */
+    struct pmc *pmc;        /* borrowed */
+    struct i8259_pair *pic; /* borrowed */
+    struct apics *apics;    /* borrowed */
 };
 
 /* Registers with @m what there is to tell. */

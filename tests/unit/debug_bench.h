@@ -1,6 +1,7 @@
 /*
- * The bench of the monitor tests: a machine with 1 MiB of RAM whose one vCPU stands still, a keyboard and
- * a screen that are written down, a drive, and a character device that remembers what it was given.
+ * The bench of the monitor tests: a machine with 1 MiB of RAM whose one vCPU stands still, a
+ * keyboard and a screen that are written down, a drive, and a character device that remembers what
+ * it was given.
  *
  * A test program includes <cmocka.h> and what that needs before this file.
  */
@@ -22,13 +23,13 @@
 
 struct debug_bench {
     struct machine m;
-    struct x86_state state;      /* of the vCPU */
+    struct x86_state state; /* of the vCPU */
     struct debug *debug;
-    struct monitor monitor;      /* for command_line */
-    struct chardev line;         /* for hmp_new and qmp_new */
-    struct text sent;            /* what was written to it */
-    struct text answer;          /* of debug_bench_say */
-    char keys[200];              /* "+1e -1e ": key events */
+    struct monitor monitor; /* for command_line */
+    struct chardev line;    /* for hmp_new and qmp_new */
+    struct text sent;       /* what was written to it */
+    struct text answer;     /* of debug_bench_say */
+    char keys[200];         /* "+1e -1e ": key events */
     bool has_text;
     struct keyboard_sink keyboard;
     struct display_source display;
@@ -36,9 +37,9 @@ struct debug_bench {
     void *on_idle_opaque;
     struct media_slot slot;
     struct block *medium;
-    unsigned changes;            /* of the medium */
+    unsigned changes; /* of the medium */
     bool slot_locked;
-    unsigned pressed;            /* the power button */
+    unsigned pressed; /* the power button */
 };
 
 static struct debug_bench bench_; /* the accelerator finds its state here */
@@ -54,7 +55,7 @@ static inline void bench_vcpu_fini(struct vcpu *cpu)
 
 static inline void bench_run(struct vcpu *cpu, struct vcpu_exit *exit)
 {
-    exit->reason = EXIT_HALT;    /* the processor is idle */
+    exit->reason = EXIT_HALT; /* the processor is idle */
 }
 
 static inline void bench_kick(struct vcpu *cpu)
@@ -77,8 +78,14 @@ static inline void bench_set(struct vcpu *cpu, const struct x86_state *in)
 }
 
 static const struct accel bench_accel = {
-    .name = "bench", .counts_insns = true, .vcpu_init = bench_vcpu_init, .vcpu_fini = bench_vcpu_fini,
-    .run = bench_run, .kick = bench_kick, .icount = bench_icount, .get_state = bench_get,
+    .name = "bench",
+    .counts_insns = true,
+    .vcpu_init = bench_vcpu_init,
+    .vcpu_fini = bench_vcpu_fini,
+    .run = bench_run,
+    .kick = bench_kick,
+    .icount = bench_icount,
+    .get_state = bench_get,
     .set_state = bench_set,
 };
 
@@ -160,7 +167,10 @@ static inline struct debug_bench *debug_bench_init(void)
     lock_take(&b->m.lock);
     machine_reset(&b->m);
     b->keyboard = (struct keyboard_sink){
-        .key = bench_key, .idle = bench_key_idle, .on_idle = &b->on_idle, .on_idle_opaque = &b->on_idle_opaque,
+        .key = bench_key,
+        .idle = bench_key_idle,
+        .on_idle = &b->on_idle,
+        .on_idle_opaque = &b->on_idle_opaque,
         .dev = b,
     };
     b->display = (struct display_source){.text = bench_text, .render = bench_render, .dev = b};
@@ -168,8 +178,14 @@ static inline struct debug_bench *debug_bench_init(void)
     b->m.keyboard = &b->keyboard;
     b->m.display = &b->display;
     b->slot = (struct media_slot){
-        .id = "floppy0", .kind = "floppy", .device = "bench", .removable = true, .medium = &b->medium,
-        .change = bench_change, .locked = bench_slot_locked, .dev = b,
+        .id = "floppy0",
+        .kind = "floppy",
+        .device = "bench",
+        .removable = true,
+        .medium = &b->medium,
+        .change = bench_change,
+        .locked = bench_slot_locked,
+        .dev = b,
     };
     machine_add_slot(&b->m, &b->slot);
     b->m.board.power_button = bench_power;

@@ -1,4 +1,5 @@
-/* A line that a serial port and a monitor share: the prefix key, the focus, times in front of lines. */
+/* A line that a serial port and a monitor share: the prefix key, the focus, times in front of
+ * lines. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

@@ -60,13 +60,17 @@ static void an_unknown_command_is_named(void **state)
 
 static void wrong_arguments_are_explained(void **state)
 {
-    says("pmemsave 0", "unexpected end of expression\nTry \"help pmemsave\" for more information\n");
-    says("pmemsave zz 1 \"x\"", "invalid char 'z' in expression\nTry \"help pmemsave\" for more information\n");
+    says("pmemsave 0",
+         "unexpected end of expression\nTry \"help pmemsave\" for more information\n");
+    says("pmemsave zz 1 \"x\"",
+         "invalid char 'z' in expression\nTry \"help pmemsave\" for more information\n");
     says("x /zz 0", "invalid char in format: 'z'\nTry \"help x\" for more information\n");
     says("change", "change: device expected\nTry \"help change\" for more information\n");
     says("screendump \"abc", "unterminated string\nTry \"help screendump\" for more information\n");
-    says("screendump \"a\\q\"", "unsupported escape code: '\\q'\nTry \"help screendump\" for more information\n");
-    says("trace-event machine_reset maybe", "option: must be on or off\nTry \"help trace-event\" for more information\n");
+    says("screendump \"a\\q\"",
+         "unsupported escape code: '\\q'\nTry \"help screendump\" for more information\n");
+    says("trace-event machine_reset maybe",
+         "option: must be on or off\nTry \"help trace-event\" for more information\n");
     contains("stop 1", "extraneous characters at the end of line");
     contains("x /99999999999xb 0", "count too large");
     contains("x /2000000xb 0", "count too large");
@@ -93,7 +97,7 @@ static void expressions_follow_the_usual_rules(void **state)
     says("p/x $pc", "0xffff0\n");
     contains("p $nothing", "unknown register");
     contains("p 1/0", "division by zero");
-    contains("p 1 /usr", "extraneous characters");   /* a path, not a division */
+    contains("p 1 /usr", "extraneous characters"); /* a path, not a division */
     contains("p (1", "')' expected");
     contains("p 99999999999999999999", "number too large");
     contains("p 08", "extraneous characters");
@@ -110,7 +114,10 @@ static void expressions_follow_the_usual_rules(void **state)
 
 static void xp_shows_memory_in_columns(void **state)
 {
-    poke(0x1000, "\xea\x5b\xe0\x00\xf0" "06/23/", 11);
+    poke(0x1000,
+         "\xea\x5b\xe0\x00\xf0"
+         "06/23/",
+         11);
     says("xp /10xb 0x1000", "0000000000001000: 0xea 0x5b 0xe0 0x00 0xf0 0x30 0x36 0x2f\n"
                             "0000000000001008: 0x32 0x33\n");
     says("xp /2xh 0x1000", "0000000000001000: 0x5bea 0x00e0\n");
@@ -125,14 +132,16 @@ static void xp_shows_memory_in_columns(void **state)
 
 static void x_follows_the_page_tables(void **state)
 {
-    uint32_t directory[1] = {0x5000 | PTE_P | PTE_W}, table[4] = {0, 0x7000 | PTE_P, 0, 0x8000 | PTE_P | PTE_W};
+    uint32_t directory[1] = {0x5000 | PTE_P | PTE_W},
+             table[4] = {0, 0x7000 | PTE_P, 0, 0x8000 | PTE_P | PTE_W};
     poke(0x4000, directory, sizeof(directory));
     poke(0x5000, table, sizeof(table));
     poke(0x7000, "hello", 5);
     b->state.cr0 = CR0_PE | CR0_PG;
     b->state.cr3 = 0x4000;
     says("x /1c 0x1000", "0000000000001000: 'h'\n");
-    says("x /2xb 0x1fff", "0000000000001fff: Cannot access memory\n"); /* the second byte is not mapped */
+    says("x /2xb 0x1fff",
+         "0000000000001fff: Cannot access memory\n"); /* the second byte is not mapped */
     says("gva2gpa 0x1004", "gpa: 0x7004\n");
     says("gva2gpa 0x2000", "Unmapped\n");
     says("info tlb", "0000000000001000: 0000000000007000 ---------\n"
@@ -179,7 +188,8 @@ static void memory_goes_to_files(void **state)
     fclose(f);
     assert_memory_equal(got, "0123456789abcdef", 16);
     unlink(path);
-    says("pmemsave 0 1 /nonexistent/file", "Error: Could not open '/nonexistent/file': No such file or directory\n");
+    says("pmemsave 0 1 /nonexistent/file",
+         "Error: Could not open '/nonexistent/file': No such file or directory\n");
     snprintf(line, sizeof(line), "pmemsave 0 0xffffffffffffffff %s", path);
     says(line, "Error: Parameter 'size' is too large\n");
     poke(0, "\1\2\3", 3);
@@ -221,7 +231,8 @@ static void registers_look_as_tools_expect(void **state)
 {
     x86_state_reset(&b->state, 0x663, false);
     contains("info registers", "\nCPU#0\nEAX=00000000 EBX=00000000 ECX=00000000 EDX=00000663\n");
-    contains("info registers", "EIP=0000fff0 EFL=00000002 [-------] CPL=0 II=0 A20=1 SMM=0 HLT=0\n");
+    contains("info registers",
+             "EIP=0000fff0 EFL=00000002 [-------] CPL=0 II=0 A20=1 SMM=0 HLT=0\n");
     contains("info registers", "CS =f000 ffff0000 0000ffff ");
     contains("info registers", "CR0=60000010 CR2=00000000 CR3=00000000 CR4=00000000\n");
     contains("info registers -a", "CPU#0");
@@ -261,7 +272,7 @@ static void the_machine_is_stopped_and_goes_on(void **state)
     says("cont", "");
     says("info status", "VM status: running\n");
     assert_int_equal(b->m.vcpus[0]->pause_wanted, false);
-    contains("info registers", "EIP=");                /* a look does not stop it */
+    contains("info registers", "EIP="); /* a look does not stop it */
     assert_int_equal(b->m.vcpus[0]->pause_wanted, false);
     says("stop", "");
     says("info status", "VM status: paused\n");
@@ -365,12 +376,13 @@ static void a_line_can_be_edited(void **state)
 {
     hmp_new(b->debug, &b->line);
     assert_non_null(strstr(type("info namx\be\r"), "box"));
-    assert_non_null(strstr(type("xyz\x15info name\r"), "box"));              /* Ctrl-U */
-    assert_non_null(strstr(type("nfo name\x01i\r"), "box"));                 /* Ctrl-A */
-    assert_non_null(strstr(type("ifo name\033[H\033[Cn\r"), "box"));         /* Home, right */
-    assert_non_null(strstr(type("info xx\x17name\r"), "box"));               /* Ctrl-W */
-    assert_non_null(strstr(type("info naame\033[D\033[D\033[D\033[3~\r"), "box")); /* left, Delete */
-    type("\033[D\033[D\b\x04\x0b");                                          /* nothing to edit */
+    assert_non_null(strstr(type("xyz\x15info name\r"), "box"));      /* Ctrl-U */
+    assert_non_null(strstr(type("nfo name\x01i\r"), "box"));         /* Ctrl-A */
+    assert_non_null(strstr(type("ifo name\033[H\033[Cn\r"), "box")); /* Home, right */
+    assert_non_null(strstr(type("info xx\x17name\r"), "box"));       /* Ctrl-W */
+    assert_non_null(
+        strstr(type("info naame\033[D\033[D\033[D\033[3~\r"), "box")); /* left, Delete */
+    type("\033[D\033[D\b\x04\x0b");                                    /* nothing to edit */
     assert_non_null(strstr(type("info name\r"), "box"));
 }
 
@@ -416,7 +428,7 @@ static void no_input_is_too_long_or_too_strange(void **state)
             x = x * 1664525 + 1013904223;
             junk[i] = (char)(x >> 24);
             if (junk[i] == '\r' || junk[i] == '\n') {
-                junk[i] = '\033';             /* editing, not commands: those may write files */
+                junk[i] = '\033'; /* editing, not commands: those may write files */
             }
         }
         debug_bench_send(b, junk, 500);
@@ -426,13 +438,29 @@ static void no_input_is_too_long_or_too_strange(void **state)
     assert_non_null(strstr(type("info name\r"), "box"));
 }
 
-/* Every command with arguments made of odd pieces: an answer, no crash. Commands that write files or
- * stop the test are left out. */
+/* Every command with arguments made of odd pieces: an answer, no crash. Commands that write files
+ * or stop the test are left out. */
 static void no_arguments_crash_a_command(void **state)
 {
-    static const char *const left_out[] = {"quit|q", "pmemsave", "memsave", "screendump", "logfile", "log"};
-    static const char *const pieces[] = {"0", "-1", "0xffffffffffffffff", "\"\"", "\"a b\"", "-f", "-a", "on", "/8xb",
-                                         "$eip", "(", "'", "floppy0", "999999999999", "zz", "-", "%s%n"};
+    static const char *const left_out[] = {"quit|q",     "pmemsave", "memsave",
+                                           "screendump", "logfile",  "log"};
+    static const char *const pieces[] = {"0",
+                                         "-1",
+                                         "0xffffffffffffffff",
+                                         "\"\"",
+                                         "\"a b\"",
+                                         "-f",
+                                         "-a",
+                                         "on",
+                                         "/8xb",
+                                         "$eip",
+                                         "(",
+                                         "'",
+                                         "floppy0",
+                                         "999999999999",
+                                         "zz",
+                                         "-",
+                                         "%s%n"};
     uint32_t x = 7;
     for (const struct command *c = commands; c->name != NULL; c++) {
         bool skip = (c->where & (CMD_HMP | CMD_INFO)) == 0;
@@ -445,7 +473,8 @@ static void no_arguments_crash_a_command(void **state)
                               (int)strcspn(c->name, "|"), c->name);
             for (unsigned n = 0; n < round % 5; n++) {
                 x = x * 1664525 + 1013904223;
-                at += snprintf(line + at, sizeof(line) - (size_t)at, " %s", pieces[(x >> 16) % ARRAY_SIZE(pieces)]);
+                at += snprintf(line + at, sizeof(line) - (size_t)at, " %s",
+                               pieces[(x >> 16) % ARRAY_SIZE(pieces)]);
             }
             debug_bench_say(b, line);
         }
