@@ -437,6 +437,9 @@ static uint32_t wake_mask(struct vcpu *cpu)
 /* True if @cpu can run: it is not halted, or what is pending ends its halt. */
 static bool awake(struct vcpu *cpu)
 {
+    if (unlikely(cpu->held)) {
+        return false;
+    }
     uint32_t pending = atomic_load(&cpu->pending) & ~(uint32_t)PEND_KICK;
     if (cpu->halted && pending != 0 && (pending & wake_mask(cpu))) {
         cpu->halted = false;

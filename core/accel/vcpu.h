@@ -99,6 +99,7 @@ struct vcpu {
     /* debugging; see debug.h */
     struct debug_hit hit;
     enum vcpu_step step;
+    bool held;                    /* does not run although others do [locked] */
     uint64_t stop_count;          /* icount to stop at; UINT64_MAX: never */
 };
 

@@ -2,6 +2,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/log.h"
+#include "core/debug/gdbstub.h"
 #include "core/debug/hmp.h"
 #include "core/debug/qmp.h"
 #include "core/main/version.h"
@@ -72,7 +73,10 @@ static bool open_monitor(struct monitors *ms, struct parts *p, const struct conf
     struct part_chardev *last = &p->chardevs[p->n_chardevs - 1];
     if (last->label[0] == '\0') {
         free(last->label);
-        last->label = xasprintf("compat_monitor%u", n);
+        last->label = xasprintf(mc->gdb ? "gdb%u" : "compat_monitor%u", n);
+    }
+    if (mc->gdb) {
+        return gdbstub_new(ms->debug, chardev, err);
     }
     if (mc->qmp) {
         return qmp_new(ms->debug, chardev, mc->pretty, err);
@@ -97,7 +101,7 @@ bool monitors_open(struct monitors *ms, struct parts *p, const struct config *c,
     ms->debug = debug_new(p->machine, &id);
     for (unsigned i = 0; i < c->n_monitors; i++) {
         if (!open_monitor(ms, p, c, i, err)) {
-            return error_prefix(err, c->monitors[i].qmp ? "-qmp" : "-monitor");
+            return error_prefix(err, c->monitors[i].gdb ? "-gdb" : c->monitors[i].qmp ? "-qmp" : "-monitor");
         }
     }
     for (unsigned i = 0; i < p->n_chardevs; i++) {

@@ -42,6 +42,7 @@ struct chardev_config {
 struct monitor_config {
     char *spec;                       /* as for serials */
     bool qmp, pretty;
+    bool gdb;                         /* not a monitor but a server for gdb */
 };
 
 struct device_config {

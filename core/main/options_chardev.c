@@ -192,7 +192,7 @@ const char *config_chardev(const struct config *c, const char *spec, struct erro
 
 /* ---- monitors -------------------------------------------------------------------------------- */
 
-enum { MONITOR_QMP = 1, MONITOR_PRETTY = 2 };
+enum { MONITOR_QMP = 1, MONITOR_PRETTY = 2, MONITOR_GDB = 4 };
 
 static bool add_monitor(struct config *c, const char *spec, unsigned kind, struct error **err)
 {
@@ -201,6 +201,7 @@ static bool add_monitor(struct config *c, const char *spec, unsigned kind, struc
     }
     c->monitors[c->n_monitors++] = (struct monitor_config){
         .spec = xstrdup(spec), .qmp = kind & MONITOR_QMP, .pretty = kind & MONITOR_PRETTY,
+        .gdb = kind & MONITOR_GDB,
     };
     return true;
 }
@@ -210,6 +211,21 @@ OPTION_HANDLER(opt_monitor)
     c->monitor_given = true;
     return strcmp(arg, "none") == 0 || strcmp(arg, "null") == 0 ||
            (check_spec(arg, err) && add_monitor(c, arg, (unsigned)row->param, err));
+}
+
+/* A socket is one to listen on, and the machine does not wait for a debugger unless that is asked for. */
+OPTION_HANDLER(opt_gdb)
+{
+    if (arg == NULL) {
+        arg = "tcp::1234";       /* -s */
+    }
+    bool is_socket = begins(arg, "tcp:") || begins(arg, "unix:") || begins(arg, "telnet:");
+    char *spec = xasprintf("%s%s%s", arg, is_socket && strstr(arg, ",server") == NULL ? ",server=on" : "",
+                           is_socket && strstr(arg, ",wait") == NULL && strstr(arg, ",nowait") == NULL
+                               ? ",wait=off" : "");
+    bool ok = strcmp(arg, "none") == 0 || (check_spec(spec, err) && add_monitor(c, spec, MONITOR_GDB, err));
+    free(spec);
+    return ok;
 }
 
 OPTION_HANDLER(opt_mon)

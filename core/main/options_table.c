@@ -157,6 +157,9 @@ const struct option_row option_rows[] = {
      "what time is for the guest: the host's, or a function of what it did (an instruction 30 ns, a "
      "device access 1000 ns): repeatable, and idle time costs nothing"},
     {"S", NULL, NULL, opt_set, FIELD(paused), NULL, "do not start the CPU"},
+    {"gdb", NULL, "tcp:[HOST]:PORT|unix:PATH|BACKEND", opt_gdb, 0, NULL,
+     "a server for gdb's `target remote`; without HOST only this host can connect"},
+    {"s", NULL, NULL, opt_gdb, 0, NULL, "the same as -gdb tcp::1234"},
     {"no-reboot", NULL, NULL, opt_set, FIELD(action.no_reboot), NULL,
      "end instead of resetting the machine"},
     {"no-shutdown", NULL, NULL, opt_set, FIELD(action.no_shutdown), NULL,
@@ -214,12 +217,11 @@ const struct option_row option_rows[] = {
 };
 
 static const char no_net[] = "the network is not supported yet";
-static const char no_gdb[] = "debuggers are not supported yet; -monitor has commands to look at the machine";
 static const char no_saving[] = "saved machines are not supported yet";
 static const char no_kernel[] = "kernels without a boot medium are not supported yet";
 
 const struct refused_row refused_rows[] = {
-    {"blockdev", "use -drive"}, {"netdev", no_net}, {"gdb", no_gdb}, {"s", no_gdb},
+    {"blockdev", "use -drive"}, {"netdev", no_net},
     {"loadvm", no_saving}, {"incoming", no_saving}, {"kernel", no_kernel}, {"initrd", no_kernel}, {"append", no_kernel},
     {"dtb", no_kernel}, {"option-rom", "option ROMs cannot be added yet"},
     {"pflash", "flash drives are not supported yet; -bios takes a file"},

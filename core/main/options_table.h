@@ -68,6 +68,7 @@ OPTION_HANDLER(opt_debugcon);
 OPTION_HANDLER(opt_chardev);
 OPTION_HANDLER(opt_monitor);          /* param: 1 QMP, 2 pretty */
 OPTION_HANDLER(opt_mon);
+OPTION_HANDLER(opt_gdb);
 /* Replaces "mon:BACKEND" of ports by a shared line and a monitor on it. */
 bool config_share_lines(struct config *c, struct error **err);
 
