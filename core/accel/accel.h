@@ -40,6 +40,7 @@ struct accel {
     const char *name;                                   /* "kvm", "jit", "interp" */
     bool counts_insns;                                  /* can drive the virtual clock */
     bool exits_for_io;                                  /* run returns EXIT_IO and EXIT_MMIO */
+    bool one_vcpu;                                      /* more are not possible */
     bool no_smm;                                        /* SMI# has no effect */
     bool parallel;                                      /* vCPUs may run at the same time */
     bool (*probe)(struct error **err);                  /* can this host? err says why not */

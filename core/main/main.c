@@ -30,7 +30,7 @@
 /* All that one run owns. */
 struct run {
     const struct config *config;
-    const struct accel *accel;
+    const struct accel *accel, *next_accel; /* which, and who goes on where it cannot */
     struct machine machine;
     bool machine_up;
     struct parts parts;
@@ -119,7 +119,12 @@ static bool build_machine(struct run *r, struct error **err)
     m->no_shutdown = c->action.no_shutdown;
     m->panic_action = c->action.panic;
     m->accel = r->accel;
-    m->cpu_model = c->cpu_model != NULL ? c->cpu_model : x86_model_default();
+    m->next_accel = r->next_accel;
+    m->cpu_model = c->cpu_host ? m->accel->host_model(err)
+                               : c->cpu_model != NULL ? c->cpu_model : x86_model_default();
+    if (m->cpu_model == NULL) {
+        return error_prefix(err, "-cpu host");
+    }
     if (m->accel->vm_init != NULL && !m->accel->vm_init(m, err)) {
         return false;
     }
@@ -236,7 +241,7 @@ static bool open_front_ends(struct run *r, struct error **err)
 static bool start(struct run *r, struct error **err)
 {
     struct machine *m = &r->machine;
-    r->accel = registry_accel(r->config, err);
+    r->accel = registry_accel(r->config, &r->next_accel, err);
     if (r->accel == NULL || !start_messages(r, err) || !watch_signals(r, err) || !build_machine(r, err) ||
         !build_board(r, err)) {
         return false;

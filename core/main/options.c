@@ -6,6 +6,7 @@
 #include "core/main/expect.h"
 #include "core/main/nearest.h"
 #include "core/main/options_table.h"
+#include "core/main/registry.h"
 #include "core/main/version.h"
 
 #include <stdlib.h>
@@ -94,6 +95,16 @@ static bool one_argument(struct config *c, char *const *argv, int left, int *use
     }
     *used = 2;
     return row->set(c, row, argv[1], err) || error_prefix(err, "-%s %s", name, argv[1]);
+}
+
+/* "accel" alone. */
+static bool accel_command(struct config *c, int argc, char *const *argv)
+{
+    if (argc != 2 || strcmp(argv[1], "accel") != 0) {
+        return false;
+    }
+    c->show = registry_measure_accels;
+    return true;
 }
 
 /* "expect SCRIPT [--]" in front of the options. */
@@ -263,7 +274,7 @@ bool options_parse(struct config *c, int argc, char *const *argv, struct error *
 {
     int next = 1, used = 0;
     set_defaults(c);
-    bool ok = expect_command(c, argc, argv, &next, err);
+    bool ok = accel_command(c, argc, argv) || expect_command(c, argc, argv, &next, err);
     for (; ok && c->show == NULL && next < argc; next += used) {
         ok = one_argument(c, argv + next, argc - next, &used, err);
     }
@@ -348,7 +359,8 @@ static void print_wrapped(FILE *out, const char *text, int column)
 void options_help(FILE *out, const char *name)
 {
     fprintf(out, "usage: coldboot [OPTIONS] [IMAGE]\n"
-                 "       coldboot expect SCRIPT -- [OPTIONS] [IMAGE]\n\n"
+                 "       coldboot expect SCRIPT -- [OPTIONS] [IMAGE]\n"
+                 "       coldboot accel          what the accelerators are worth on this host\n\n"
                  "A PC in software. IMAGE is a floppy, disk or CD image; without one a built-in one shows what\n"
                  "machine this is. Options take one or two dashes; names are QEMU's where it has them.\n");
     for (const struct option_row *row = option_rows; !is_end(row); row++) {

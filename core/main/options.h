@@ -81,6 +81,7 @@ struct config {
     char *accels[CONFIG_ACCELS];      /* names to try in this order; "auto" when none was given */
     unsigned n_accels;
     char *cpu;                        /* as given */
+    bool cpu_host;                    /* the host's own, whatever that is */
     struct x86_model *cpu_model;      /* with its features changed; NULL: the default model */
     uint64_t ram_bytes, low_max;
     unsigned cpus, max_cpus;     /* 1..PC_MAX_CPUS; max_cpus is at least cpus */

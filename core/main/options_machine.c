@@ -167,11 +167,17 @@ OPTION_HANDLER(opt_cpu)
     }
     size_t len = strcspn(arg, ",");
     char *name = xasprintf("%.*s", (int)len, arg);
+    c->cpu_host = strcmp(name, "host") == 0;
+    if (c->cpu_host) {
+        free(name);
+        return arg[len] == '\0' || error_set(err, "the features of the host's processor cannot be changed");
+    }
     m = x86_model_find(name);
     if (m == NULL) {
         for (unsigned i = 0; (m = x86_model_list(i)) != NULL; i++) {
             nearest_offer(&near, m->name);
         }
+        nearest_offer(&near, "host");
         nearest_error(&near, "", err, "there is no CPU model \"%s\"", name);
         free(name);
         return false;

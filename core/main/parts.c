@@ -1,5 +1,6 @@
 #include "core/main/parts.h"
 
+#include "core/accel/accel.h"
 #include "core/base/alloc.h"
 #include "core/base/bits.h"
 #include "core/cpu/cpuid.h"
@@ -179,7 +180,7 @@ static bool add_devices(struct parts *p, const struct config *c, struct error **
 static bool fill_config(struct parts *p, const struct config *c, struct error **err)
 {
     struct pc_config *pc = &p->pc;
-    const struct x86_model *cpu = c->cpu_model != NULL ? c->cpu_model : x86_model_default();
+    const struct x86_model *cpu = p->machine->cpu_model;
     if (c->cpus > 1 && !x86_has(cpu, X86_F_APIC)) {
         return error_set(err, "-smp %u: a %s has no local APIC to start the others with", c->cpus,
                          cpu->name);
@@ -191,7 +192,7 @@ static bool fill_config(struct parts *p, const struct config *c, struct error **
     pc->max_cpus = c->max_cpus;
     pc->hpet = c->hpet;
     pc->acpi = c->acpi;
-    pc->smm = c->smm;
+    pc->smm = c->smm && !p->machine->accel->no_smm;
     pc->no_graphics = !c->graphics;
     pc->fd_bootchk = c->floppy_check;
     pc->boot_order = c->boot_once != NULL ? c->boot_once : c->boot_order != NULL ? c->boot_order : pc->boot_order;

@@ -65,29 +65,63 @@ bool registry_accel_known(const char *name, struct error **err)
     return near.distance == 0 || nearest_error(&near, "", err, "there is no accelerator \"%s\"", name);
 }
 
-static bool accel_works(const struct accel_row *row, bool counting, struct error **err)
+/* What the configuration asks of an accelerator. */
+static bool can_do(const struct accel *a, const struct config *c, struct error **err)
 {
+    if (c->clock == CLOCK_VIRTUAL && !a->counts_insns) {
+        return error_set(err, "cannot drive the virtual clock");
+    }
+    if (c->cpus > 1 && a->one_vcpu) {
+        return error_set(err, "runs one CPU only in this version");
+    }
+    if (c->cpu_host && a->host_model == NULL) {
+        return error_set(err, "-cpu host needs the host's own processor");
+    }
+    return true;
+}
+
+/* @choose: nobody named it, so it must also be worth it. */
+static bool accel_works(const struct accel_row *row, const struct config *c, bool choose, struct error **err)
+{
+    char text[256];
     if (row->accel == NULL) {
         return error_set(err, "%s", row->why);
     }
-    if (counting && !row->accel->counts_insns) {
-        return error_set(err, "cannot drive the virtual clock");
+    if (!can_do(row->accel, c, err)) {
+        return false;
+    }
+    if (choose && row->accel->measure != NULL && !row->accel->measure(false, text, sizeof(text))) {
+        return error_set(err, "%s", text);
     }
     return row->accel->probe == NULL || row->accel->probe(err);
 }
 
-const struct accel *registry_accel(const struct config *c, struct error **err)
+/* The best software CPU: it runs on every host. */
+static const struct accel *software(void)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(accels); i++) {
+        if (accels[i].accel != NULL && accels[i].accel->counts_insns) {
+            return accels[i].accel;
+        }
+    }
+    return NULL;
+}
+
+const struct accel *registry_accel(const struct config *c, const struct accel **next, struct error **err)
 {
     char *reasons = xstrdup("");
     const struct accel *found = NULL;
+    *next = NULL;
     for (unsigned n = 0; n < c->n_accels && found == NULL; n++) {
         for (size_t i = 0; i < ARRAY_SIZE(accels) && found == NULL; i++) {
             struct error *why = NULL;
             if (!stands_for(c->accels[n], &accels[i])) {
                 continue;
             }
-            if (accel_works(&accels[i], c->clock == CLOCK_VIRTUAL, &why)) {
+            bool choose = is_group(c->accels[n]);
+            if (accel_works(&accels[i], c, choose, &why)) {
                 found = accels[i].accel;
+                *next = choose && found != software() ? software() : NULL;
                 continue;
             }
             char *more = xasprintf("%s%s%s: %s", reasons, reasons[0] != '\0' ? "; " : "", accels[i].name,
@@ -113,6 +147,25 @@ void registry_list_accels(FILE *out, const char *name)
             fprintf(out, "%-10s %s\n", accels[i].name, accels[i].why);
         }
     }
+}
+
+void registry_measure_accels(FILE *out, const char *name)
+{
+    const struct accel *best = NULL;
+    for (size_t i = 0; i < ARRAY_SIZE(accels); i++) {
+        const struct accel *a = accels[i].accel;
+        char text[256];
+        struct error *why = NULL;
+        bool good = a != NULL && (a->probe == NULL || a->probe(&why));
+        snprintf(text, sizeof(text), "%s", why != NULL ? error_text(why) : accels[i].why);
+        if (good && a->measure != NULL) {
+            good = a->measure(true, text, sizeof(text));
+        }
+        best = best == NULL && good ? a : best;
+        fprintf(out, "%s: %s\n", accels[i].name, text);
+        error_free(why);
+    }
+    fprintf(out, "auto: %s\n", best != NULL ? best->name : "none");
 }
 
 /* ---- displays -------------------------------------------------------------------------------- */

@@ -29,9 +29,12 @@ const struct device_row *registry_device(const char *name, struct error **err);
 /* True if @name may stand in an -accel list, also where this build or host cannot run it. */
 bool registry_accel_known(const char *name, struct error **err);
 
-/* The first accelerator of -accel's list that works here and, on the virtual clock, can drive it.
- * The error gives the reason of each. */
-const struct accel *registry_accel(const struct config *c, struct error **err);
+/* The first accelerator of -accel's list that works here and can do what is asked of it. The error gives
+ * the reason of each. *next is who goes on where it cannot; NULL unless it was chosen by us, not named. */
+const struct accel *registry_accel(const struct config *c, const struct accel **next, struct error **err);
+
+/* `coldboot accel`: what each can do here, measured now. */
+void registry_measure_accels(FILE *out, const char *name);
 
 /* Lists for the help forms of options. Only registry_list_device_keys looks at @name: a device. */
 void registry_list_device_keys(FILE *out, const char *name);

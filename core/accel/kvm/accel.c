@@ -19,6 +19,7 @@ extern const struct accel kvm_accel;
 const struct accel kvm_accel = {
     .name = "kvm",
     .exits_for_io = true,
+    .one_vcpu = true,
     .no_smm = true,
     .probe = kvm_probe,
     .measure = kvm_measure,
