@@ -10,6 +10,7 @@
 
 #include "core/accel/exit.h"
 #include "core/accel/debug.h"
+#include "core/accel/vcpu_group.h"
 #include "core/base/alloc.h"
 #include "core/base/bits.h"
 #include "core/base/log.h"
@@ -17,36 +18,10 @@
 #include "trace/core_accel.h"
 
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 /* A slice ends at latest after this many instructions, so that the main loop gets the lock. */
 #define SLICE_MAX 100000
-
-/* Longest rest of a guest that polls. An interrupt ends it at once. */
-#define REST_NS (4 * NS_PER_MS)
-
-#define APIC_PAGE_OFFSET 0xfffull
-
-struct vcpu_group {
-    struct vcpu_rates rates;
-    struct vcpu *running;         /* virtual clock: inside run, holding the lock */
-    unsigned turn;                /* taking turns: whose it is */
-    struct vcpu *committing;      /* parallel: waits for the others to leave run */
-    bool ending;                  /* threads are to end */
-    pthread_cond_t paused;        /* some vCPU became PAUSED or, while one is committing, left run */
-};
-
-static bool on_virtual_clock(const struct machine *m)
-{
-    return m->clock.driver == CLOCK_VIRTUAL;
-}
-
-/* One thread runs all vCPUs, one after the other. */
-static bool one_thread(const struct machine *m)
-{
-    return on_virtual_clock(m) || !m->accel->parallel;
-}
 
 /* ---- pins ------------------------------------------------------------------------------------ */
 
@@ -55,8 +30,7 @@ static struct vcpu *nth(struct machine *m, unsigned index)
     return index < m->n_vcpus ? m->vcpus[index] : NULL;
 }
 
-/* Wakes the thread that runs @cpu. */
-static void wake(struct vcpu *cpu)
+void vcpu_wake(struct vcpu *cpu)
 {
     pthread_cond_broadcast(&cpu->runner->cond);
 }
@@ -67,7 +41,7 @@ static void raise_pending(struct vcpu *cpu, uint32_t bits)
     uint32_t was = atomic_fetch_or(&cpu->pending, bits);
     if ((was & bits) != bits) {
         cpu->accel->kick(cpu);
-        wake(cpu);
+        vcpu_wake(cpu);
     }
 }
 
@@ -127,13 +101,13 @@ void vcpu_set_inta(struct machine *m, unsigned index, int (*inta)(void *opaque),
     }
 }
 
-static void kick_all(struct machine *m)
+void vcpu_kick_all(struct machine *m)
 {
     for (unsigned i = 0; i < m->n_vcpus; i++) {
         struct vcpu *cpu = m->vcpus[i];
         atomic_fetch_or(&cpu->pending, PEND_KICK);
         cpu->accel->kick(cpu);
-        wake(cpu);
+        vcpu_wake(cpu);
     }
 }
 
@@ -227,197 +201,6 @@ int64_t vcpu_slice(struct vcpu *cpu)
 void vcpu_set_rates(struct machine *m, const struct vcpu_rates *r)
 {
     m->vcpu_group->rates = *r;
-}
-
-/* ---- device accesses of a running vCPU ------------------------------------------------------- */
-
-static void access_begin(struct vcpu *cpu)
-{
-    struct machine *m = cpu->machine;
-    cpu->accesses++;
-    if (!on_virtual_clock(m)) {
-        lock_take(&m->lock);
-    }
-}
-
-/* Others that are inside run, on threads of their own. */
-static bool others_in_run(const struct vcpu *cpu)
-{
-    const struct machine *m = cpu->machine;
-    for (unsigned i = 0; i < m->n_vcpus; i++) {
-        if (m->vcpus[i] != cpu && m->vcpus[i]->in_run) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Commits with every other vCPU outside run, or in here. Gives the lock up meanwhile; the access that
- * changed the regions is over. */
-static void commit_alone(struct vcpu *cpu)
-{
-    struct machine *m = cpu->machine;
-    struct vcpu_group *g = m->vcpu_group;
-    if (g->committing != NULL) { /* it waits for us, and will commit our changes too */
-        cpu->in_run = false;
-        pthread_cond_broadcast(&g->paused);
-        while (g->committing != NULL) {
-            lock_wait(&m->lock, &cpu->cond);
-        }
-        cpu->in_run = true;
-    }
-    if (!m->commit_pending) {
-        return;
-    }
-    g->committing = cpu;
-    kick_all(m);
-    while (others_in_run(cpu)) {
-        lock_wait(&m->lock, &g->paused);
-    }
-    machine_commit(m);
-    g->committing = NULL;
-    for (unsigned i = 0; i < m->n_vcpus; i++) {
-        wake(m->vcpus[i]);
-    }
-}
-
-static void access_end(struct vcpu *cpu)
-{
-    struct machine *m = cpu->machine;
-    if (unlikely(m->commit_pending)) {
-        if (one_thread(m)) {
-            machine_commit(m);
-        } else {
-            commit_alone(cpu);
-        }
-    }
-    if (unlikely(m->access_limit != 0) && cpu->accesses >= m->access_limit) {
-        machine_request_stop(m, CAUSE_HOST_QUIT, 0);
-    }
-    if (on_virtual_clock(m)) {
-        m->clock.now_ns += m->vcpu_group->rates.io_ns;
-    } else {
-        lock_drop(&m->lock);
-    }
-}
-
-/* The registers of the local APIC are inside the processor: each vCPU finds its own there. */
-static bool at_apic(const struct vcpu *cpu, const struct space *s, uint64_t addr)
-{
-    return cpu->apic_ops != NULL && s != &cpu->machine->ports &&
-           (addr & ~APIC_PAGE_OFFSET) == cpu->apic_ops->page(cpu->apic);
-}
-
-/* Tells a debugger that wants to hear of accesses. */
-static void tell_access(struct vcpu *cpu, const struct space *s, uint64_t addr, uint64_t val,
-                        unsigned size, bool write)
-{
-    unsigned kind = s == &cpu->machine->ports ? EVENT_PORT : EVENT_MMIO;
-    if (unlikely(stops_want_event(cpu->machine, kind))) {
-        vcpu_debug_event(cpu, &(struct stop_event){
-            .kind = kind, .addr = addr, .val = val & size_mask(size), .size = size, .write = write,
-        });
-    }
-}
-
-uint64_t vcpu_read(struct vcpu *cpu, struct space *s, uint64_t addr, unsigned size)
-{
-    access_begin(cpu);
-    uint64_t val = at_apic(cpu, s, addr)
-                       ? cpu->apic_ops->read(cpu->apic, addr & APIC_PAGE_OFFSET, size)
-                       : space_read(s, addr, size);
-    if (s == &cpu->machine->ports) {
-        trace_port_read(cpu->index, (unsigned)addr, size, (int)size * 2, val);
-    } else {
-        trace_mmio_read(cpu->index, addr, size, (int)size * 2, val);
-    }
-    vcpu_show_access(cpu, s, false, addr, val, size);
-    tell_access(cpu, s, addr, val, size, false);
-    access_end(cpu);
-    return val;
-}
-
-void vcpu_write(struct vcpu *cpu, struct space *s, uint64_t addr, uint64_t val, unsigned size)
-{
-    access_begin(cpu);
-    if (s == &cpu->machine->ports) {
-        trace_port_write(cpu->index, (unsigned)addr, size, (int)size * 2, val);
-    } else {
-        trace_mmio_write(cpu->index, addr, size, (int)size * 2, val);
-    }
-    vcpu_show_access(cpu, s, true, addr, val, size);
-    if (at_apic(cpu, s, addr)) {
-        cpu->apic_ops->write(cpu->apic, addr & APIC_PAGE_OFFSET, val & size_mask(size), size);
-    } else {
-        space_write(s, addr, val, size);
-    }
-    tell_access(cpu, s, addr, val, size, true);
-    access_end(cpu);
-}
-
-/* A debugger that wants to hear of accesses hears of each one. */
-static bool one_by_one(const struct vcpu *cpu)
-{
-    return unlikely(stops_want_event(cpu->machine, EVENT_PORT));
-}
-
-unsigned vcpu_read_block(struct vcpu *cpu, struct space *s, uint64_t addr, void *buf, unsigned size,
-                         unsigned count)
-{
-    if (one_by_one(cpu)) {
-        return 0;
-    }
-    access_begin(cpu);
-    unsigned n = space_read_block(s, addr, buf, size, count);
-    access_end(cpu);
-    return n;
-}
-
-unsigned vcpu_write_block(struct vcpu *cpu, struct space *s, uint64_t addr, const void *buf, unsigned size,
-                          unsigned count)
-{
-    if (one_by_one(cpu)) {
-        return 0;
-    }
-    access_begin(cpu);
-    unsigned n = space_write_block(s, addr, buf, size, count);
-    access_end(cpu);
-    return n;
-}
-
-void vcpu_polls(struct vcpu *cpu, uint64_t icount)
-{
-    struct machine *m = cpu->machine;
-    if (on_virtual_clock(m) || (m->n_vcpus > 1 && one_thread(m)) || !idle_poll(&cpu->idle, icount, cpu->accesses)) {
-        return;
-    }
-    lock_take(&m->lock);
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += REST_NS;
-    if (until.tv_nsec >= NS_PER_SEC) {
-        until.tv_nsec -= NS_PER_SEC;
-        until.tv_sec++;
-    }
-    if (atomic_load(&cpu->pending) == 0) {
-        pthread_cond_timedwait(&cpu->cond, &m->lock.mutex, &until);
-    }
-    lock_drop(&m->lock);
-}
-
-int vcpu_acknowledge(struct vcpu *cpu)
-{
-    int vector = 0xff;
-    access_begin(cpu);
-    if (cpu->inta != NULL) {
-        vector = cpu->inta(cpu->inta_opaque) & 0xff;
-    }
-    trace_vcpu_intr(cpu->index, (unsigned)vector);
-    if (unlikely(stops_want_event(cpu->machine, EVENT_INTR))) {
-        vcpu_debug_event(cpu, &(struct stop_event){.kind = EVENT_INTR, .addr = (unsigned)vector});
-    }
-    access_end(cpu);
-    return vector;
 }
 
 /* ---- the loop -------------------------------------------------------------------------------- */
@@ -653,7 +436,7 @@ static void carry_out(void *opaque)
 
 static void requested(struct machine *m)
 {
-    kick_all(m);
+    vcpu_kick_all(m);
     loop_defer(&m->loop, carry_out, m);
 }
 
@@ -754,7 +537,7 @@ void resume_all_vcpus(struct machine *m)
     m->run_state = RUN_RUNNING;
     for (unsigned i = 0; i < m->n_vcpus; i++) {
         m->vcpus[i]->pause_wanted = false;
-        wake(m->vcpus[i]);
+        vcpu_wake(m->vcpus[i]);
     }
 }
 
@@ -763,7 +546,7 @@ void pause_all_vcpus(struct machine *m)
     for (unsigned i = 0; i < m->n_vcpus; i++) {
         m->vcpus[i]->pause_wanted = true;
     }
-    kick_all(m);
+    vcpu_kick_all(m);
     for (unsigned i = 0; i < m->n_vcpus; i++) {
         while (m->vcpus[i]->state == VCPU_RUNNING) {
             lock_wait(&m->lock, &m->vcpu_group->paused);
@@ -800,7 +583,7 @@ void vcpus_fini(struct machine *m)
     }
     lock_take(&m->lock);
     m->vcpu_group->ending = true;
-    kick_all(m);
+    vcpu_kick_all(m);
     lock_drop(&m->lock);
     for (unsigned i = 0; i < m->n_vcpus; i++) {
         if (m->vcpus[i]->thread_started) {
