@@ -190,8 +190,8 @@ COMMAND(info_mtree)
     static const char *const names[] = {"memory", "cpu-smm", "I/O"};
     bool flat = command_arg(c, "flatview")->on;
     for (unsigned i = 0; i < ARRAY_SIZE(spaces); i++) {
-        text_printf(c->out, flat ? "FlatView #%u\n" : "", i);
         if (flat) {
+            text_printf(c->out, "FlatView #%u\n", i);
             put_view(c->out, spaces[i]);
             continue;
         }
