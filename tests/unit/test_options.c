@@ -339,19 +339,19 @@ static void character_devices_are_known_by_name(void **state)
     refused("-parallel chardev:nobody", "-parallel");
     refused("-serial null -serial chardev:nobody", "-serial");
     refused("-serial chardev:lgo -chardev null,id=log", "there is no -chardev with id=lgo");
-    refused("-serial tcp::4444", "there is no character device");
+    refused("-serial vc", "there is no character device");
     refused("-serial file:", "nothing after the colon");
     refused("-serial null -serial null -serial null -serial null -serial null", "more than 4 serial ports");
     refused("-chardev null", "id= is needed");
     refused("-chardev null,id=a -chardev null,id=a", "id=a: is taken");
-    refused("-chardev file,id=a", "path= goes with file");
+    refused("-chardev file,id=a", "file needs path=");
 }
 
 static void the_terminal_has_one_owner(void **state)
 {
     struct config c;
     accepted(&c, "-nographic");
-    assert_string_equal(c.serials[0], "mon:stdio");
+    assert_string_equal(c.serials[0], "chardev:serial0"); /* shared with the monitor */
     assert_string_equal(c.display, "none");
     assert_false(c.graphics);
     config_free(&c);
