@@ -20,6 +20,7 @@ enum { OPERAND = 0x20000 };      /* linear address of memory operands in the ben
 #define ROW_T(r) NULL
 #define ROW_J(r) NULL
 #define ROW_S(r) NULL
+#define ROW_V(r) NULL
 #define ROW_F(r) FN_##r
 #define FN_OP(n) run_##n
 #define INSN(map, op, modrm, pfx, name, o1, o2, o3, attr, rd, wr, und, feat, run, emit, test)      \
