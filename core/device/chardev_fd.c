@@ -34,6 +34,7 @@ struct chardev_fd {
     struct loop *loop; /* borrowed, may be NULL */
     struct chardev_fd_hooks hooks;
     int in_fd, out_fd; /* -1: none; closed at the end, except standard input */
+    char *name;        /* the label, where it is our own */
     int keep_fd;       /* only held open; -1: none */
     bool may_block;    /* out_fd could not be made non-blocking */
     bool failed;       /* writing failed for good; said once */
@@ -282,6 +283,7 @@ static void fd_fini(struct chardev *c)
     if (f->hooks.fini != NULL) {
         f->hooks.fini(f->hooks.opaque);
     }
+    free(f->name);
     free(f->buf);
     free(f);
 }
@@ -440,6 +442,8 @@ struct chardev *chardev_pty_new(struct loop *loop, struct error **err)
     }
     struct chardev_fd *f = fd_new("pty", loop, master, out);
     f->keep_fd = slave;
+    f->name = xasprintf("pty:%s", name);
+    f->c.label = f->name;
     fprintf(stderr, "char device redirected to %s\n", name);
     return &f->c;
 }
