@@ -650,7 +650,7 @@ void vcpus_reset(struct machine *m)
         cpu->turn_end = 0;
         atomic_fetch_and(&cpu->pending, PEND_KICK | PEND_INTR);
     }
-    m->vcpu_group->turn = 0;
+    m->vcpu_group->turn = m->n_vcpus - 1; /* vCPU 0 is next */
     free(s);
 }
 

@@ -300,6 +300,153 @@ static void device_accesses_cost_virtual_time(void **state)
     rig_fini(&r);
 }
 
+/* ---- several vCPUs ---- */
+
+/* vCPUs 1 and 2 as if they had had their SIPI. */
+static void add_two(struct rig *r)
+{
+    assert_non_null(vcpu_new(&r->m, NULL));
+    assert_non_null(vcpu_new(&r->m, NULL));
+    lock_take(&r->m.lock);
+    machine_reset(&r->m);
+    for (unsigned i = 1; i < 3; i++) {
+        struct fake *f = r->m.vcpus[i]->accel_data;
+        assert_int_equal(f->s.activity, ACT_WAIT_SIPI);
+        assert_int_equal(f->s.apic_base & APIC_BASE_BSP, 0);
+        assert_true(r->m.vcpus[i]->halted);
+        f->s.activity = ACT_RUNNING;
+        r->m.vcpus[i]->halted = false;
+    }
+    lock_drop(&r->m.lock);
+}
+
+static uint64_t insns_of(struct rig *r, unsigned i)
+{
+    return ((struct fake *)r->m.vcpus[i]->accel_data)->icount;
+}
+
+static void vcpus_take_turns_on_the_virtual_clock(void **state)
+{
+    struct rig r;
+    rig_init(&r, CLOCK_VIRTUAL);
+    add_two(&r);
+    timer_init(&r.timer, &r.m.clock, "stop", stop_machine, &r);
+    timer_at(&r.timer, 30 * (10 * VCPU_TURN + 7));
+    let_run(&r);
+    assert_int_equal(insns_of(&r, 0), 4 * VCPU_TURN);
+    assert_int_equal(insns_of(&r, 1), 3 * VCPU_TURN + 7);
+    assert_int_equal(insns_of(&r, 2), 3 * VCPU_TURN);
+    rig_fini(&r);
+}
+
+static void a_halted_vcpu_is_passed_over(void **state)
+{
+    struct rig r;
+    rig_init(&r, CLOCK_VIRTUAL);
+    add_two(&r);
+    ((struct fake *)r.m.vcpus[1]->accel_data)->halts = true;
+    timer_init(&r.timer, &r.m.clock, "stop", stop_machine, &r);
+    timer_at(&r.timer, 30 * (4 * VCPU_TURN + 1));
+    let_run(&r);
+    assert_int_equal(insns_of(&r, 0), 2 * VCPU_TURN);
+    assert_int_equal(insns_of(&r, 1), 1);
+    assert_int_equal(insns_of(&r, 2), 2 * VCPU_TURN);
+    rig_fini(&r);
+}
+
+static void only_a_sipi_ends_the_wait_for_it(void **state)
+{
+    struct rig r;
+    rig_init(&r, CLOCK_VIRTUAL);
+    add_two(&r);
+    ((struct fake *)r.m.vcpus[1]->accel_data)->s.activity = ACT_WAIT_SIPI;
+    ((struct fake *)r.m.vcpus[2]->accel_data)->s.activity = ACT_WAIT_SIPI;
+    r.m.vcpus[1]->halted = r.m.vcpus[2]->halted = true;
+    lock_take(&r.m.lock);
+    irq_pulse(vcpu_nmi(&r.m, 1));
+    irq_set(vcpu_intr(&r.m, 1), true);
+    vcpu_startup(r.m.vcpus[2], 0x9a);
+    lock_drop(&r.m.lock);
+    assert_int_equal(r.m.vcpus[2]->sipi_vector, 0x9a);
+    timer_init(&r.timer, &r.m.clock, "stop", stop_machine, &r);
+    timer_at(&r.timer, 30 * 10 * VCPU_TURN);
+    let_run(&r);
+    assert_int_equal(insns_of(&r, 1), 0);
+    assert_int_equal(insns_of(&r, 2), 5 * VCPU_TURN);
+    rig_fini(&r);
+}
+
+/* An accelerator whose vCPUs run side by side; each changes the ports with every access. */
+struct side {
+    struct region region[3];
+    _Atomic bool computing[3];   /* reads the views without the lock */
+    unsigned commits, broken;
+};
+static struct side side;
+
+static void side_run(struct vcpu *cpu, struct vcpu_exit *exit)
+{
+    struct fake *f = cpu->accel_data;
+    for (unsigned n = 0; !(atomic_load(&cpu->pending) & PEND_KICK); n++) {
+        side.computing[cpu->index] = true;
+        for (volatile unsigned i = 0; i < 200; i++) {
+        }
+        f->icount++;
+        side.computing[cpu->index] = false;
+        vcpu_write(cpu, &cpu->machine->ports, 0x100 + cpu->index, n & 1, 1);
+    }
+    exit->reason = EXIT_KICKED;
+}
+
+static void side_changed(struct machine *m, struct space *s, const struct view *old,
+                         const struct view *now)
+{
+    side.commits++;
+    for (unsigned i = 0; i < 3; i++) {
+        side.broken += side.computing[i];
+    }
+    if (side.commits == 500) {
+        machine_request_stop(m, CAUSE_EXPECT, 0);
+    }
+}
+
+static void side_write(void *dev, uint64_t off, uint64_t val, unsigned size)
+{
+    struct rig *r = dev;
+    region_move(&side.region[off], 0x200 + 16 * off + val);
+    r->fired++;
+}
+
+static void views_change_while_all_other_vcpus_are_outside_run(void **state)
+{
+    static const struct region_ops ops = {.write = side_write, .width = 1};
+    static const struct region_ops none = {.width = 1};
+    struct accel accel = fake_accel;
+    struct region doors;
+    struct rig r;
+    accel.parallel = true;
+    accel.run = side_run;
+    accel.view_changed = side_changed;
+    memset(&r, 0, sizeof(r));
+    memset(&side, 0, sizeof(side));
+    assert_true(machine_init(&r.m, CLOCK_HOST_DRIVEN, 0, NULL));
+    assert_true(machine_ram_init(&r.m, MiB, MACHINE_LOW_MAX, NULL));
+    r.m.accel = &accel;
+    r.m.cpu_model = x86_model_default();
+    assert_non_null(vcpu_new(&r.m, NULL));
+    region_io(&doors, "doors", &ops, &r, 3);
+    region_map(&r.m.ports.root, &doors, 0x100, 0);
+    for (unsigned i = 0; i < 3; i++) {
+        region_io(&side.region[i], "moved", &none, NULL, 1);
+        region_map(&r.m.ports.root, &side.region[i], 0x200 + 16 * i, 0);
+    }
+    add_two(&r);
+    let_run(&r);
+    assert_true(side.commits >= 500);
+    assert_int_equal(side.broken, 0);
+    rig_fini(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -312,6 +459,10 @@ int main(void)
         cmocka_unit_test(a_reset_puts_the_vcpu_at_the_reset_vector_and_goes_on),
         cmocka_unit_test(pausing_holds_count_and_clock_on_both_drivers),
         cmocka_unit_test(device_accesses_cost_virtual_time),
+        cmocka_unit_test(vcpus_take_turns_on_the_virtual_clock),
+        cmocka_unit_test(a_halted_vcpu_is_passed_over),
+        cmocka_unit_test(only_a_sipi_ends_the_wait_for_it),
+        cmocka_unit_test(views_change_while_all_other_vcpus_are_outside_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
