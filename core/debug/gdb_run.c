@@ -69,6 +69,7 @@ void gdb_stop_reply(struct gdb *g, unsigned cpu, unsigned signal, const struct d
     if (arch != g->arch && g->exec_events) {
         const char *name = code_name(arch);
         g->arch = arch;
+        gdb_drop_points(g); /* gdb takes them for gone with the old program, and inserts them again */
         text_add(&g->held, text_str(&stop), stop.len);
         put_stop(g, &g->reply, cpu, SIGNAL_TRAP);
         text_puts(&g->reply, "exec:");
