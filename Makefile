@@ -58,8 +58,9 @@ $(BUILD)/coldboot: $(BUILD)/obj/core/main/main.o $(BUILD)/libcoldboot.a
 	$(call note,LINK)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-# The built-in boot image goes where core/main goes.
-EMBED   := $(if $(filter core/main/%,$(SRCS)),$(BUILD)/obj/images/embed.o)
+# The built-in boot image goes where core/main goes, the kernel starter where hw/pc goes.
+EMBED   := $(if $(filter core/main/%,$(SRCS)),$(BUILD)/obj/images/embed.o) \
+           $(if $(filter hw/pc/%,$(SRCS)),$(BUILD)/obj/bios/embed.o)
 
 $(BUILD)/libcoldboot.a: $(filter-out $(BUILD)/obj/core/main/main.o,$(OBJS)) $(BUILD)/gen/trace_table.o $(EMBED)
 	@rm -f $@
@@ -98,6 +99,15 @@ $(IMAGES)/builtin.img: images/boot.asm $(IMAGES)/machine.bin
 $(BUILD)/obj/images/embed.o: images/embed.asm $(IMAGES)/builtin.img
 	@mkdir -p $(@D)
 	$(Q)$(NASM) -w+all -f elf64 -I $(IMAGES)/ -o $@ $<
+
+# The option ROM that starts kernels.
+$(BUILD)/bios/kernelboot.bin: bios/kernelboot.asm
+	@mkdir -p $(@D)
+	$(call note,NASM)
+	$(Q)$(NASM) -w+all -f bin -o $@ $<
+$(BUILD)/obj/bios/embed.o: bios/embed.asm $(BUILD)/bios/kernelboot.bin
+	@mkdir -p $(@D)
+	$(Q)$(NASM) -w+all -f elf64 -I $(BUILD)/bios/ -o $@ $<
 
 # Tests: a cmocka program a file, linked with the library; guest programs are flat binaries.
 TEST_DIRS := unit insn guest fuzz

@@ -298,6 +298,9 @@ void config_free(struct config *c)
         free(c->accels[i]);
     }
     free(c->cpu_model);
+    free(c->kernel);
+    free(c->initrd);
+    free(c->append);
     for (unsigned i = 0; i < c->n_serials; i++) {
         free(c->serials[i]);
     }

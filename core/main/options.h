@@ -82,6 +82,7 @@ struct config {
     unsigned n_accels;
     char *cpu;                        /* as given */
     bool cpu_host;                    /* the host's own, whatever that is */
+    char *kernel, *initrd, *append;   /* started without a boot medium */
     struct x86_model *cpu_model;      /* with its features changed; NULL: the default model */
     uint64_t ram_bytes, low_max;
     unsigned cpus, max_cpus;     /* 1..PC_MAX_CPUS; max_cpus is at least cpus */

@@ -30,6 +30,14 @@ OPTION_HANDLER(opt_string)
     return true;
 }
 
+/* May be empty; the last one counts. */
+OPTION_HANDLER(opt_append)
+{
+    free(c->append);
+    c->append = xstrdup(arg);
+    return true;
+}
+
 OPTION_HANDLER(opt_set)
 {
     *(bool *)((char *)c + row->param) = true;
@@ -111,6 +119,11 @@ const struct option_row option_rows[] = {
     {"drive", NULL, "[if=ide|floppy][,file=FILE][,index=N][,media=disk|cdrom]", opt_drive, 0, NULL,
      "a drive; further keys: bus=N, unit=N, format=raw, snapshot=on, readonly=on, id=NAME; a comma in a "
      "file name is written twice"},
+    {"kernel", NULL, "FILE", opt_string, FIELD(kernel), NULL,
+     "starts a Linux or multiboot 1 kernel without a boot medium"},
+    {"initrd", NULL, "FILE", opt_string, FIELD(initrd), NULL,
+     "its initial RAM disk; for a multiboot kernel the modules, FILE[ ARGUMENTS][,FILE...]"},
+    {"append", NULL, "TEXT", opt_append, 0, NULL, "its command line"},
     {"snapshot", NULL, NULL, opt_set, FIELD(snapshot), NULL,
      "what the guest writes to images is forgotten at the end"},
     {"boot", NULL, "[order=]abcdn[,KEY=VALUE]", opt_boot, 0, NULL,
@@ -218,12 +231,11 @@ const struct option_row option_rows[] = {
 
 static const char no_net[] = "the network is not supported yet";
 static const char no_saving[] = "saved machines are not supported yet";
-static const char no_kernel[] = "kernels without a boot medium are not supported yet";
 
 const struct refused_row refused_rows[] = {
     {"blockdev", "use -drive"}, {"netdev", no_net},
-    {"loadvm", no_saving}, {"incoming", no_saving}, {"kernel", no_kernel}, {"initrd", no_kernel}, {"append", no_kernel},
-    {"dtb", no_kernel}, {"option-rom", "option ROMs cannot be added yet"},
+    {"loadvm", no_saving}, {"incoming", no_saving},
+    {"dtb", "PCs have no device trees"}, {"option-rom", "option ROMs cannot be added yet"},
     {"pflash", "flash drives are not supported yet; -bios takes a file"},
     {"vnc", "remote displays are not supported yet"}, {"usb", "USB is not supported yet"},
     {"usbdevice", "USB is not supported yet"}, {"audio", "sound is not supported yet"},

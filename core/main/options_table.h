@@ -78,6 +78,7 @@ OPTION_HANDLER(opt_time_limit);       /* param: offset of an int64_t (ns) in str
 OPTION_HANDLER(opt_string);           /* param: offset of a char * in struct config; comes once */
 OPTION_HANDLER(opt_set);              /* param: offset of a bool in struct config */
 OPTION_HANDLER(opt_clear);
+OPTION_HANDLER(opt_append);
 OPTION_HANDLER(opt_show);             /* param: enum option_show */
 OPTION_HANDLER(opt_only);
 OPTION_HANDLER(opt_nothing);

@@ -213,6 +213,19 @@ static bool fill_config(struct parts *p, const struct config *c, struct error **
     return true;
 }
 
+static bool load_kernel(struct parts *p, const struct config *c, struct error **err)
+{
+    const struct kernel_files files = {
+        .kernel = c->kernel, .initrd = c->initrd, .append = c->append,
+        .low_ram_bytes = min_u64(c->ram_bytes, c->low_max),
+    };
+    if (c->kernel == NULL) {
+        return (c->initrd == NULL && c->append == NULL) ||
+               error_set(err, "-%s goes with -kernel only", c->initrd != NULL ? "initrd" : "append");
+    }
+    return kernel_load(&p->pc.kernel, &files, err) || error_prefix(err, "-kernel");
+}
+
 static bool open_flat(struct parts *p, const struct config *c, struct error **err)
 {
     struct part_loader *l = loaders_add(&p->loaders, c->flat.file, c->flat.addr, err);
@@ -237,7 +250,7 @@ bool parts_open(struct parts *p, const struct config *c, struct machine *m, stru
         parts_close(p);
         return false;
     }
-    if (fill_config(p, c, err) && media_open(&p->media, c, &p->pc, &p->image_drive, err) && load_firmware(p, c, err) &&
+    if (fill_config(p, c, err) && load_kernel(p, c, err) && media_open(&p->media, c, &p->pc, &p->image_drive, err) && load_firmware(p, c, err) &&
         open_chardevs(p, c, err) && add_devices(p, c, err)) {
         return true;
     }
@@ -254,6 +267,7 @@ void parts_close(struct parts *p)
         free(p->chardevs[i].label);
     }
     loaders_free(&p->loaders);
+    kernel_free(&p->pc.kernel);
     firmware_free(&p->pc.bios);
     firmware_free(&p->pc.vga_bios);
     *p = (struct parts){0};

@@ -255,6 +255,9 @@ static bool add_firmware_data(struct pc *pc, const struct pc_config *cfg, struct
                                 pc->apics.present, err)) {
         return false;
     }
+    if (cfg->kernel.present && !kernel_add(&cfg->kernel, &pc->fw_cfg, err)) {
+        return false;
+    }
     fw_cfg_seal(&pc->fw_cfg);
     return true;
 }

@@ -12,6 +12,7 @@
 #include "core/device/chardev.h"
 #include "core/device/machine.h"
 #include "hw/pc/firmware.h"
+#include "hw/pc/kernel.h"
 
 #define PC_FLOPPIES        2
 #define PC_DISKS           4
@@ -93,6 +94,8 @@ struct pc_config {
     unsigned n_option_roms;
     uint8_t uuid[16];            /* as written, most significant first */
     struct smbios_texts smbios;
+
+    struct kernel kernel;        /* -kernel */
 
     bool acpi;                   /* the power management function and the ACPI tables */
     bool hpet;
