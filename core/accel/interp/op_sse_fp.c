@@ -107,43 +107,36 @@ FP_PAIRS(hsubpd, subpd, q, PAIR_Q(0), PAIR_Q(1))
 FP_ADDSUB(addsubps, subps, addps, d)
 FP_ADDSUB(addsubpd, subpd, addpd, q)
 
-/* Dot products. imm[7:4] says which products count, imm[3:0] where the sum goes. The sums are
- * (p0 + p1) + (p2 + p3), rounded each ([SDM2] "DPPS"). */
-static void dot_ps(void *to, const uint32_t *a, const uint32_t *b, unsigned imm)
-{
-    union vec x = {{0}}, y = {{0}}, p;
-    for (unsigned i = 0; i < 4; i++) {
-        if (imm >> (4 + i) & 1) {
-            x.d[i] = a[i];
-            y.d[i] = b[i];
-        }
-    }
-    host_mulps(&p, &x, &y);
-    for (unsigned i = 0; i < 4; i++) {
-        if (!(imm >> (4 + i) & 1)) {
-            p.d[i] = 0;
-        }
-    }
-    union vec even = {.d = {p.d[0], p.d[2]}}, odd = {.d = {p.d[1], p.d[3]}};
-    host_addps(&p, &even, &odd);
-    union vec high = {.d = {p.d[1]}};
-    p.q[1] = 0;
-    p.d[1] = 0;
-    host_addps(&p, &p, &high);
-    for (unsigned i = 0; i < 4; i++) {
-        st32le((uint8_t *)to + 4 * i, imm >> i & 1 ? p.d[0] : 0);
-    }
-}
-
+/* Dot products. imm[7:4] says which products count, imm[3:0] where the sum goes. Each step's
+ * exceptions come before the next one. Every lane makes the sum for itself, (p1 + p0) + (p3 + p2)
+ * from its own place on: that shows in which NaN comes out. */
 OP(dpps)
 {
-    union vec r, tmp;
+    union vec x = {{0}}, y = {{0}}, p, tmp;
+    unsigned n = in->opsize;
     vec_begin(cpu, in);
     const union vec *b = vec_e(cpu, in, &tmp), *a = vec_h(cpu, in);
-    FP_RUN(cpu, for (unsigned o = 0; o < in->opsize / 4u; o += 4) {
-        dot_ps(&r.d[o], &a->d[o], &b->d[o], (unsigned)in->imm);
-    });
-    vec_put(cpu, in, &r);
+    for (unsigned i = 0; i < n / 4; i++) {
+        if (in->imm >> (4 + (i & 3)) & 1) {
+            x.d[i] = a->d[i];
+            y.d[i] = b->d[i];
+        }
+    }
+    FP_RUN(cpu, for (unsigned o = 0; o < n; o += 16) { host_mulps(&p.b[o], &x.b[o], &y.b[o]); });
+    for (unsigned i = 0; i < n / 4; i++) {
+        x.d[i] = in->imm >> (4 + (i & 3)) & 1 ? p.d[i] : 0;
+        y.d[i ^ 1] = x.d[i];
+    }
+    FP_RUN(cpu, for (unsigned o = 0; o < n; o += 16) { host_addps(&p.b[o], &y.b[o], &x.b[o]); });
+    for (unsigned i = 0; i < n / 4; i++) {
+        x.d[i] = p.d[i];
+        y.d[i] = p.d[i ^ 2];
+    }
+    FP_RUN(cpu, for (unsigned o = 0; o < n; o += 16) { host_addps(&p.b[o], &x.b[o], &y.b[o]); });
+    for (unsigned i = 0; i < n / 4; i++) {
+        p.d[i] = in->imm >> (i & 3) & 1 ? p.d[i] : 0;
+    }
+    vec_put(cpu, in, &p);
 }
 
 OP(dppd)
@@ -157,14 +150,16 @@ OP(dppd)
             y.q[i] = b->q[i];
         }
     }
-    FP_RUN(cpu, host_mulpd(&p, &x, &y); {
-        union vec high = {.q = {in->imm & 0x20 ? p.q[1] : 0}};
-        p.q[0] = in->imm & 0x10 ? p.q[0] : 0;
-        p.q[1] = 0;
-        host_addpd(&p, &p, &high);
-    });
-    union vec r = {.q = {in->imm & 1 ? p.q[0] : 0, in->imm & 2 ? p.q[0] : 0}};
-    vec_put16(cpu, in, &r);
+    FP_RUN(cpu, host_mulpd(&p, &x, &y););
+    for (unsigned i = 0; i < 2; i++) {
+        x.q[i] = in->imm >> (4 + i) & 1 ? p.q[i] : 0;
+        y.q[i ^ 1] = x.q[i];
+    }
+    FP_RUN(cpu, host_addpd(&p, &x, &y););
+    for (unsigned i = 0; i < 2; i++) {
+        p.q[i] = in->imm >> i & 1 ? p.q[i] : 0;
+    }
+    vec_put16(cpu, in, &p);
 }
 
 /* ---- compares ---- */
@@ -384,32 +379,33 @@ CVT_TO_INT(cvttsd2si, 8)
 
 /* ---- conversions with MMX registers ---- */
 
-/* cvtpi2ps keeps the upper half; both of its forms, and the register form of cvtpi2pd, take the
- * x87 unit for MMX. */
-static uint64_t integers_of_mmx(struct x86_cpu *cpu, const struct insn *in, bool always)
+/* Only a register operand takes the x87 unit for MMX. */
+static union vec integers_of_mmx(struct x86_cpu *cpu, const struct insn *in)
 {
-    union vec tmp;
+    union vec b = {{0}};
     vec_begin(cpu, in);
-    if (in->mem && !always) {
-        return x86_ld64(cpu, in->seg, insn_ea(cpu, in));
+    if (!in->mem) {
+        mmx_begin(cpu);
     }
-    mmx_begin(cpu);
-    return mmx_e_n(cpu, in, &tmp, 8)->q[0];
+    mmx_e_n(cpu, in, &b, 8);
+    return b;
 }
 
 OP(cvtpi2ps)
 {
-    union vec b = {.q = {integers_of_mmx(cpu, in, true)}}, r = *vec_g(cpu, in);
+    union vec b = integers_of_mmx(cpu, in), r = *vec_g(cpu, in);
     struct vec16 half;
     FP_RUN(cpu, host_cvtdq2ps(&half, &b, &b););
-    mmx_enter(cpu);
-    r.q[0] = half.q[0];
+    if (!in->mem) {
+        mmx_enter(cpu);
+    }
+    r.q[0] = half.q[0]; /* the upper half stays */
     vec_put16(cpu, in, &r);
 }
 
 OP(cvtpi2pd)
 {
-    union vec b = {.q = {integers_of_mmx(cpu, in, false)}}, r;
+    union vec b = integers_of_mmx(cpu, in), r;
     FP_RUN(cpu, host_cvtdq2pd(&r, &b, &b););
     if (!in->mem) {
         mmx_enter(cpu);

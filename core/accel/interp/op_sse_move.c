@@ -257,10 +257,11 @@ OP(mmx_movd_store)
     mmx_enter(cpu);
 }
 
-/* The tag word becomes empty; the registers keep their contents, and TOP stays. */
+/* The tag word becomes empty; the registers keep their contents. */
 OP(emms)
 {
     mmx_begin(cpu);
+    mmx_enter(cpu);
     cpu->s.ftag = 0;
 }
 
