@@ -38,20 +38,33 @@ static void add_slots(struct monitors *ms, struct parts *p, struct pc *pc)
     for (unsigned i = 0; i < PC_FLOPPIES; i++) {
         if (p->pc.fdc && p->pc.floppy_drive[i]) {
             ms->slots[ms->n_slots++] = (struct media_slot){
-                .id = floppies[i], .kind = "floppy", .device = "i82078", .removable = true,
-                .medium = &p->media.floppy[i], .change = change_floppy, .dev = pc, .n = i,
+                .id = floppies[i],
+                .kind = "floppy",
+                .device = "i82078",
+                .removable = true,
+                .medium = &p->media.floppy[i],
+                .change = change_floppy,
+                .dev = pc,
+                .n = i,
             };
         }
     }
     for (unsigned i = 0; i < PC_DISKS; i++) {
         static const char *const disks[2][PC_DISKS] = {
-            {"ide0-hd0", "ide0-hd1", "ide1-hd0", "ide1-hd1"}, {"ide0-cd0", "ide0-cd1", "ide1-cd0", "ide1-cd1"},
+            {"ide0-hd0", "ide0-hd1", "ide1-hd0", "ide1-hd1"},
+            {"ide0-cd0", "ide0-cd1", "ide1-cd0", "ide1-cd1"},
         };
         const struct pc_disk *d = &p->pc.disks[i];
         if (d->present) {
             ms->slots[ms->n_slots++] = (struct media_slot){
-                .id = disks[d->cd][i], .kind = d->cd ? "cdrom" : "disk", .device = "piix3-ide", .removable = d->cd,
-                .medium = &p->media.disk[i], .change = d->cd ? change_cd : cannot_change, .dev = pc, .n = i,
+                .id = disks[d->cd][i],
+                .kind = d->cd ? "cdrom" : "disk",
+                .device = "piix3-ide",
+                .removable = d->cd,
+                .medium = &p->media.disk[i],
+                .change = d->cd ? change_cd : cannot_change,
+                .dev = pc,
+                .n = i,
             };
         }
     }
@@ -85,13 +98,16 @@ static bool open_monitor(struct monitors *ms, struct parts *p, const struct conf
     return true;
 }
 
-bool monitors_open(struct monitors *ms, struct parts *p, const struct config *c, struct pc *pc, struct error **err)
+bool monitors_open(struct monitors *ms, struct parts *p, const struct config *c, struct pc *pc,
+                   struct error **err)
 {
     if (c->n_monitors == 0) {
         return true;
     }
     struct debug_identity id = {
-        .version = "coldboot " COLDBOOT_VERSION, .name = c->name, .display = c->display,
+        .version = "coldboot " COLDBOOT_VERSION,
+        .name = c->name,
+        .display = c->display,
         .log_classes = (c->log_guest ? LOG_GUEST : 0) | (c->log_unimp ? LOG_UNIMP : 0),
     };
     memcpy(id.uuid, c->uuid, sizeof(id.uuid));
@@ -101,13 +117,16 @@ bool monitors_open(struct monitors *ms, struct parts *p, const struct config *c,
     ms->debug = debug_new(p->machine, &id);
     for (unsigned i = 0; i < c->n_monitors; i++) {
         if (!open_monitor(ms, p, c, i, err)) {
-            return error_prefix(err, c->monitors[i].gdb ? "-gdb" : c->monitors[i].qmp ? "-qmp" : "-monitor");
+            return error_prefix(err, c->monitors[i].gdb   ? "-gdb"
+                                     : c->monitors[i].qmp ? "-qmp"
+                                                          : "-monitor");
         }
     }
     for (unsigned i = 0; i < p->n_chardevs; i++) {
         const struct part_chardev *pc_dev = &p->chardevs[i];
         bool pty = strcmp(pc_dev->spec, "pty") == 0;
-        debug_add_chardev(ms->debug, pc_dev->label, pty ? pc_dev->chardev->label : pc_dev->spec, pc_dev->chardev);
+        debug_add_chardev(ms->debug, pc_dev->label, pty ? pc_dev->chardev->label : pc_dev->spec,
+                          pc_dev->chardev);
     }
     return true;
 }

@@ -5,7 +5,8 @@
 #include "core/debug/debug.h"
 #include "core/main/parts.h"
 
-/* The drives of the board as front ends see them; part of struct run, as long-lived as the machine. */
+/* The drives of the board as front ends see them; part of struct run, as long-lived as the machine.
+ */
 struct monitors {
     struct debug *debug;
     struct media_slot slots[PC_FLOPPIES + PC_DISKS];
@@ -13,7 +14,8 @@ struct monitors {
 };
 
 /* Opens every monitor. On false what is open stays for monitors_close. [locked] */
-bool monitors_open(struct monitors *ms, struct parts *p, const struct config *c, struct pc *pc, struct error **err);
-void monitors_close(struct monitors *ms);            /* [locked] */
+bool monitors_open(struct monitors *ms, struct parts *p, const struct config *c, struct pc *pc,
+                   struct error **err);
+void monitors_close(struct monitors *ms); /* [locked] */
 
 #endif

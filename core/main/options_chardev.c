@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define BY_ID     "chardev:"
-#define MONITORED "mon:"              /* a monitor shares the line */
+#define MONITORED "mon:" /* a monitor shares the line */
 
 static bool begins(const char *text, const char *prefix)
 {
@@ -21,7 +21,8 @@ static bool begins(const char *text, const char *prefix)
 /* Accepts the back ends that exist; those that only QEMU has are refused by name. */
 static bool check_spec(const char *spec, struct error **err)
 {
-    static const char *const names[] = {"null", "stdio", "pty", "mon:stdio", "file:PATH", "pipe:PATH", "unix:PATH"};
+    static const char *const names[] = {"null",      "stdio",     "pty",      "mon:stdio",
+                                        "file:PATH", "pipe:PATH", "unix:PATH"};
     struct nearest near = {.wanted = spec};
     if (begins(spec, BY_ID)) {
         return spec[strlen(BY_ID)] != '\0' || error_set(err, "nothing after the colon");
@@ -33,7 +34,8 @@ static bool check_spec(const char *spec, struct error **err)
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         nearest_offer(&near, names[i]);
     }
-    return near.distance == 0 || nearest_error(&near, "", err, "there is no character device \"%s\"", spec);
+    return near.distance == 0 ||
+           nearest_error(&near, "", err, "there is no character device \"%s\"", spec);
 }
 
 static bool set_spec(char **where, const char *spec, struct error **err)
@@ -48,7 +50,8 @@ static bool set_spec(char **where, const char *spec, struct error **err)
 OPTION_HANDLER(opt_serial)
 {
     if (c->n_serials == CONFIG_SERIALS) {
-        return strcmp(arg, "none") == 0 || error_set(err, "more than %d serial ports", CONFIG_SERIALS);
+        return strcmp(arg, "none") == 0 ||
+               error_set(err, "more than %d serial ports", CONFIG_SERIALS);
     }
     if (strcmp(arg, "none") != 0 && !check_spec(arg, err)) {
         return false;
@@ -80,7 +83,8 @@ static void add_quoted(struct text *t, const char *value)
 /* "socket,path=P" or "socket,host=H,port=P" as the short form that chardev_new takes. */
 static bool socket_spec(struct opts *o, struct text *spec, struct error **err)
 {
-    const char *path = opts_get(o, "path"), *host = opts_get(o, "host"), *port = opts_get(o, "port");
+    const char *path = opts_get(o, "path"), *host = opts_get(o, "host"),
+               *port = opts_get(o, "port");
     bool server = false, wait = true, telnet = false, delay = true, ok = true;
     if (!opts_bool(o, "server", &server, err) || !opts_bool(o, "wait", &wait, err) ||
         !opts_bool(o, "telnet", &telnet, err) || !opts_bool(o, "delay", &delay, err) ||
@@ -127,7 +131,8 @@ static bool chardev_spec(struct opts *o, struct text *spec, struct error **err)
     return true;
 }
 
-static bool add_chardev(struct config *c, const char *id, const char *spec, bool shared, struct error **err)
+static bool add_chardev(struct config *c, const char *id, const char *spec, bool shared,
+                        struct error **err)
 {
     for (unsigned i = 0; i < c->n_chardevs; i++) {
         if (strcmp(c->chardevs[i].id, id) == 0) {
@@ -138,7 +143,9 @@ static bool add_chardev(struct config *c, const char *id, const char *spec, bool
         return error_set(err, "more than %d character devices", CONFIG_LISTS);
     }
     c->chardevs[c->n_chardevs++] = (struct chardev_config){
-        .id = xstrdup(id), .spec = xstrdup(spec), .shared = shared,
+        .id = xstrdup(id),
+        .spec = xstrdup(spec),
+        .shared = shared,
     };
     return true;
 }
@@ -152,11 +159,13 @@ OPTION_HANDLER(opt_chardev)
         return false;
     }
     const char *id = opts_get(&o, "id");
-    bool ok = chardev_spec(&o, &spec, err) && opts_bool(&o, "mux", &shared, err) && opts_all_used(&o, err);
+    bool ok = chardev_spec(&o, &spec, err) && opts_bool(&o, "mux", &shared, err) &&
+              opts_all_used(&o, err);
     if (ok && (id == NULL || id[0] == '\0')) {
         ok = error_set(err, "id= is needed");
     }
-    ok = ok && chardev_check(text_str(&spec), err) && add_chardev(c, id, text_str(&spec), shared, err);
+    ok = ok && chardev_check(text_str(&spec), err) &&
+         add_chardev(c, id, text_str(&spec), shared, err);
     text_free(&spec);
     opts_free(&o);
     return ok;
@@ -200,7 +209,9 @@ static bool add_monitor(struct config *c, const char *spec, unsigned kind, struc
         return error_set(err, "more than %d monitors", CONFIG_MONITORS);
     }
     c->monitors[c->n_monitors++] = (struct monitor_config){
-        .spec = xstrdup(spec), .qmp = kind & MONITOR_QMP, .pretty = kind & MONITOR_PRETTY,
+        .spec = xstrdup(spec),
+        .qmp = kind & MONITOR_QMP,
+        .pretty = kind & MONITOR_PRETTY,
         .gdb = kind & MONITOR_GDB,
     };
     return true;
@@ -213,17 +224,20 @@ OPTION_HANDLER(opt_monitor)
            (check_spec(arg, err) && add_monitor(c, arg, (unsigned)row->param, err));
 }
 
-/* A socket is one to listen on, and the machine does not wait for a debugger unless that is asked for. */
+/* A socket is one to listen on, and the machine does not wait for a debugger unless that is asked
+ * for. */
 OPTION_HANDLER(opt_gdb)
 {
     if (arg == NULL) {
-        arg = "tcp::1234";       /* -s */
+        arg = "tcp::1234"; /* -s */
     }
     bool is_socket = begins(arg, "tcp:") || begins(arg, "unix:") || begins(arg, "telnet:");
-    char *spec = xasprintf("%s%s%s", arg, is_socket && strstr(arg, ",server") == NULL ? ",server=on" : "",
-                           is_socket && strstr(arg, ",wait") == NULL && strstr(arg, ",nowait") == NULL
-                               ? ",wait=off" : "");
-    bool ok = strcmp(arg, "none") == 0 || (check_spec(spec, err) && add_monitor(c, spec, MONITOR_GDB, err));
+    char *spec = xasprintf(
+        "%s%s%s", arg, is_socket && strstr(arg, ",server") == NULL ? ",server=on" : "",
+        is_socket && strstr(arg, ",wait") == NULL && strstr(arg, ",nowait") == NULL ? ",wait=off"
+                                                                                    : "");
+    bool ok = strcmp(arg, "none") == 0 ||
+              (check_spec(spec, err) && add_monitor(c, spec, MONITOR_GDB, err));
     free(spec);
     return ok;
 }
@@ -255,13 +269,15 @@ OPTION_HANDLER(opt_mon)
 }
 
 /* "mon:BACKEND" as what it stands for: a shared character device, its user, and a monitor. */
-static bool share_line(struct config *c, const char *name, unsigned n, char **spec, struct error **err)
+static bool share_line(struct config *c, const char *name, unsigned n, char **spec,
+                       struct error **err)
 {
     if (*spec == NULL || !begins(*spec, MONITORED)) {
         return true;
     }
     char *id = xasprintf("%s%u", name, n), *by_id = xasprintf(BY_ID "%s", id);
-    bool ok = add_chardev(c, id, *spec + strlen(MONITORED), true, err) && add_monitor(c, by_id, 0, err);
+    bool ok =
+        add_chardev(c, id, *spec + strlen(MONITORED), true, err) && add_monitor(c, by_id, 0, err);
     free(id);
     free(*spec);
     *spec = by_id;
@@ -277,9 +293,10 @@ bool config_share_lines(struct config *c, struct error **err)
     }
     for (unsigned i = 0; i < c->n_monitors; i++) {
         struct monitor_config *m = &c->monitors[i];
-        if (begins(m->spec, MONITORED)) {       /* there is nobody to share with */
+        if (begins(m->spec, MONITORED)) { /* there is nobody to share with */
             memmove(m->spec, m->spec + strlen(MONITORED), strlen(m->spec + strlen(MONITORED)) + 1);
         }
     }
-    return share_line(c, "parallel", 0, &c->parallel, err) && share_line(c, "debugcon", 0, &c->debugcon, err);
+    return share_line(c, "parallel", 0, &c->parallel, err) &&
+           share_line(c, "debugcon", 0, &c->debugcon, err);
 }

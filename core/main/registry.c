@@ -172,7 +172,7 @@ void registry_measure_accels(FILE *out, const char *name)
 
 static void quit_machine(void *opaque)
 {
-    machine_request_stop(opaque, CAUSE_HOST_QUIT, 0);
+    machine_request_stop(opaque, CAUSE_HOST_UI, 0);
 }
 
 static void reset_machine(void *opaque)
