@@ -3,8 +3,8 @@
  *
  * A thread's life: born PAUSED, it takes the machine lock and waits. Once RUNNING it alternates
  * between housekeeping (requests, timers of the virtual clock, halts, whose turn it is), with the
- * lock, and accel->run: without the lock on the host-driven clock, with it on the virtual clock, where
- * the lock is handed over between slices only.
+ * lock, and accel->run: without the lock on the host-driven clock, with it on the virtual clock,
+ * where the lock is handed over between slices only.
  */
 #include "core/accel/vcpu.h"
 

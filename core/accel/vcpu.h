@@ -4,13 +4,14 @@
  * A vCPU is PAUSED (born so; outside run, takes no interrupts), RUNNING, or STOPPED (its thread has
  * ended). resume_all_vcpus is the last step of start-up: before it no guest instruction has run.
  *
- * On the virtual clock the vCPUs' code, device code and timers all run in one fixed order: one thread
- * runs all vCPUs; it holds the machine lock while it runs and runs due timers itself. The vCPUs take
- * turns, lowest index first: VCPU_TURN instructions each, less if the vCPU halts or says PAUSE before;
- * halted ones are passed over. Each instruction moves the clock, whichever vCPU ran it, so n busy vCPUs are n
- * processors of an n-th of the speed. Accelerators that cannot run vCPUs side by side (not parallel)
- * take the same turns on the host-driven clock, without the lock. Else each vCPU has its own thread,
- * and a change of the views is committed with all other vCPUs outside run.
+ * On the virtual clock the vCPUs' code, device code and timers all run in one fixed order: one
+ * thread runs all vCPUs; it holds the machine lock while it runs and runs due timers itself. The
+ * vCPUs take turns, lowest index first: VCPU_TURN instructions each, less if the vCPU halts or says
+ * PAUSE before; halted ones are passed over. Each instruction moves the clock, whichever vCPU ran
+ * it, so n busy vCPUs are n processors of an n-th of the speed. Accelerators that cannot run vCPUs
+ * side by side (not parallel) take the same turns on the host-driven clock, without the lock. Else
+ * each vCPU has its own thread, and a change of the views is committed with all other vCPUs outside
+ * run.
  */
 #ifndef CORE_ACCEL_VCPU_H
 #define CORE_ACCEL_VCPU_H
@@ -184,12 +185,12 @@ uint8_t vcpu_sipi_vector(struct vcpu *cpu);
  * that does nothing else rests here until something is pending, some milliseconds at most. [vcpu] */
 void vcpu_polls(struct vcpu *cpu, uint64_t icount);
 
-/* The guest spins (PAUSE): where vCPUs take turns, this one's is over after the running instruction.
- * vcpu_slice changes. [vcpu] */
+/* The guest spins (PAUSE): where vCPUs take turns, this one's is over after the running
+ * instruction. vcpu_slice changes. [vcpu] */
 void vcpu_end_turn(struct vcpu *cpu);
 
-/* How many instructions may run before the next timer of the virtual clock is due (0: one is due now)
- * or the turn ends; INT64_MAX where neither ends a run. Changes at every device access. [vcpu] */
+/* How many instructions may run before the next timer of the virtual clock is due (0: one is due
+ * now) or the turn ends; INT64_MAX where neither ends a run. Changes at every device access. [vcpu] */
 int64_t vcpu_slice(struct vcpu *cpu);
 
 #endif

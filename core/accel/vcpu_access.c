@@ -1,8 +1,8 @@
 /*
  * What a running vCPU does outside of its engine: device accesses, interrupt acknowledge, rests.
  *
- * Model:  an access takes the lock where the vCPU runs without it, costs virtual time, and commits the
- *         changes of the memory map that it made. The registers of the local APIC are inside the
+ * Model:  an access takes the lock where the vCPU runs without it, costs virtual time, and commits
+ *         the changes of the memory map that it made. The registers of the local APIC are inside the
  *         processor and found before the memory map.
  */
 #include "core/accel/vcpu.h"
@@ -41,8 +41,8 @@ static bool others_in_run(const struct vcpu *cpu)
     return false;
 }
 
-/* Commits with every other vCPU outside run, or in here. Gives the lock up meanwhile; the access that
- * changed the regions is over. */
+/* Commits with every other vCPU outside run, or in here. Gives the lock up meanwhile; the access
+ * that changed the regions is over. */
 static void commit_alone(struct vcpu *cpu)
 {
     struct machine *m = cpu->machine;

@@ -2,8 +2,8 @@
  * ACPI tables and the program that links them.
  *
  * Source: [ACPI1] "ACPI System Description Tables" (RSDP, RSDT, FADT, FACS and MADT of revision 1);
- *         [HPET] "The ACPI 2.0 HPET Description Table"; [WAET]; the table loader's records as SeaBIOS
- *         runs them.
+ *         [HPET] "The ACPI 2.0 HPET Description Table"; [WAET]; the table loader's records as
+ *         SeaBIOS runs them.
  */
 #include "hw/pc/acpi.h"
 

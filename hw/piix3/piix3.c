@@ -3,10 +3,11 @@
  *
  * Source: [PIIX3] "PIRQRC[A:D]", "NMI Status and Control Register", "Reset Control Register", "Port
  *         92 Register", "Coprocessor Error Register", and the other PCI configuration registers.
- * Pins:   PIRQA#-PIRQD#, ISA IRQs, IOCHK# in, 8259 and I/O APIC inputs, NMI and A20M# out, FERR# in,
+ * Pins:   PIRQA#-PIRQD#, ISA IRQs, IOCHK# in, 8259 and I/O APIC inputs, NMI, A20M# out, FERR# in,
  *         8254 counter 2.
  * Left out: SERR# (no PCI function asserts it), positive decode of X-bus chips, ISA recovery timing
- *         and PCI DMA: those registers are plain storage. A soft reset (INIT) resets the whole board, as firmware cannot tell the two
+ *         and PCI DMA: those registers are plain storage. A soft reset (INIT) resets the whole
+ *         board, as firmware cannot tell the two
  *         apart by its results.
  * Chosen: lines that share an interrupt are ORed. The last POST code is kept for the user, but port
  *         80h reads as ones, as on other emulations of this board.
