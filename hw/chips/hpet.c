@@ -120,9 +120,7 @@ static void old_chip_changed(void *opaque, unsigned n, bool level)
 {
     struct hpet *s = opaque;
     *(n == 0 ? &s->pit_level : &s->rtc_level) = level;
-    if (!(s->config & CONFIG_LEGACY)) {
-        drive(s, n == 0 ? WIRE_IRQ0 : WIRE_IRQ8);
-    }
+    drive(s, n == 0 ? WIRE_IRQ0 : WIRE_IRQ8);
 }
 
 /* ---- comparators ---- */

@@ -137,6 +137,9 @@ static void a_one_shot_of_32_bits_matches_each_time_round(void **state)
     wr(r, config_of(1), ENABLE | WIDTH32 | 20 << 9);
     wr(r, comparator_of(1), 0x7700000010);
     assert_int_equal(rd(r, comparator_of(1)), 0x10);
+    wr(r, comparator_of(2), 0x7700000010);
+    wr(r, config_of(2), WIDTH32);
+    assert_int_equal(rd(r, comparator_of(2)), 0x10);
     wr(r, CONFIG, 1);
     ticks(r, 0x1f);
     assert_int_equal(rises(r, ROUTE20), 0);
