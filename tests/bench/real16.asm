@@ -1,0 +1,170 @@
+; 16-bit real mode: arithmetic, strings, multiplication, segment loads, calls, software interrupts; then
+; code, data and stack in one page, as in a .COM program; ports; code that patches itself.
+%include "bench.inc"
+
+%define DATA 0a000h
+
+print_name:
+        lodsb
+        test al, al
+        jz .end
+        out 0e9h, al
+        jmp print_name
+.end:   ret
+print_sum equ print_eax
+
+start:
+        KERNEL "alu16", alu
+        KERNEL "string16", strings
+        KERNEL "muldiv16", muldiv
+        KERNEL "segment16", segments
+        KERNEL "call16", calls
+        KERNEL "int16", interrupts
+        KERNEL "com16", com
+        KERNEL "port16", ports
+        KERNEL "smc16", patching
+        mov dx, 501h
+        xor al, al
+        out dx, al
+        hlt
+
+alu:    mov ebp, 12000000
+        xor ax, ax
+        mov bx, 1
+.next:  add ax, bx
+        xor bx, ax
+        rol bx, 1
+        adc ax, 17
+        mov [DATA], ax
+        add [DATA + 2], bx
+        sub bx, [DATA]
+        dec ebp
+        jnz .next
+        movzx eax, ax
+        ret
+
+strings:
+        mov ebp, 60000
+        xor edx, edx
+.next:  mov si, LOAD
+        mov di, 8000h + 4000h
+        mov cx, 256
+        rep movsw
+        mov di, 8000h + 4000h
+        mov cx, 64
+.sum:   mov si, di
+        lodsw
+        add dx, ax
+        stosw
+        loop .sum
+        dec ebp
+        jnz .next
+        movzx eax, dx
+        ret
+
+muldiv: mov ebp, 5000000
+        mov bx, 7
+        mov ax, 1234
+.next:  mul bx
+        add ax, bp
+        and dx, 3
+        div bx
+        add ax, dx
+        imul ax, ax, 13
+        dec ebp
+        jnz .next
+        movzx eax, ax
+        ret
+
+segments:
+        mov ebp, 4000000
+        xor dx, dx
+.next:  mov ax, 7c0h
+        mov es, ax
+        push ds
+        mov cx, [es:100h]
+        add dx, cx
+        pop ds
+        mov bx, es
+        add dx, bx
+        dec ebp
+        jnz .next
+        xor ax, ax
+        mov es, ax
+        movzx eax, dx
+        ret
+
+calls:  mov ebp, 5000000
+        xor dx, dx
+.next:  push bp
+        push dx
+        call .add
+        pop dx
+        add dx, ax
+        dec ebp
+        jnz .next
+        movzx eax, dx
+        ret
+.add:   push bp
+        mov bp, sp
+        mov ax, [bp + 4]
+        add ax, [bp + 6]
+        pop bp
+        ret 2
+
+interrupts:
+        mov word [4 * 80h], .handler
+        mov word [4 * 80h + 2], 0
+        mov ebp, 500000
+        xor edx, edx
+.next:  int 80h
+        dec ebp
+        jnz .next
+        mov eax, edx
+        ret
+.handler:
+        inc dx
+        iret
+
+com:    mov sp, 8600h                       ; behind the code
+        mov ebp, 300000
+        xor dx, dx
+.next:  push dx
+        add [data], dx
+        call .add
+        pop cx
+        dec ebp
+        jnz .next
+        mov sp, 6ffeh
+        movzx eax, dx
+        ret
+.add:   add dx, [data]
+        xor dx, bp
+        ret
+
+ports:  mov ebp, 2000000
+        xor ebx, ebx
+.next:  in al, 61h
+        and al, 0efh
+        movzx cx, al
+        and cl, 0ch
+        add bx, cx
+        mov al, 20h
+        out 80h, al
+        dec ebp
+        jnz .next
+        mov eax, ebx
+        ret
+
+patching:
+        mov ebp, 50000
+        xor edx, edx
+.next:  inc word [.here + 2]
+.here:  add dx, 1234h
+        dec ebp
+        jnz .next
+        mov eax, edx
+        ret
+
+data:   dd 0
+        times 512 * (SECTORS + 1) - ($ - $$) db 0
