@@ -50,7 +50,7 @@ endif
 LDFLAGS  += -Wl,--as-needed
 LDLIBS   += -pthread -lz -lm $(if $(OPTLIBS),$(shell pkg-config --libs $(OPTLIBS))) $(ZYDIS)
 
-.PHONY: all lib unit tests run test bench check-layers install clean
+.PHONY: all lib unit tests demos run test bench check-layers install clean
 all: $(BUILD)/coldboot
 lib: $(BUILD)/libcoldboot.a
 
@@ -109,6 +109,16 @@ $(BUILD)/obj/bios/embed.o: bios/embed.asm $(BUILD)/bios/kernelboot.bin
 	@mkdir -p $(@D)
 	$(Q)$(NASM) -w+all -f elf64 -I $(BUILD)/bios/ -o $@ $<
 
+# Programs that need no firmware (docs/demos.md); `make demos` runs them, on ACCEL=kvm or interp.
+ACCEL   ?= auto
+DEMOS   := $(patsubst images/demos/%.asm,$(IMAGES)/demos/%.bin,$(sort $(wildcard images/demos/*.asm)))
+$(IMAGES)/demos/%.bin: images/demos/%.asm
+	@mkdir -p $(@D)
+	$(call note,NASM)
+	$(Q)$(NASM) -w+all -f bin -o $@ $<
+demos: all $(DEMOS)
+	@scripts/demos $(BUILD)/coldboot $(ACCEL) $(IMAGES)/demos
+
 # Tests: a cmocka program a file, linked with the library; guest programs are flat binaries.
 TEST_DIRS := unit insn guest fuzz
 TEST_SRCS := $(sort $(wildcard $(TEST_DIRS:%=tests/%/test_*.c)))
@@ -116,7 +126,7 @@ TESTS   := $(TEST_SRCS:tests/%.c=$(BUILD)/tests/%)
 UNIT    := $(filter $(BUILD)/tests/unit/%,$(TESTS))
 GUESTS  := $(patsubst tests/guest/%.asm,$(BUILD)/tests/guest/%.bin,$(sort $(wildcard tests/guest/*.asm)))
 unit: $(UNIT)
-tests: $(TESTS) $(GUESTS)
+tests: $(TESTS) $(GUESTS) $(DEMOS)
 $(TESTS): $(BUILD)/tests/%: tests/%.c $(BUILD)/libcoldboot.a
 	@mkdir -p $(@D)
 	$(call note,TEST)
