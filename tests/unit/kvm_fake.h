@@ -107,7 +107,7 @@ static int fake_set_slot(const struct kvm_userspace_memory_region *r)
     }
     for (unsigned i = 0; i < ARRAY_SIZE(fake.slots) && r->memory_size != 0; i++) {
         const struct kvm_userspace_memory_region *o = &fake.slots[i];
-        if (i != r->slot && r->guest_phys_addr < o->guest_phys_addr + o->memory_size &&
+        if (i != r->slot && o->memory_size != 0 && r->guest_phys_addr < o->guest_phys_addr + o->memory_size &&
             o->guest_phys_addr < r->guest_phys_addr + r->memory_size) {
             fake.overlaps++;
             errno = EEXIST;
@@ -282,7 +282,7 @@ static void fake_reset(void)
     kvm_sys = &fake_sys;
 }
 
-static void fake_step(void (*fill)(struct fake_kernel *f, struct kvm_run *run))
+static inline void fake_step(void (*fill)(struct fake_kernel *f, struct kvm_run *run))
 {
     fake.steps[fake.n_steps++] = (struct fake_step){.fill = fill};
 }

@@ -192,6 +192,19 @@ static void take_sipi(struct interp *e)
     }
 }
 
+/* Delivers what another accelerator had begun to deliver. A software interrupt is begun anew by its own
+ * instruction, where RIP still is. */
+static void deliver_injected(struct x86_cpu *cpu)
+{
+    static const enum x86_int_kind kinds[] = {[0] = INT_EXTERNAL, [2] = INT_NMI, [3] = INT_EXCEPTION};
+    unsigned type = cpu->s.inject_type;
+    cpu->s.inject_valid = false;
+    cpu->budget--;
+    if (type < 4) {
+        x86_interrupt(cpu, cpu->s.inject_vector, kinds[type], cpu->s.inject_has_error, cpu->s.inject_error);
+    }
+}
+
 /* Takes the first of the pending events @now; true if there was one. */
 static bool take_event(struct interp *e, uint32_t now)
 {
@@ -291,6 +304,10 @@ static bool boundary(struct interp *e, enum vcpu_exit_reason *reason)
             e->trap = 0;
             x86_debug_trap(cpu, dr6);
             cpu->budget--;
+            continue;
+        }
+        if (unlikely(cpu->s.inject_valid)) {
+            deliver_injected(cpu);
             continue;
         }
         if (now && take_event(e, now)) {
