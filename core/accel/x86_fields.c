@@ -55,5 +55,6 @@ const struct state_field x86_state_fields[] = {
     STATE(S, shadow), STATE(S, activity), STATE(S, a20),
     STATE(S, inject_valid), STATE(S, inject_vector), STATE(S, inject_type),
     STATE(S, inject_has_error), STATE(S, inject_error),
+    STATE(S, random),
     STATE_END(),
 };

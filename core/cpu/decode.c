@@ -209,8 +209,6 @@ static unsigned vex_prefix(struct cursor *c, struct insn *in, uint8_t b0)
     in->rep = rep[payload & 3];
     if (c->mode == DECODE_64) {
         c->rex = (uint8_t)(0x40 | rex | (unsigned)in->w << 3);
-    } else {
-        in->vvvv &= 7;
     }
     if (c->status == DECODE_OK && (map < 1 || map > 3)) {
         c->status = DECODE_UD;
@@ -276,7 +274,10 @@ static unsigned find_row(struct cursor *c, struct insn *in)
                 continue;
             }
         }
-        in->w = in->w && c->mode == DECODE_64; /* elsewhere it says nothing of operands */
+        if (c->mode != DECODE_64) { /* no such sizes and registers */
+            in->w = false;
+            in->vvvv &= 7;
+        }
         return row;
     }
     c->status = DECODE_UD;
@@ -352,6 +353,10 @@ static void modrm(struct cursor *c, struct insn *in, bool registers, bool vsib)
         unsigned index = there ? ((c->bytes[c->pos] >> 3) & 7) | (c->rex & 2) << 2 : 0;
         modrm32(c, in, mod, rm);
         in->index = (uint8_t)index;
+        if (c->status == DECODE_OK &&
+            (in->reg == index || in->reg == in->vvvv || index == in->vvvv)) {
+            c->status = DECODE_UD; /* result, mask and indices are three registers */
+        }
     } else if (in->adsize == 2) {
         modrm16(c, in, mod, rm);
     } else {

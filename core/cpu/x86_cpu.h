@@ -69,6 +69,7 @@ struct x86_host_ops {
     int (*acknowledge)(void *host);                    /* INTA: vector */
     uint64_t (*tsc)(void *host);                       /* time-stamp counter before tsc_offset */
     void (*ferr)(void *host, bool level);              /* FERR# pin */
+    bool (*random)(void *host, uint64_t *val);         /* for RDRAND; false or NULL: runs must repeat */
     /* The local APIC; has_apic NULL or false: there is none, and the rest is not called. */
     bool (*has_apic)(void *host);
     bool (*apic_read)(void *host, uint32_t msr, uint64_t *val);  /* false: #GP(0) */

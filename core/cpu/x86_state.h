@@ -113,6 +113,7 @@ struct x86_state {
     uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
     uint64_t apic_base, pat, mtrr_def, mtrr_fix[11], mtrr_base[X86_MTRR_VAR], mtrr_mask[X86_MTRR_VAR];
     uint64_t tsc_offset;         /* TSC = virtual-time counter + this */
+    uint64_t random;             /* where RDRAND's generator is, if the host gives no numbers */
     uint64_t misc_enable, mcg_status, mcg_ctl, debugctl, feature_control;
 
     uint32_t smbase;

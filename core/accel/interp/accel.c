@@ -4,6 +4,8 @@
 #include "core/accel/interp/engine.h"
 #include "core/accel/vcpu.h"
 
+#include <sys/random.h>
+
 #define TSC_HZ VCPU_TSC_HZ
 
 /* ---- what the engine asks ---- */
@@ -87,6 +89,11 @@ static void host_ferr(void *host, bool level)
     host_unlock(vcpu);
 }
 
+static bool host_random(void *host, uint64_t *val)
+{
+    return on_host_clock(host) && getrandom(val, sizeof(*val), GRND_NONBLOCK) == sizeof(*val);
+}
+
 static bool host_has_apic(void *host)
 {
     const struct vcpu *vcpu = host;
@@ -139,7 +146,7 @@ static void host_spins(void *host)
 static const struct x86_host_ops host_ops = {
     .read = host_read, .write = host_write, .read_block = host_read_block,
     .write_block = host_write_block, .acknowledge = host_acknowledge, .tsc = host_tsc,
-    .ferr = host_ferr, .has_apic = host_has_apic, .apic_read = host_apic_read,
+    .ferr = host_ferr, .random = host_random, .has_apic = host_has_apic, .apic_read = host_apic_read,
     .apic_write = host_apic_write, .apic_deadline = host_apic_deadline, .cr8 = host_cr8,
     .set_cr8 = host_set_cr8,
 };

@@ -341,13 +341,15 @@ OP(fst_m64) { store_real(cpu, in, 8, false); }
 OP(fstp_m32) { store_real(cpu, in, 4, true); }
 OP(fstp_m64) { store_real(cpu, in, 8, true); }
 
-static void store_int(struct x86_cpu *cpu, const struct insn *in, unsigned size, bool pops_it)
+/* @cw: the control word, whose rounding FISTTP replaces. */
+static void store_int_by(struct x86_cpu *cpu, const struct insn *in, unsigned size, bool pops_it,
+                         uint16_t cw)
 {
     uint64_t bits = BIT64(8 * size - 1); /* integer indefinite */
     uint16_t sw = FSW_IE | FSW_SF;
     x87_begin(cpu);
     if (!x87_empty(cpu, 0)) {
-        bits = (uint64_t)fpu_to_int(x87_st(cpu, 0), size, cpu->s.fcw, &sw);
+        bits = (uint64_t)fpu_to_int(x87_st(cpu, 0), size, cw, &sw);
     }
     bool stored = !no_store(cpu, sw);
     if (stored) {
@@ -356,6 +358,19 @@ static void store_int(struct x86_cpu *cpu, const struct insn *in, unsigned size,
     store_done(cpu, in, sw, stored, pops_it);
 }
 
+static void store_int(struct x86_cpu *cpu, const struct insn *in, unsigned size, bool pops_it)
+{
+    store_int_by(cpu, in, size, pops_it, cpu->s.fcw);
+}
+
+static void store_truncated(struct x86_cpu *cpu, const struct insn *in, unsigned size)
+{
+    store_int_by(cpu, in, size, true, cpu->s.fcw | FCW_RC);
+}
+
+OP(fisttp_m16) { store_truncated(cpu, in, 2); }
+OP(fisttp_m32) { store_truncated(cpu, in, 4); }
+OP(fisttp_m64) { store_truncated(cpu, in, 8); }
 OP(fist_m16) { store_int(cpu, in, 2, false); }
 OP(fist_m32) { store_int(cpu, in, 4, false); }
 OP(fistp_m16) { store_int(cpu, in, 2, true); }
