@@ -39,6 +39,11 @@ enum {
     MSR_GS_BASE,
     MSR_KERNEL_GS_BASE,
     MSR_TSC_AUX,
+    MSR_SYSCFG = 0xc0010010,     /* AMD, and on */
+    MSR_HWCR = 0xc0010015,
+    MSR_TOP_MEM = 0xc001001a,
+    MSR_TOP_MEM2 = 0xc001001d,
+    MSR_NB_CFG = 0xc001001f,
 };
 
 _Noreturn static void no_msr(struct x86_cpu *cpu)
@@ -183,6 +188,14 @@ static void write_efer(struct x86_cpu *cpu, uint64_t val)
     }
 }
 
+/* AMD's configuration of caches and north bridge: there, without anything to configure. */
+static bool is_amd_config(const struct x86_model *m, uint32_t index)
+{
+    return m->vendor[0] == 'A' &&
+           (index == MSR_SYSCFG || index == MSR_HWCR || index == MSR_TOP_MEM ||
+            index == MSR_TOP_MEM2 || index == MSR_NB_CFG);
+}
+
 /* Registers that need more than storage. False if the model has none of that number. */
 static bool read_special(struct x86_cpu *cpu, uint32_t index, uint64_t *val)
 {
@@ -209,7 +222,8 @@ static bool read_special(struct x86_cpu *cpu, uint32_t index, uint64_t *val)
         *val = cpu->s.efer;
         return has_efer(m);
     default:
-        return x86_apic_rdmsr(cpu, index, val);
+        *val = 0;
+        return is_amd_config(m, index) || x86_apic_rdmsr(cpu, index, val);
     }
 }
 
@@ -258,8 +272,8 @@ void x86_wrmsr(struct x86_cpu *cpu, uint32_t index, uint64_t val)
         x86_apic_tsc_written(cpu);
     } else if (index <= MSR_P5_MC_TYPE && x86_has(m, X86_F_MCE)) {
         return;
-    } else if (index == MSR_BIOS_SIGN_ID && is_p6(m)) {
-        return; /* no microcode */
+    } else if ((index == MSR_BIOS_SIGN_ID && is_p6(m)) || is_amd_config(m, index)) {
+        return; /* no microcode, nothing to configure */
     } else if (index == MSR_PAT && x86_has(m, X86_F_PAT) && types_valid(val, true)) {
         cpu->s.pat = val;
     } else if (index == MSR_EFER && has_efer(m)) {
