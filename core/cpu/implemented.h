@@ -15,10 +15,10 @@
 #define IMPLEMENTED_1_EDX                                                                          \
     (F(FPU) | F(VME) | F(DE) | F(PSE) | F(TSC) | F(MSR) | F(PAE) | F(MCE) | F(CX8) | F(APIC) |     \
      F(SEP) | F(MTRR) | F(PGE) | F(MCA) | F(CMOV) | F(PAT) | F(PSE36))
-#define IMPLEMENTED_1_ECX  (F(PCID) | F(X2APIC) | F(TSC_DEADLINE) | F(HYPERVISOR))
+#define IMPLEMENTED_1_ECX  (F(CX16) | F(PCID) | F(X2APIC) | F(TSC_DEADLINE) | F(HYPERVISOR))
 #define IMPLEMENTED_81_EDX (F(SYSCALL) | F(NX) | F(PDPE1GB) | F(RDTSCP) | F(LM))
 #define IMPLEMENTED_81_ECX (F(LAHF64))
-#define IMPLEMENTED_7_EBX  (F(FSGSBASE) | F(SMEP) | F(ERMS) | F(SMAP))
+#define IMPLEMENTED_7_EBX  (F(FSGSBASE) | F(SMEP) | F(ERMS) | F(INVPCID) | F(SMAP))
 #define IMPLEMENTED_7_ECX  (F(UMIP) | F(RDPID))
 #define IMPLEMENTED_D_EAX  0
 #define IMPLEMENTED_OTHER  (F(BASE) | F(486) | F(CPUID) | F(RDPMC) | F(P6))

@@ -44,6 +44,7 @@ enum {
     MSR_TOP_MEM = 0xc001001a,
     MSR_TOP_MEM2 = 0xc001001d,
     MSR_NB_CFG = 0xc001001f,
+    MSR_INT_PENDING = 0xc0010055,
 };
 
 _Noreturn static void no_msr(struct x86_cpu *cpu)
@@ -193,7 +194,7 @@ static bool is_amd_config(const struct x86_model *m, uint32_t index)
 {
     return m->vendor[0] == 'A' &&
            (index == MSR_SYSCFG || index == MSR_HWCR || index == MSR_TOP_MEM ||
-            index == MSR_TOP_MEM2 || index == MSR_NB_CFG);
+            index == MSR_TOP_MEM2 || index == MSR_NB_CFG || index == MSR_INT_PENDING);
 }
 
 /* Registers that need more than storage. False if the model has none of that number. */

@@ -171,21 +171,39 @@ OP(cmpxchg)
     }
 }
 
-OP(cmpxchg8b)
+/* Memory of twice the operand size against DX:AX. */
+static void cmpxchg_pair(struct x86_cpu *cpu, uint64_t lin, unsigned size)
 {
-    uint64_t lin, old = get_e(cpu, in, &lin);
-    uint64_t want = reg_r32(cpu, GPR_OFF(R_AX)) | (uint64_t)reg_r32(cpu, GPR_OFF(R_DX)) << 32;
+    bool user = cpu->cpl == 3;
+    x86_lin_probe_write(cpu, lin, 2 * size, user);
+    uint64_t low = x86_lin_read(cpu, lin, size, user);
+    uint64_t high = x86_lin_read(cpu, lin + size, size, user);
     uint32_t flags = lf_get(cpu) & ~(uint32_t)FL_ZF;
-    if (old == want) {
-        put_e(cpu, in, lin,
-              reg_r32(cpu, GPR_OFF(R_BX)) | (uint64_t)reg_r32(cpu, GPR_OFF(R_CX)) << 32);
+    if (low == reg_r(cpu, GPR_OFF(R_AX), size) && high == reg_r(cpu, GPR_OFF(R_DX), size)) {
+        x86_lin_write(cpu, lin, reg_r(cpu, GPR_OFF(R_BX), size), size, user);
+        x86_lin_write(cpu, lin + size, reg_r(cpu, GPR_OFF(R_CX), size), size, user);
         flags |= FL_ZF;
     } else {
-        reg_w32(cpu, GPR_OFF(R_AX), (uint32_t)old);
-        reg_w32(cpu, GPR_OFF(R_DX), (uint32_t)(old >> 32));
-        put_e(cpu, in, lin, old);
+        x86_lin_write(cpu, lin, low, size, user);
+        x86_lin_write(cpu, lin + size, high, size, user);
+        reg_w(cpu, GPR_OFF(R_AX), low, size);
+        reg_w(cpu, GPR_OFF(R_DX), high, size);
     }
     lf_set(cpu, flags);
+}
+
+/* With REX.W CMPXCHG16B, whose operand must be aligned. */
+OP(cmpxchg8b)
+{
+    bool wide = in->opsize == 8;
+    if (wide && !x86_has(cpu->model, X86_F_CX16)) {
+        x86_fault_noerr(cpu, X86_UD);
+    }
+    uint64_t lin = x86_lin_w(cpu, in->seg, insn_ea(cpu, in), wide ? 16 : 8);
+    if (wide && (lin & 15)) {
+        x86_fault(cpu, X86_GP, 0);
+    }
+    cmpxchg_pair(cpu, lin, wide ? 8 : 4);
 }
 
 /* ---- flags ---- */

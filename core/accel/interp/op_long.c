@@ -1,6 +1,6 @@
 /*
  * System instructions of long mode and of its time: fast system calls, SWAPGS, FS and GS bases,
- * STAC and CLAC, RDTSCP, RDPID.
+ * STAC and CLAC, RDTSCP, RDPID, INVPCID.
  *
  * Source: [SDM2], the entry of each instruction.
  */
@@ -127,4 +127,30 @@ OP(rdtscp)
 OP(rdpid)
 {
     reg_w(cpu, in->m, cpu->s.tsc_aux, in->opsize);
+}
+
+/* ---- INVPCID ---- */
+
+enum { INVPCID_ADDRESS, INVPCID_CONTEXT, INVPCID_ALL, INVPCID_ALL_BUT_GLOBAL };
+
+/* TLB entries have no PCID: what one context loses all lose. */
+OP_ENDS(invpcid)
+{
+    uint64_t ea = insn_ea(cpu, in), type = reg_r(cpu, in->r, cpu->mode & MODE_CS64 ? 8 : 4);
+    require_cpl0(cpu);
+    uint64_t pcid = x86_ld64(cpu, in->seg, ea);
+    uint64_t lin = x86_ld64(cpu, in->seg, insn_ea_plus(in, ea, 8));
+    bool tagged = type <= INVPCID_CONTEXT;
+    if (type > INVPCID_ALL_BUT_GLOBAL || (tagged && (pcid >> 12)) ||
+        (tagged && pcid && !(cpu->s.cr4 & CR4_PCIDE)) ||
+        (type == INVPCID_ADDRESS && !x86_canonical(lin))) {
+        x86_fault(cpu, X86_GP, 0);
+    }
+    if (type == INVPCID_ADDRESS) {
+        x86_tlb_flush_page(cpu, lin);
+    } else if (type == INVPCID_ALL) {
+        x86_tlb_flush(cpu);
+    } else {
+        x86_tlb_flush_nonglobal(cpu);
+    }
 }
