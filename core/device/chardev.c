@@ -79,6 +79,10 @@ static bool split_port(struct spec *s, struct error **err)
     }
     *colon = '\0';
     s->port = colon + 1;
+    /* The resolver takes the low 16 bits of any number. */
+    if (strspn(s->port, "0123456789") == strlen(s->port) && strtoul(s->port, NULL, 10) > 65535) {
+        return error_set(err, "%s: a port is at most 65535", s->port);
+    }
     return true;
 }
 

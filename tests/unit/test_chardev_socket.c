@@ -347,6 +347,8 @@ static void wrong_option_texts_are_refused(void **state)
         {"udp::1", "is none of null"},
         {"pipe:/nonexistent/pipe", "/nonexistent/pipe"},
         {"tcp:127.0.0.1:nosuchservice", "nosuchservice"},
+        {"tcp:127.0.0.1:65536", "a port is at most 65535"}, /* not 65536 - 65536 = any port */
+        {"tcp:127.0.0.1:99999,server=on", "a port is at most 65535"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
         struct error *err = NULL;
