@@ -56,6 +56,8 @@ OPTION_HANDLER(opt_global)
             return error_set(err, "iobase must be a port, 0 to 0xffff");
         }
         c->debugcon_port = (uint16_t)port;
+    } else if (arg + strcspn(arg, ".") > strchrnul(arg, '=') || strchr(arg, '=') == NULL) {
+        return error_set(err, "the form is DEVICE.KEY=VALUE");
     }
     return true;
 }

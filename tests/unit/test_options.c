@@ -399,6 +399,8 @@ static void harmless_options_are_accepted(void **state)
     config_free(&c);
     refused("-net user", "is not supported yet; accepted: none");
     refused("-global isa-debugcon.iobase=0x10000", "iobase must be a port");
+    refused("-global nonsense", "the form is DEVICE.KEY=VALUE");
+    refused("-global device=1.5", "the form is DEVICE.KEY=VALUE");
 }
 
 /* ---- automation ------------------------------------------------------------------------------ */
