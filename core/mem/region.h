@@ -68,6 +68,7 @@ struct region {
     uint64_t addr;           /* offset in the parent */
     int priority;
     bool mapped, enabled;
+    bool posted;             /* IO: a write may wait until the next access of anybody sees its effect */
     struct space *space;     /* set on root regions only */
     struct region_use *users;     /* mapped aliases and routes that show this region */
     struct region_use uses[2];    /* our ends: of target, of wtarget */

@@ -436,6 +436,7 @@ void piix3_init(struct piix3 *s, struct pci_bus *bus, unsigned devfn, struct i82
 
     region_io(&s->port61, "port61", &port61_ops, s, 1);
     region_io(&s->port80, "port80", &port80_ops, s, 1);
+    s->port80.posted = true;
     region_io(&s->port92, "port92", &port92_ops, s, 1);
     region_io(&s->port_f0, "port-f0", &port_f0_ops, s, 1);
     region_map(ports, &s->port61, 0x61, 0);

@@ -355,6 +355,29 @@ static void a_change_of_the_map_never_overlaps_slots(void **state)
     machine_fini(&t.m);
 }
 
+static void posted_regions_are_zones_while_they_are_there(void **state)
+{
+    struct map t;
+    fake_reset();
+    map_init(&t);
+    t.m.accel = &kvm_accel;
+    t.m.cpu_model = x86_model_default();
+    assert_true(kvm_vm_init(&t.m, NULL));
+    struct kvm_vm *vm = kvm_vm_of(&t.m);
+    vm->caps.coalesced_page = 2;
+    t.io.posted = true;
+    for (unsigned i = 0; i < 5; i++) {
+        region_enable(&t.io, i % 2 == 0);
+        machine_commit(&t.m);
+        kvm_zones_follow(&t.m, t.m.mem.view, false);
+        assert_int_equal(vm->zones[0].addr, 0xa0000);
+        assert_int_equal(vm->zones[0].size, i % 2 == 0 ? 0x20000 : 0);
+        assert_int_equal(vm->zones[1].size, 0);
+    }
+    kvm_vm_fini(&t.m);
+    machine_fini(&t.m);
+}
+
 /* ---- CPUID ----------------------------------------------------------------------------------- */
 
 static const struct kvm_cpuid_entry2 *leaf(const struct kvm_cpuid2 *list, uint32_t function)
@@ -495,6 +518,7 @@ int main(void)
         cmocka_unit_test(slots_follow_the_four_settings_of_pam),
         cmocka_unit_test(parts_of_pages_are_no_slots),
         cmocka_unit_test(a_change_of_the_map_never_overlaps_slots),
+        cmocka_unit_test(posted_regions_are_zones_while_they_are_there),
         cmocka_unit_test(a_model_shows_itself_without_what_the_host_lacks),
         cmocka_unit_test(the_hosts_processor_is_without_an_in_kernel_apic),
         REMEMBER_TEST(an_answer_is_remembered),

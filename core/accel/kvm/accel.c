@@ -7,6 +7,9 @@ static void view_changed(struct machine *m, struct space *s, const struct view *
     if (s == &m->mem) {
         kvm_slots_follow(m, now);
     }
+    if (s == &m->mem || s == &m->ports) {
+        kvm_zones_follow(m, now, s == &m->ports);
+    }
 }
 
 /* The kernel does not count instructions: entries tell at least whether the guest ever ran. */

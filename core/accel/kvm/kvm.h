@@ -4,7 +4,7 @@
  *
  * Source: [KVM] "The Definitive KVM (Kernel-based Virtual Machine) API Documentation", cited by the
  *         name of the ioctl, capability or exit.
- * Files:  vm.c the machine, slots.c its memory, vcpu.c the processors, run.c entering the guest and
+ * Files:  vm.c the machine, slots.c and zones.c its memory, vcpu.c the processors, run.c entering the guest and
  *         what comes back, convert.c registers as structures, state.c registers by ioctl, cpuid.c,
  *         failure.c what to say when KVM cannot go on, probe.c whether it is worth it.
  */
@@ -24,6 +24,7 @@
 #define KVM_IDENTITY_MAP_ADDR 0xfffbc000u
 
 #define KVM_MAX_SLOTS     128
+#define KVM_MAX_ZONES     16
 #define KVM_MAX_MSRS      64
 #define KVM_CPUID_ENTRIES 256
 
@@ -49,8 +50,7 @@ struct kvm_vm {
     struct kvm_cpuid2 *cpuid;    /* what the vCPUs are given */
     uint32_t msrs[KVM_MAX_MSRS]; /* indices that this kernel has, of those in x86_state */
     unsigned n_msrs;
-    struct kvm_coalesced_mmio_zone *zones;
-    unsigned n_zones;
+    struct kvm_coalesced_mmio_zone zones[KVM_MAX_ZONES]; /* size 0: not in use */
     bool broken;                 /* a memory slot could not be set: failure says why */
     char failure[160];
 };
@@ -98,9 +98,12 @@ void kvm_vm_fini(struct machine *m);
 void kvm_slots_follow(struct machine *m, const struct view *view);
 /* The slots that a view needs; returns how many, at most @max. Pure. */
 unsigned kvm_slots_of_view(const struct view *view, struct kvm_slot *slots, unsigned max);
-/* Which pages of [addr, addr+bytes), in RAM that is mapped there, were written since the last call.
- * A bit a page. False: there is no log of them. [locked] */
-bool kvm_dirty_pages(struct machine *m, uint64_t addr, uint64_t bytes, uint64_t *bitmap);
+
+/* ---- zones.c ---- */
+
+/* Lets the kernel keep back the writes to posted regions of a view (@pio: of ports). What it does not
+ * take exits as any other access. */
+void kvm_zones_follow(struct machine *m, const struct view *view, bool pio);
 
 /* ---- vcpu.c ---- */
 bool kvm_vcpu_init(struct vcpu *cpu, struct error **err);

@@ -116,7 +116,6 @@ static void free_vm(struct kvm_vm *vm)
         kvm_sys->close(vm->kvm);
     }
     free(vm->cpuid);
-    free(vm->zones);
     free(vm);
 }
 
