@@ -152,7 +152,12 @@ test:
 	@$(SUB) $(JOBS) all tests
 	@scripts/run-tests $(if $(filter 1,$(SAN)),--reduced) $(ALSO:%=--also %) $(BUILD)
 
-bench: all
+BENCHES := $(patsubst tests/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/bench/*.c)))
+$(BENCHES): $(BUILD)/tests/%: tests/%.c $(BUILD)/libcoldboot.a
+	@mkdir -p $(@D)
+	$(call note,BENCH)
+	$(Q)$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libcoldboot.a $(LDFLAGS) $(LDLIBS)
+bench: all $(BENCHES)
 	@scripts/bench $(BUILD)/coldboot
 
 check-layers:

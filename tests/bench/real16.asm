@@ -126,11 +126,11 @@ interrupts:
         inc dx
         iret
 
-com:    mov sp, 8600h                       ; behind the code
-        mov ebp, 300000
+com:    mov sp, 7b00h
+        mov ebp, 100000
         xor dx, dx
 .next:  push dx
-        add [data], dx
+        add [7b80h], dx
         call .add
         pop cx
         dec ebp
@@ -138,7 +138,7 @@ com:    mov sp, 8600h                       ; behind the code
         mov sp, 6ffeh
         movzx eax, dx
         ret
-.add:   add dx, [data]
+.add:   add dx, [7b80h]
         xor dx, bp
         ret
 
@@ -166,5 +166,4 @@ patching:
         mov eax, edx
         ret
 
-data:   dd 0
         times 512 * (SECTORS + 1) - ($ - $$) db 0
