@@ -43,6 +43,7 @@ void x86_derive_seg(struct x86_cpu *cpu, unsigned seg)
 {
     const struct x86_seg *s = &cpu->s.seg[seg];
     uint64_t top = expands_down(s) ? 0 : (uint64_t)s->limit + 1;
+    cpu->seg_changes++;
     if (cpu->mode & MODE_CS64) {
         /* No limits; what is not canonical misses the TLB, and the walk refuses it. */
         bool plain = s->base == 0 || seg == S_FS || seg == S_GS;

@@ -90,6 +90,7 @@ struct x86_cpu {
     /* Derived from s by x86_mode_changed; engines read only these in their fast ways. */
     uint64_t seg_top_r[6];       /* a read of n bytes at offset o is fine if o + n <= this */
     uint64_t seg_top_w[6];       /* 0: check the slow way */
+    uint32_t seg_changes;        /* how often any of them was derived anew */
     uint64_t lin_mask;           /* 0xffffffff, or all ones in 64-bit mode */
     uint64_t stack_mask;         /* 0xffff, 0xffffffff or all ones: SP width */
     uint64_t rip_mask;           /* 0xffffffff, or all ones in 64-bit mode: IP may pass FFFFh */

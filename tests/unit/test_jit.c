@@ -48,12 +48,19 @@ static uint32_t below(struct pair *p, uint32_t n)
 
 /* ---- programs ---- */
 
+/* Segment registers but SS, and CLI: of the class that is for the system, but harmless. */
+static bool harmless(const struct insn_info *info, const struct insn *in)
+{
+    uint8_t op = info->opcode;
+    return info->map == MAP_M1 && (op == 0x8c || (op == 0x8e && in->reg != S_SS) || op == 0xfa ||
+                                   ((op & 0xe6) == 0x06 && op != 0x17 && op < 0x20));
+}
+
 /* Neither ports nor HLT, which would end a slice early. */
 static bool wanted(const struct insn_info *info, const struct insn *in)
 {
     return !(info->attr & (A_IO | A_FAR | A_FPU)) && info->map <= MAP_M0F &&
-           (info->test == TEST_N || info->test == TEST_T || info->test == TEST_J || info->opcode == 0x8e ||
-            info->opcode == 0x8c) && !(in->opcode == 0x8e && in->reg == S_SS);
+           (info->test == TEST_N || info->test == TEST_T || info->test == TEST_J || harmless(info, in));
 }
 
 /* Random instructions behind each other, and a jump back to the first. */

@@ -11,8 +11,7 @@ static bool stack_32(const struct trans *t)
     return t->context->mode & MODE_SS32;
 }
 
-/* R8 = (E)SP + @by as an offset; nothing changes. */
-static void stack_offset(struct trans *t, int by)
+void trans_stack_offset(struct trans *t, int by)
 {
     if (stack_32(t)) {
         emit_lea(&t->e, 4, HOST_8, REG_ESP, HOST_NONE, by);
@@ -24,8 +23,7 @@ static void stack_offset(struct trans *t, int by)
     }
 }
 
-/* No flags are touched. */
-static void move_esp(struct trans *t, int by)
+void trans_move_esp(struct trans *t, int by)
 {
     emit_lea(&t->e, stack_32(t) ? 4 : 2, REG_ESP, REG_ESP, HOST_NONE, by);
 }
@@ -37,7 +35,7 @@ static void store_on_stack(struct trans *t, unsigned size, enum host_reg reg)
 
 static void probe_push(struct trans *t, unsigned size)
 {
-    stack_offset(t, -(int)size);
+    trans_stack_offset(t, -(int)size);
     trans_probe(t, S_SS, size, WRITE);
 }
 
@@ -45,17 +43,27 @@ bool emit_push(struct trans *t)
 {
     unsigned size = t->in->opsize;
     uint8_t o = t->info->operand[0];
-    if (size == 8 || (o == OPD_Ev && t->in->mem)) {
+    bool memory = o == OPD_Ev && t->in->mem;
+    struct host_mem wait = cpu_field(ENGINE_OFFSET(translated.link));
+    if (size == 8) {
         return false;
     }
+    if (memory) {
+        trans_mem(t, size, READ);
+        emit_rm(&t->e, 0x8b, size, HOST_10, &trans_operand);
+        emit_rm(&t->e, 0x89, 8, HOST_10, &wait);
+    }
     probe_push(t, size);
-    if (o == OPD_Iz || o == OPD_sIb) {
+    if (memory) {
+        emit_rm(&t->e, 0x8b, 8, HOST_10, &wait);
+        store_on_stack(t, size, HOST_10);
+    } else if (o == OPD_Iz || o == OPD_sIb) {
         emit_rm(&t->e, 0xc7, size, 0, &trans_operand);
         emit_imm(&t->e, t->in->imm, size);
     } else {
         store_on_stack(t, size, trans_reg(o == OPD_Ev ? t->in->m : t->in->r));
     }
-    move_esp(t, -(int)size);
+    trans_move_esp(t, -(int)size);
     return true;
 }
 
@@ -65,9 +73,9 @@ bool emit_pop(struct trans *t)
     if (size == 8) {
         return false;
     }
-    stack_offset(t, 0);
+    trans_stack_offset(t, 0);
     trans_probe(t, S_SS, size, READ);
-    move_esp(t, (int)size);
+    trans_move_esp(t, (int)size);
     emit_rm(&t->e, 0x8b, size, trans_reg(t->in->r), &trans_operand);
     return true;
 }
@@ -156,16 +164,22 @@ bool emit_call(struct trans *t)
     probe_push(t, size);
     emit_rm(&t->e, 0xc7, size, 0, &trans_operand);
     emit_imm(&t->e, trans_next(t), size);
-    move_esp(t, -(int)size);
+    trans_move_esp(t, -(int)size);
     trans_exit_to(t, trans_target(t));
     t->ended = true;
     return true;
 }
 
-/* A limit of 4 GiB, or of 64 KiB for 16-bit offsets, holds for every target. */
-static bool any_target_fits(const struct trans *t)
+/* To the interpreter, which faults, if the target in @reg is beyond the limit. */
+static void check_target(struct trans *t, enum host_reg reg)
 {
-    return t->context->cs_last >= (t->in->opsize == 2 ? 0xffffu : 0xffffffffu);
+    uint64_t last = t->context->cs_last;
+    if (last >= (t->in->opsize == 2 ? 0xffffu : 0xffffffffu)) {
+        return;
+    }
+    emit_rr(&t->e, 0x81, 4, 7, reg);                    /* cmp reg, last */
+    emit_imm(&t->e, last, 4);
+    trans_slow_if(t, 7);
 }
 
 /* [R8 + R9] of @size bytes into @to. */
@@ -177,13 +191,14 @@ static void load_offset(struct trans *t, unsigned size, enum host_reg to)
 bool emit_ret(struct trans *t)
 {
     unsigned size = t->in->opsize, more = t->info->operand[0] == OPD_Iw ? (uint16_t)t->in->imm : 0;
-    if (!any_target_fits(t) || size == 8) {
+    if (size == 8) {
         return false;
     }
-    stack_offset(t, 0);
+    trans_stack_offset(t, 0);
     trans_probe(t, S_SS, size, READ);
     load_offset(t, size, HOST_8);
-    move_esp(t, (int)(size + more));
+    check_target(t, HOST_8);
+    trans_move_esp(t, (int)(size + more));
     trans_exit_indirect(t);
     t->ended = true;
     return true;
@@ -195,22 +210,24 @@ bool emit_jump_e(struct trans *t)
     unsigned size = t->in->opsize;
     bool call = (t->in->reg & 7) == 2;
     struct emit *e = &t->e;
-    if (!any_target_fits(t) || size == 8) {
+    if (size == 8) {
         return false;
     }
     if (t->in->mem) {
         trans_mem(t, size, READ);
         load_offset(t, size, call ? HOST_11 : HOST_8);
     } else {
+        trans_save_flags(t);
         emit_rr(e, size == 2 ? 0x0fb7 : 0x8b, 4, call ? HOST_11 : HOST_8, trans_reg(t->in->m));
     }
+    check_target(t, call ? HOST_11 : HOST_8);
     if (call) {
         struct host_mem keep = cpu_field(ENGINE_OFFSET(translated.link));
         emit_rm(e, 0x89, 8, HOST_11, &keep);            /* the probe uses every scratch register */
         probe_push(t, size);
         emit_rm(e, 0xc7, size, 0, &trans_operand);
         emit_imm(e, trans_next(t), size);
-        move_esp(t, -(int)size);
+        trans_move_esp(t, -(int)size);
         emit_rm(e, 0x8b, 8, HOST_8, &keep);
     }
     trans_exit_indirect(t);

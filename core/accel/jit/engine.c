@@ -23,7 +23,11 @@ static uint16_t flags_image(const struct x86_cpu *cpu)
 
 static void flags_from_image(struct x86_cpu *cpu, uint16_t image)
 {
-    lf_set(cpu, (image >> 8) | (image & 1 ? FL_OF : 0));
+    uint32_t ah = image >> 8, zf = ah >> 6 & 1, cf = ah & 1;
+    cpu->lf_result = zf ^ 1;
+    /* As lf_set, without a branch: SF, the difference of PF to a result of 0 or 1, AF, OF and CF. */
+    cpu->lf_aux = (ah >> 7) << LF_SFX | ((ah >> 2 & 1) ^ zf) << LF_PDB | (ah >> 4 & 1) << LF_AF |
+                  (cf ^ (image & 1)) << LF_PO | cf << LF_CF;
 }
 
 /* ---- contexts ---- */
@@ -49,9 +53,24 @@ static uint32_t seg_kinds(const struct x86_cpu *cpu)
     return kinds;
 }
 
+static bool has_flat(uint32_t kinds)
+{
+    return (kinds & 0x555 & ~(kinds >> 1)) != 0;
+}
+
 static uint32_t tlb_number(const struct x86_cpu *cpu)
 {
     return (uint32_t)((cpu->tlb - &cpu->tlbs[0][0]) / TLB_SIZE);
+}
+
+/* Nothing changed since the last time? In real mode a load changes a base, which a flat segment notices,
+ * and nothing else. */
+static bool still_there(const struct jit *j, const struct jit_context *c)
+{
+    const struct x86_cpu *cpu = &j->e->cpu;
+    return cpu->seg_changes == j->seg_changes && cpu->s.seg[S_CS].base == c->cs_base &&
+           j->e->cs_last == c->cs_last && cpu->mode == c->mode && !c->unreal &&
+           cpu->tlb == cpu->tlbs[c->tlb] && cpu->pg == c->paged;
 }
 
 static bool same_context(const struct jit_context *a, const struct jit_context *b)
@@ -64,24 +83,28 @@ static bool same_context(const struct jit_context *a, const struct jit_context *
 static void find_context(struct jit *j)
 {
     const struct x86_cpu *cpu = &j->e->cpu;
+    if (j->n_contexts > 0 && still_there(j, &j->contexts[j->context])) {
+        goto key;
+    }
     struct jit_context now = {
         .cs_base = cpu->s.seg[S_CS].base, .cs_last = j->e->cs_last, .mode = cpu->mode,
         .tlb = tlb_number(cpu), .segs = seg_kinds(cpu), .paged = cpu->pg,
     };
-    if (j->n_contexts == 0 || !same_context(&now, &j->contexts[j->context])) {
-        unsigned i = 0;
-        while (i < j->n_contexts && !same_context(&now, &j->contexts[i])) {
-            i++;
-        }
-        if (i == JIT_CONTEXTS) {
-            jit_flush(j);
-            i = 0;
-        }
-        if (i == j->n_contexts) {
-            j->contexts[j->n_contexts++] = now;
-        }
-        j->context = i;
+    now.unreal = !(cpu->mode & MODE_PE) && has_flat(now.segs);
+    j->seg_changes = cpu->seg_changes;
+    unsigned i = 0;
+    while (i < j->n_contexts && !same_context(&now, &j->contexts[i])) {
+        i++;
     }
+    if (i == JIT_CONTEXTS) {
+        jit_flush(j);
+        i = 0;
+    }
+    if (i == j->n_contexts) {
+        j->contexts[j->n_contexts++] = now;
+    }
+    j->context = i;
+key:
     j->e->translated.jump_key =
         ((uint64_t)j->jump_generation * JIT_CONTEXTS + j->context + 1) << 32;
 }
@@ -193,7 +216,7 @@ static bool may_enter(struct interp *e, const struct block *b)
     if (e->patched && e->patched > b->insns && e->patched <= &b->insns[b->n]) {
         return false;
     }
-    return e->key != KEY_NEVER && !(e->cpu.mode & MODE_CS64) && e->cpu.s.gpr[R_SP] >> 32 == 0;
+    return e->key != KEY_NEVER && !e->debug.stops && !(e->cpu.mode & MODE_CS64) && e->cpu.s.gpr[R_SP] >> 32 == 0;
 }
 
 /* insns[0].run of a translated block. */

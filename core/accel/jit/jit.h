@@ -41,7 +41,8 @@ struct jit_context {
     uint32_t mode;
     uint32_t tlb;            /* which of cpu->tlbs */
     uint32_t segs;           /* enum seg_kind << 2 * sreg */
-    uint32_t paged;
+    bool paged;
+    bool unreal;             /* a flat segment in real mode: its base may change unnoticed */
 };
 
 struct jit_link;
@@ -87,6 +88,7 @@ struct jit {
     uint8_t *slow;           /* called: the same, and back */
     struct jit_context contexts[JIT_CONTEXTS];
     unsigned n_contexts, context; /* how many; the last one entered in */
+    uint32_t seg_changes;    /* cpu->seg_changes when that was found */
     uint32_t jump_generation;
     struct jit_block *blocks;
     unsigned n_blocks;

@@ -43,10 +43,22 @@ static uint16_t overwritten(const struct insn_info *info)
     return flags & FL_OSZAPC;
 }
 
+static bool may_load_segment(const struct insn *in)
+{
+    const struct insn_info *info = &insn_info[in->row];
+    for (unsigned i = 0; i < 2; i++) {
+        uint8_t o = info->operand[i];
+        if (o == OPD_Sw || o == OPD_Mp || (o >= OPD_ES && o <= OPD_GS)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* May it fault, call C, or stop behind itself? Then all flags must be known before it. */
 static bool looks_at_all(const struct insn *in, const struct insn_info *info)
 {
-    return in->mem || !emitters[in->row] || (info->attr & (A_STACK | A_STRING | A_JUMP | A_FAR)) ||
+    return in->mem || !emitters[in->row] || may_load_segment(in) || info->feature != X86_F_BASE || (info->attr & (A_STACK | A_STRING | A_JUMP | A_FAR)) ||
            info->operand[0] == OPD_Ob || info->operand[0] == OPD_Ov || info->operand[1] == OPD_Ob ||
            info->operand[1] == OPD_Ov || emitters[in->row] == emit_div;
 }
@@ -339,18 +351,6 @@ static void slow_paths(struct trans *t)
 
 /* ---- blocks ---- */
 
-static bool may_load_segment(const struct insn *in)
-{
-    const struct insn_info *info = &insn_info[in->row];
-    for (unsigned i = 0; i < 2; i++) {
-        uint8_t o = info->operand[i];
-        if (o == OPD_Sw || o == OPD_Mp || (o >= OPD_ES && o <= OPD_GS)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void call_interpreter(struct trans *t)
 {
     unsigned index = t->in->index_in_block;
@@ -365,7 +365,8 @@ static void call_interpreter(struct trans *t)
 
 static void translate_insn(struct trans *t)
 {
-    trans_emitter emitter = emitters[t->in->row];
+    bool exists = x86_has(t->j->e->cpu.model, t->info->feature); /* else it is #UD */
+    trans_emitter emitter = exists ? emitters[t->in->row] : NULL;
     t->path = NULL;
     if (emitter && emitter(t)) {
         if (t->path && !t->ended) {

@@ -81,6 +81,10 @@ uint64_t trans_next(const struct trans *t);
 /* Offset @displacement further, by the operand size. */
 uint64_t trans_target(const struct trans *t);
 
+/* R8 = (E)SP + @by as an offset; nothing else changes. (E)SP += @by. No flags are touched. */
+void trans_stack_offset(struct trans *t, int by);
+void trans_move_esp(struct trans *t, int by);
+
 /* ---- the emitters ---- */
 #define CALL_RUN NULL
 bool emit_alu(struct trans *t), emit_test(struct trans *t), emit_unary(struct trans *t);
@@ -92,6 +96,10 @@ bool emit_push(struct trans *t), emit_pop(struct trans *t), emit_leave(struct tr
 bool emit_jump_cc(struct trans *t), emit_jump(struct trans *t), emit_call(struct trans *t);
 bool emit_ret(struct trans *t), emit_loop(struct trans *t), emit_jump_e(struct trans *t);
 bool emit_carry(struct trans *t), emit_nop(struct trans *t), emit_bit(struct trans *t);
-bool emit_bswap(struct trans *t);
+bool emit_bswap(struct trans *t), emit_to_segment(struct trans *t);
+bool emit_from_segment(struct trans *t), emit_push_segment(struct trans *t);
+bool emit_pop_segment(struct trans *t), emit_direction(struct trans *t), emit_cli(struct trans *t);
+bool emit_lods(struct trans *t), emit_stos(struct trans *t), emit_movs(struct trans *t);
+bool emit_scas(struct trans *t), emit_pop_memory(struct trans *t);
 
 #endif
