@@ -31,6 +31,33 @@ static void leaf_1(const struct x86_cpu *cpu, struct x86_cpuid *out)
     }
 }
 
+/* Leaf Dh: sizes of the XSAVE image, for XCR0 as it is and for all that it may hold ([SDM1]
+ * "Enumeration of CPU Support for XSAVE Instructions"). */
+static void leaf_xsave(const struct x86_cpu *cpu, uint32_t subleaf, struct x86_cpuid *out)
+{
+    enum { AVX = 4, SMALL = 576, YMM = 256 };
+    const struct x86_model *m = cpu->model;
+    bool avx = x86_has(m, X86_F_AVX);
+    if (!x86_has(m, X86_F_XSAVE)) {
+        return;
+    }
+    switch (subleaf) {
+    case 0:
+        out->eax = 3 | (avx ? AVX : 0);
+        out->ebx = SMALL + (cpu->s.xcr0 & AVX ? YMM : 0);
+        out->ecx = SMALL + (avx ? YMM : 0);
+        break;
+    case 1:
+        out->eax = m->features[X86_W_D_EAX];
+        out->ebx = SMALL + (cpu->s.xcr0 & AVX ? YMM : 0);
+        break;
+    case 2:
+        out->eax = avx ? YMM : 0;
+        out->ebx = avx ? SMALL : 0;
+        break;
+    }
+}
+
 /* Features of 80000001h EDX that AMD repeats from leaf 1. */
 #define AMD_ALIASES 0x0183f3ffu
 
@@ -135,6 +162,9 @@ void x86_cpuid(struct x86_cpu *cpu, uint32_t leaf, uint32_t subleaf, struct x86_
             out->ebx = m->features[X86_W_7_EBX];
             out->ecx = m->features[X86_W_7_ECX];
         }
+        break;
+    case 0xd:
+        leaf_xsave(cpu, subleaf, out);
         break;
     }
 }

@@ -14,7 +14,7 @@
  * At NATIVE a routine loads all state from a context, runs the instruction at CODE and stores all
  * state again; a signal handler catches faults.
  */
-#include "tests/unit/interp_bench.h"
+#include "tests/unit/interp_long.h"
 
 #include "core/accel/interp/vec.h"
 #include "core/cpu/flags.h"
@@ -414,40 +414,10 @@ static bool make_case(struct native_test *t, unsigned row, struct test_case *c)
 
 /* ---- the guest ---- */
 
-#define GUEST_IDT     0x1000u
-#define GUEST_GDT     0x2000u
-#define GUEST_TSS     0x2100u
-#define GUEST_STACK   0x8000u
-#define GUEST_HANDLER 0x4000u    /* + vector * 16 */
-
-static void write_tables(struct interp_bench *b)
-{
-    uint8_t *idt = ibench_mem(b, GUEST_IDT);
-    for (unsigned v = 0; v < 32; v++) { /* interrupt gates with IST 1 */
-        uint32_t to = GUEST_HANDLER + v * 16;
-        st64le(idt + v * 16, (to & 0xffff) | 8 << 16 | 0x8e01ull << 32);
-        st64le(idt + v * 16 + 8, 0);
-    }
-    st64le(ibench_mem(b, GUEST_GDT) + 8, 0x00209b0000000000ull);
-    st64le(ibench_mem(b, GUEST_TSS) + 36, GUEST_STACK);
-}
-
 static void setup_guest(struct native_test *t, const struct test_case *c)
 {
     struct x86_state *s = &t->b->cpu->s;
-    x86_state_reset(s, t->model.signature, false);
-    for (unsigned i = 0; i < 6; i++) {
-        s->seg[i] = (struct x86_seg){.attr = 0xc093, .limit = 0xffffffff};
-    }
-    s->seg[S_CS] = (struct x86_seg){.sel = 8, .attr = 0xa09b, .limit = 0xffffffff};
-    s->tr = (struct x86_seg){.attr = 0x8b, .base = GUEST_TSS, .limit = 0x67};
-    s->gdtr = (struct x86_dtr){.base = GUEST_GDT, .limit = 0xf};
-    s->idtr = (struct x86_dtr){.base = GUEST_IDT, .limit = 0x1ff};
-    s->cr0 = CR0_PE | CR0_ET | CR0_NE;
-    s->cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE;
-    s->efer = EFER_LME | EFER_LMA;
-    s->xcr0 = XCR0_X87 | XCR0_SSE | XCR0_AVX;
-    s->rip = CODE;
+    ilong_state(t->b, CODE);
     memcpy(s->gpr, c->s.gpr, sizeof(s->gpr));
     memcpy(s->ymm, c->s.ymm, sizeof(s->ymm));
     memcpy(s->fpr, c->s.fpr, sizeof(s->fpr));
@@ -460,17 +430,6 @@ static void setup_guest(struct native_test *t, const struct test_case *c)
     x86_state_loaded(t->b->cpu);
     space_write_bytes(&t->b->mem, DATA, t->data, DATA_BYTES);
     space_write_bytes(&t->b->mem, CODE, c->bytes, sizeof(c->bytes));
-}
-
-/* The vector that the guest's instruction faulted with, -1 if it went on, -2 if it went astray. */
-static int guest_vector(const struct native_test *t, const struct test_case *c)
-{
-    uint64_t rip = t->b->cpu->s.rip;
-    if (rip == CODE + c->in.len) {
-        return -1;
-    }
-    return rip >= GUEST_HANDLER && rip < GUEST_HANDLER + 32 * 16 ? (int)(rip - GUEST_HANDLER) / 16
-                                                                 : -2;
 }
 
 static void load_context(const struct test_case *c)
@@ -639,7 +598,7 @@ static bool compare_rest(struct native_test *t, const struct test_case *c)
 
 static void compare(struct native_test *t, const struct test_case *c)
 {
-    int ours = guest_vector(t, c), theirs = fault.vector;
+    int ours = ilong_vector(t->b, CODE + c->in.len), theirs = fault.vector;
     if (ours != theirs) {
         report(t, c, "faults", &ours, &theirs, 4);
         return;
@@ -673,8 +632,7 @@ static void run_case(struct native_test *t, struct test_case *c)
         return;
     }
     setup_guest(t, c);
-    t->b->stop_at = interp_icount(t->b->cpu) + 1;
-    ibench_run(t->b);
+    ilong_step(t->b);
     compare(t, c);
 }
 
@@ -732,7 +690,7 @@ static bool setup_native(struct native_test *t)
     region_ram(&t->b->mmio_region, "native", &t->block);
     region_map(&t->b->mem.root, &t->b->mmio_region, NATIVE, 1);
     space_commit(&t->b->mem);
-    write_tables(t->b);
+    ilong_tables(t->b);
     x86_tlb_flush(t->b->cpu);
     return true;
 }
