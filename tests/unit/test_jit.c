@@ -22,7 +22,7 @@
 
 enum {
     CODE = 0x1000, PROG_BYTES = 160, HANDLER = 0x600, IDT = 0x0, GDT = 0x800,
-    DATA = 0x20000, STACK = 0x8000, PROGRAM_INSNS = 6000,
+    DATA = 0x20000, HIGH_DATA = 0x120000, STACK = 0x8000, PROGRAM_INSNS = 6000,
 };
 
 struct pair {
@@ -150,16 +150,17 @@ static void start(struct pair *p, struct interp_bench *b)
 {
     struct x86_state *s = &b->cpu->s;
     uint64_t seed = p->seed;
-    memset(ibench_mem(b, 0), 0, 0x40000);
-    block_invalidate(b->e, 0, 0x40000);
+    memset(ibench_mem(b, 0), 0, 2 * MiB);
+    block_invalidate(b->e, 0, 2 * MiB);
     ibench_real(b, CODE);
     make_handlers(b, p->wide);
     for (unsigned i = 0; i < 0x4000; i++) {
-        *ibench_mem(b, DATA + i) = (uint8_t)next_random(p);
+        *ibench_mem(b, DATA + i) = *ibench_mem(b, HIGH_DATA + i) = (uint8_t)next_random(p);
     }
+    uint32_t data = p->wide && below(p, 2) ? HIGH_DATA : DATA; /* below and above 1 MiB */
     ibench_poke(b, CODE, p->code, sizeof(p->code));
     for (unsigned r = 0; r < 8; r++) {
-        s->gpr[r] = below(p, 2) ? next_random(p) & 0x1ffff : DATA + below(p, 0x3000);
+        s->gpr[r] = below(p, 2) ? next_random(p) & 0x1ffff : data + below(p, 0x3000);
     }
     if (p->wide) {
         protected_mode(b);
@@ -205,7 +206,8 @@ static bool same(struct pair *p)
         equal = equal && a->s.seg[i].sel == b->s.seg[i].sel && a->s.seg[i].base == b->s.seg[i].base &&
                 a->s.seg[i].limit == b->s.seg[i].limit && a->s.seg[i].attr == b->s.seg[i].attr;
     }
-    return equal && memcmp(ibench_mem(p->interp, 0), ibench_mem(p->jit, 0), 0x40000) == 0;
+    return equal && memcmp(ibench_mem(p->interp, 0), ibench_mem(p->jit, 0), 0x40000) == 0 &&
+           memcmp(ibench_mem(p->interp, 0x110000), ibench_mem(p->jit, 0x110000), 0x20000) == 0;
 }
 
 static bool run_both(struct pair *p, unsigned n);
@@ -216,7 +218,7 @@ static void find_first(struct pair *p, unsigned done, unsigned slice)
 {
     for (unsigned n = 1; n <= slice; n++) {
         struct pair again = {
-            .interp = ibench_new(1 * MiB, "pentium3"), .jit = ibench_new(1 * MiB, "pentium3"), .wide = p->wide,
+            .interp = ibench_new(2 * MiB, "pentium3"), .jit = ibench_new(2 * MiB, "pentium3"), .wide = p->wide,
         };
         jit_attach(again.jit->e, NULL);
         begin(&again, p->first);
@@ -276,7 +278,7 @@ static void begin(struct pair *p, uint64_t seed)
 static void run_programs(bool wide)
 {
     struct pair p = {
-        .interp = ibench_new(1 * MiB, "pentium3"), .jit = ibench_new(1 * MiB, "pentium3"), .wide = wide,
+        .interp = ibench_new(2 * MiB, "pentium3"), .jit = ibench_new(2 * MiB, "pentium3"), .wide = wide,
     };
     assert_true(jit_attach(p.jit->e, NULL));
     for (unsigned n = 0; n < programs; n++) {

@@ -68,7 +68,7 @@ static uint32_t tlb_number(const struct x86_cpu *cpu)
 static bool still_there(const struct jit *j, const struct jit_context *c)
 {
     const struct x86_cpu *cpu = &j->e->cpu;
-    return cpu->seg_changes == j->seg_changes && cpu->s.seg[S_CS].base == c->cs_base &&
+    return !j->moved && cpu->seg_changes == j->seg_changes && cpu->s.seg[S_CS].base == c->cs_base &&
            j->e->cs_last == c->cs_last && cpu->mode == c->mode && !c->unreal &&
            cpu->tlb == cpu->tlbs[c->tlb] && cpu->pg == c->paged;
 }
@@ -76,7 +76,25 @@ static bool still_there(const struct jit *j, const struct jit_context *c)
 static bool same_context(const struct jit_context *a, const struct jit_context *b)
 {
     return a->cs_base == b->cs_base && a->cs_last == b->cs_last && a->mode == b->mode &&
-           a->tlb == b->tlb && a->segs == b->segs && a->paged == b->paged;
+           a->tlb == b->tlb && a->segs == b->segs && a->paged == b->paged &&
+           a->window == b->window && a->window_end == b->window_end;
+}
+
+/* Without paging, plain memory is reached without the TLB. The window is one range of it: the low one
+ * in 16-bit code, that above 1 MiB in 32-bit code. */
+static void find_window(const struct x86_cpu *cpu, struct jit_context *c)
+{
+    const struct view_range *r = view_find(cpu->space->view, cpu->mode & MODE_CS32 ? 1 << 20 : 0);
+    if (cpu->pg || !cpu->s.a20 || cpu->watch_data || cpu->watched || !r) {
+        return;
+    }
+    const struct region *ram = r->rd.region;
+    bool plain = ram && ram == r->wr.region && ram->kind == REGION_RAM && r->rd.off == r->wr.off &&
+                 ram->ram->addr + r->rd.off == r->start;
+    if (plain && r->end <= 1u << 31) {
+        c->window = r->start;
+        c->window_end = r->end;
+    }
 }
 
 /* Makes j->context that of the moment. */
@@ -90,8 +108,10 @@ static void find_context(struct jit *j)
         .cs_base = cpu->s.seg[S_CS].base, .cs_last = j->e->cs_last, .mode = cpu->mode,
         .tlb = tlb_number(cpu), .segs = seg_kinds(cpu), .paged = cpu->pg,
     };
+    find_window(cpu, &now);
     now.unreal = !(cpu->mode & MODE_PE) && has_flat(now.segs);
     j->seg_changes = cpu->seg_changes;
+    j->moved = false;
     unsigned i = 0;
     while (i < j->n_contexts && !same_context(&now, &j->contexts[i])) {
         i++;
@@ -315,6 +335,7 @@ void jit_flush(struct jit *j)
 static void code_moved(struct interp *e)
 {
     struct jit *j = jit_of(e);
+    j->moved = true;
     jit_unlink_far(j);
     if (++j->jump_generation == UINT32_MAX / JIT_CONTEXTS) {
         j->jump_generation = 0;

@@ -41,6 +41,7 @@ struct jit_context {
     uint32_t mode;
     uint32_t tlb;            /* which of cpu->tlbs */
     uint32_t segs;           /* enum seg_kind << 2 * sreg */
+    uint64_t window, window_end; /* linear addresses that are their own ram addresses; may be none */
     bool paged;
     bool unreal;             /* a flat segment in real mode: its base may change unnoticed */
 };
@@ -89,6 +90,7 @@ struct jit {
     struct jit_context contexts[JIT_CONTEXTS];
     unsigned n_contexts, context; /* how many; the last one entered in */
     uint32_t seg_changes;    /* cpu->seg_changes when that was found */
+    bool moved;              /* linear addresses may be elsewhere since then */
     uint32_t jump_generation;
     struct jit_block *blocks;
     unsigned n_blocks;

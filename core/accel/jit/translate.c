@@ -129,12 +129,17 @@ void trans_flags_after(struct trans *t)
 
 /* ---- memory ---- */
 
-void trans_slow_if(struct trans *t, unsigned cc)
+static void need_path(struct trans *t)
 {
     if (!t->path) {
         t->path = &t->slow[t->n_slow++];
         *t->path = (struct slow_path){.index = t->in->index_in_block};
     }
+}
+
+void trans_slow_if(struct trans *t, unsigned cc)
+{
+    need_path(t);
     t->path->from[t->path->n++] = emit_jcc(&t->e, cc);
 }
 
@@ -216,14 +221,12 @@ static void check_marks(struct trans *t, unsigned size)
     trans_slow_if(t, 5);
 }
 
-void trans_probe(struct trans *t, unsigned seg, unsigned size, enum access access)
+/* R9 = host address - linear address, for R8. */
+static void look_up(struct trans *t, unsigned size, enum access access)
 {
     struct emit *e = &t->e;
     int32_t tlb = CPU_OFFSET(tlbs) +
                   (int32_t)(t->context->tlb * TLB_SIZE * sizeof(struct tlb_entry));
-    trans_save_flags(t);
-    t->in_host = false;
-    to_linear(t, seg, size, access);
     /* The page of the last byte: an operand that crosses pages does not match. */
     emit_lea(e, 8, HOST_10, HOST_8, HOST_NONE, (int32_t)size - 1);
     emit_mov(e, 4, HOST_9, HOST_8);
@@ -241,8 +244,50 @@ void trans_probe(struct trans *t, unsigned seg, unsigned size, enum access acces
     }
     struct host_mem m = {REG_CPU, HOST_9, 0, tlb + (int32_t)offsetof(struct tlb_entry, addend)};
     emit_rm(e, 0x8b, 8, HOST_9, &m);
+}
+
+/* The same for what lies in the window; the rest is looked up out of line. */
+static void look_in_window(struct trans *t, unsigned size, enum access access)
+{
+    struct emit *e = &t->e;
+    uint64_t from = t->context->window;
+    struct far_access *f = &t->far[t->n_far++];
+    enum host_reg reg = HOST_8;
+    if (from) {
+        reg = HOST_10;
+        emit_lea(e, 4, reg, HOST_8, HOST_NONE, -(int32_t)from);
+    }
+    emit_rr(e, 0x81, 4, 7, reg);                        /* cmp reg, last */
+    emit_imm(e, t->context->window_end - from - size, 4);
+    need_path(t);
+    *f = (struct far_access){.from = emit_jcc(e, 7), .path = t->path, .size = size, .access = access};
+    emit_mov_imm(e, HOST_9, (uintptr_t)t->j->e->cpu.arena->base);
+    f->back = e->at;
+}
+
+void trans_probe(struct trans *t, unsigned seg, unsigned size, enum access access)
+{
+    trans_save_flags(t);
+    t->in_host = false;
+    to_linear(t, seg, size, access);
+    if (t->context->window_end) {
+        look_in_window(t, size, access);
+    } else {
+        look_up(t, size, access);
+    }
     if (access != READ) {
         check_marks(t, size);
+    }
+}
+
+static void far_accesses(struct trans *t)
+{
+    for (unsigned i = 0; i < t->n_far; i++) {
+        const struct far_access *f = &t->far[i];
+        emit_link(f->from, t->e.at);
+        t->path = f->path;
+        look_up(t, f->size, f->access);
+        emit_link(emit_jmp(&t->e), f->back);
     }
 }
 
@@ -414,7 +459,7 @@ struct jit_block *jit_translate(struct jit *j, struct block *b, uint64_t rip)
     t.context = &j->contexts[j->context];
     t.in_host = t.ended = false;
     t.saved = true;
-    t.n_slow = 0;
+    t.n_slow = t.n_far = 0;
     find_live(&t);
     make_entry(&t);
     jb->body = t.e.at;
@@ -426,6 +471,7 @@ struct jit_block *jit_translate(struct jit *j, struct block *b, uint64_t rip)
     if (!t.ended) {
         trans_exit_to(&t, trans_next(&t));
     }
+    far_accesses(&t);
     slow_paths(&t);
     if (t.e.full) {
         return NULL;

@@ -13,12 +13,22 @@
 
 #define SLOW_JUMPS 10
 
+enum access { READ, WRITE, MODIFY };
+
 /* The way out of an instruction that needs the interpreter. */
 struct slow_path {
     uint8_t *from[SLOW_JUMPS]; /* displacements that lead to it */
     unsigned n;
     unsigned index;
     uint8_t *back;           /* NULL: not back here, but on in the interpreter */
+};
+
+/* An access that is looked up in the TLB when it is not in the window. */
+struct far_access {
+    uint8_t *from, *back;
+    struct slow_path *path;
+    unsigned size;
+    enum access access;
 };
 
 struct trans {
@@ -34,12 +44,12 @@ struct trans {
     uint16_t live[BLOCK_INSNS]; /* flags that are looked at after each instruction */
     struct slow_path slow[BLOCK_INSNS];
     unsigned n_slow;
+    struct far_access far[2 * BLOCK_INSNS];
+    unsigned n_far;
     struct slow_path *path;  /* of this instruction, if it has one */
 };
 
 typedef bool (*trans_emitter)(struct trans *t);
-
-enum access { READ, WRITE, MODIFY };
 
 /* Code of one guest register operand (offset into gpr). */
 static inline enum host_reg trans_reg(unsigned offset)
