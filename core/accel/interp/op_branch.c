@@ -7,21 +7,14 @@
 #include "core/accel/idle.h"
 #include "core/accel/interp/engine.h"
 #include "core/accel/interp/run.h"
-#include "core/cpu/mech.h"
 
-/* Beyond the plain part of the code segment: in 64-bit mode the upper half is fine, too. */
-static __attribute__((noinline)) void far_off(struct x86_cpu *cpu, uint64_t to)
-{
-    if (!(cpu->mode & MODE_CS64) || !x86_canonical(to)) {
-        x86_fault(cpu, X86_GP, 0);
-    }
-}
-
-/* Goes to offset @to, which is masked to the operand size; #GP(0) beyond the limit. */
+/* Goes to offset @to, which is masked to the operand size; #GP(0) beyond the limit, or if it is not
+ * canonical. */
 static inline void near_check(struct x86_cpu *cpu, uint64_t to)
 {
-    if (unlikely(to > interp_of(cpu)->near_last)) {
-        far_off(cpu, to);
+    const struct interp *e = interp_of(cpu);
+    if (unlikely(to + e->near_bias > e->near_last)) {
+        x86_fault(cpu, X86_GP, 0);
     }
 }
 
