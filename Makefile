@@ -159,6 +159,7 @@ $(BENCHES): $(BUILD)/tests/%: tests/%.c $(BUILD)/libcoldboot.a
 	$(Q)$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libcoldboot.a $(LDFLAGS) $(LDLIBS)
 bench: all $(BENCHES)
 	@scripts/bench $(BUILD)/coldboot
+	@tests/bench/measure $(BUILD)
 
 check-layers:
 	@scripts/check-layers

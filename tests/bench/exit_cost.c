@@ -44,7 +44,8 @@ int main(void)
     struct region port;
     struct error *err = NULL;
     fake_reset();
-    if (!machine_init(&m, CLOCK_HOST_DRIVEN, 0, &err) || !machine_ram_init(&m, 2 * MiB, MACHINE_LOW_MAX, &err)) {
+    if (!machine_init(&m, CLOCK_HOST_DRIVEN, 0, &err) ||
+        !machine_ram_init(&m, 2 * MiB, MACHINE_LOW_MAX, &err)) {
         return 1;
     }
     region_io(&port, "port", &ops, NULL, 0x20);

@@ -72,6 +72,9 @@ wide:   mov ax, 16
         KERNEL32 "recursion32", recursion
         KERNEL32 "indirect32", indirect
         KERNEL32 "table32", table
+        mov ecx, 30000000                   ; so that the last time can be read
+.wait:  dec ecx
+        jnz .wait
         mov dx, 501h
         xor al, al
         out dx, al

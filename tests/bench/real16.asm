@@ -23,10 +23,16 @@ start:
         KERNEL "com16", com
         KERNEL "port16", ports
         KERNEL "smc16", patching
+        call finish
         mov dx, 501h
         xor al, al
         out dx, al
         hlt
+
+finish: mov ecx, 30000000                   ; so that the last time can be read
+.wait:  dec ecx
+        jnz .wait
+        ret
 
 alu:    mov ebp, 12000000
         xor ax, ax
@@ -127,7 +133,7 @@ interrupts:
         iret
 
 com:    mov sp, 7b00h
-        mov ebp, 100000
+        mov ebp, 1000000
         xor dx, dx
 .next:  push dx
         add [7b80h], dx
