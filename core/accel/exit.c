@@ -32,7 +32,8 @@ static const char *reason_name(const struct vcpu_exit *exit)
 static int put_value(char *text, size_t size, bool write, const uint8_t *data, unsigned bytes)
 {
     bytes = bytes <= 8 ? bytes : 8;
-    return write ? snprintf(text, size, " data=0x%0*" PRIx64, (int)bytes * 2, ld_le(data, bytes)) : 0;
+    return write ? snprintf(text, size, " data=0x%0*" PRIx64, (int)bytes * 2, ld_le(data, bytes))
+                 : 0;
 }
 
 void vcpu_exit_text(const struct vcpu_exit *exit, char text[EXIT_TEXT])
@@ -40,17 +41,18 @@ void vcpu_exit_text(const struct vcpu_exit *exit, char text[EXIT_TEXT])
     const char *name = reason_name(exit);
     int n = snprintf(text, EXIT_TEXT, "%s", name != NULL ? name : "");
     if (exit->reason == EXIT_IO) {
-        n += snprintf(text + n, EXIT_TEXT - (size_t)n, " %s port=0x%x size=%u", exit->io.out ? "out" : "in",
-                      exit->io.port, exit->io.size);
+        n += snprintf(text + n, EXIT_TEXT - (size_t)n, " %s port=0x%x size=%u",
+                      exit->io.out ? "out" : "in", exit->io.port, exit->io.size);
         if (exit->io.count != 1) {
             n += snprintf(text + n, EXIT_TEXT - (size_t)n, " count=%" PRIu32, exit->io.count);
         }
-        put_value(text + n, EXIT_TEXT - (size_t)n, exit->io.out && exit->io.count != 0, exit->io.data,
-                  exit->io.size);
+        put_value(text + n, EXIT_TEXT - (size_t)n, exit->io.out && exit->io.count != 0,
+                  exit->io.data, exit->io.size);
     } else if (exit->reason == EXIT_MMIO) {
         n += snprintf(text + n, EXIT_TEXT - (size_t)n, " %s addr=0x%" PRIx64 " size=%u",
                       exit->mmio.write ? "write" : "read", exit->mmio.addr, exit->mmio.size);
-        put_value(text + n, EXIT_TEXT - (size_t)n, exit->mmio.write, exit->mmio.data, exit->mmio.size);
+        put_value(text + n, EXIT_TEXT - (size_t)n, exit->mmio.write, exit->mmio.data,
+                  exit->mmio.size);
     }
 }
 
@@ -66,8 +68,8 @@ static void show(const struct vcpu_exit *exit)
     }
 }
 
-void vcpu_show_access(struct vcpu *cpu, const struct space *s, bool write, uint64_t addr, uint64_t val,
-                      unsigned size)
+void vcpu_show_access(struct vcpu *cpu, const struct space *s, bool write, uint64_t addr,
+                      uint64_t val, unsigned size)
 {
     uint8_t data[8];
     bool port = s == &cpu->machine->ports;
@@ -100,8 +102,9 @@ static void carry_out_io(struct vcpu *cpu, const struct vcpu_exit *exit)
     unsigned size = exit->io.size, port = exit->io.port;
     uint32_t done = 0;
     if (exit->io.count > 1) {
-        done = exit->io.out ? vcpu_write_block(cpu, ports, port, exit->io.data, size, exit->io.count)
-                            : vcpu_read_block(cpu, ports, port, exit->io.data, size, exit->io.count);
+        done = exit->io.out
+                   ? vcpu_write_block(cpu, ports, port, exit->io.data, size, exit->io.count)
+                   : vcpu_read_block(cpu, ports, port, exit->io.data, size, exit->io.count);
     }
     for (; done < exit->io.count; done++) {
         uint8_t *at = exit->io.data + (size_t)done * size;
@@ -130,8 +133,8 @@ void vcpu_run(struct vcpu *cpu, struct vcpu_exit *exit)
         *exit = (struct vcpu_exit){.reason = EXIT_KICKED};
         cpu->accel->run(cpu, exit);
         bool wanted = atomic_load(&cpu->pending) & PEND_KICK;
-        if (exit->reason != EXIT_KICKED || !wanted) { /* being called out is no doing of the guest's */
-            show(exit);
+        if (exit->reason != EXIT_KICKED || !wanted) {
+            show(exit); /* being called out is no doing of the guest's */
         }
         switch (exit->reason) {
         case EXIT_IO:

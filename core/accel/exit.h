@@ -8,20 +8,21 @@
 
 #define EXIT_TEXT 160
 
-/* Lets @cpu run until it must be looked at outside; carries out the accesses that it leaves for. Never
- * returns with an access half done, so the state is whole afterwards. [vcpu] */
+/* Lets @cpu run until it must be looked at outside; carries out the accesses that it leaves for.
+ * Never returns with an access half done, so the state is whole afterwards. [vcpu] */
 void vcpu_run(struct vcpu *cpu, struct vcpu_exit *exit);
 
 /* The exit as text, in the words of the kernel's KVM documentation whatever the accelerator:
  * "KVM_EXIT_IO out port=0x10 size=2 data=0x0001", "KVM_EXIT_HLT". */
 void vcpu_exit_text(const struct vcpu_exit *exit, char text[EXIT_TEXT]);
 
-/* Shows an access of a CPU that makes its accesses itself as the exit that it would be elsewhere. */
-void vcpu_show_access(struct vcpu *cpu, const struct space *s, bool write, uint64_t addr, uint64_t val,
-                      unsigned size);
+/* Shows an access of a CPU that makes its accesses itself as the exit that it would be elsewhere.
+ */
+void vcpu_show_access(struct vcpu *cpu, const struct space *s, bool write, uint64_t addr,
+                      uint64_t val, unsigned size);
 
-/* The accelerator cannot go on, for reason @why: m->next_accel takes the vCPUs over as they are. False: it
- * cannot either. [locked, vCPUs out of run] */
+/* The accelerator cannot go on, for reason @why: m->next_accel takes the vCPUs over as they are.
+ * False: it cannot either. [locked, vCPUs out of run] */
 bool vcpus_move(struct machine *m, const char *why);
 
 #endif

@@ -54,7 +54,8 @@ static bool read_file(const char *file, uint8_t **data, size_t *bytes, struct er
     return ok;
 }
 
-struct part_loader *loaders_add(struct loaders *ls, const char *file, uint64_t addr, struct error **err)
+struct part_loader *loaders_add(struct loaders *ls, const char *file, uint64_t addr,
+                                struct error **err)
 {
     if (ls->n == LOADERS_MAX) {
         error_set(err, "more than %d files to load", LOADERS_MAX);

@@ -28,7 +28,8 @@ struct loaders {
 };
 
 /* Reads @file whole. NULL and err on failure, else it is in the list. */
-struct part_loader *loaders_add(struct loaders *ls, const char *file, uint64_t addr, struct error **err);
+struct part_loader *loaders_add(struct loaders *ls, const char *file, uint64_t addr,
+                                struct error **err);
 /* The keys of -device loader: file, addr, cpu-num, force-raw. */
 bool loaders_add_device(struct loaders *ls, struct opts *o, struct error **err);
 /* Puts all into the machine: after its board is built, before the reset. */

@@ -13,7 +13,8 @@ static bool flat_fields(struct config *c, struct opts *o, struct error **err)
     struct flat_options *f = &c->flat;
     const char *file = opts_get(o, "file");
     uint64_t addr = UINT64_MAX, limit = 0;
-    if (!opts_u64(o, "addr", 0, MiB - 1, &addr, err) || !opts_u64(o, "exits", 1, UINT64_MAX, &limit, err)) {
+    if (!opts_u64(o, "addr", 0, MiB - 1, &addr, err) ||
+        !opts_u64(o, "exits", 1, UINT64_MAX, &limit, err)) {
         return false;
     }
     for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
@@ -55,17 +56,18 @@ bool options_finish_flat(struct config *c, struct error **err)
         const char *option;
         bool given;
     } others[] = {
-        {"an image", c->image != NULL}, {"-monitor or -qmp", c->n_monitors != 0},
-        {"-fda", c->floppy[0].path != NULL}, {"-fdb", c->floppy[1].path != NULL}, {"-bios", c->bios != NULL},
-        {"-expect and other steps", c->script.n != 0},
+        {"an image", c->image != NULL},      {"-monitor or -qmp", c->n_monitors != 0},
+        {"-fda", c->floppy[0].path != NULL}, {"-fdb", c->floppy[1].path != NULL},
+        {"-bios", c->bios != NULL},          {"-expect and other steps", c->script.n != 0},
     };
     if (c->flat.file == NULL) {
         return true;
     }
     for (unsigned i = 0; i < ARRAY_SIZE(others); i++) {
         if (others[i].given) {
-            return error_set(err, "-flat: runs a program without firmware and devices; %s does not go with it",
-                             others[i].option);
+            return error_set(
+                err, "-flat: runs a program without firmware and devices; %s does not go with it",
+                others[i].option);
         }
     }
     if (c->display == NULL) {

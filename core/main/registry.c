@@ -428,6 +428,7 @@ void registry_list_cpus(FILE *out, const char *name)
     for (unsigned i = 0; (m = x86_model_list(i)) != NULL; i++) {
         fprintf(out, "x86 %-20s %s%s\n", m->name, m->text, m == x86_model_default() ? " (default)" : "");
     }
+    fprintf(out, "    %-20s the host's own processor (with -accel kvm)\n", "host");
     fprintf(out, "\nFeatures, to add with +NAME or take away with -NAME:");
     const char *feature;
     for (unsigned i = 0, n = 0; (feature = x86_feature_name(i)) != NULL; i++) {

@@ -1,5 +1,6 @@
 /*
- * The `flat` board: a processor, memory, and two ports that print. For programs that need no firmware.
+ * The `flat` board: a processor, memory, and two ports that print. For programs that need no
+ * firmware.
  */
 #ifndef HW_FLAT_FLAT_H
 #define HW_FLAT_FLAT_H

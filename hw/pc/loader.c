@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-/* Straight into RAM, which lies at its physical address: what is mapped over it is being reset, too. */
+/* Straight into RAM, which lies at its physical address: what is mapped over it is being reset,
+ * too. */
 static void loader_reset(void *dev)
 {
     const struct loader *s = dev;
@@ -26,12 +27,13 @@ static bool inside(const struct ram_block *b, uint64_t addr, uint64_t bytes)
     return addr >= b->addr && bytes <= b->bytes && addr - b->addr <= b->bytes - bytes;
 }
 
-bool loader_init(struct loader *s, struct machine *m, const char *id, uint64_t addr, const void *data,
-                 size_t bytes, struct error **err)
+bool loader_init(struct loader *s, struct machine *m, const char *id, uint64_t addr,
+                 const void *data, size_t bytes, struct error **err)
 {
     *s = (struct loader){.machine = m, .data = data, .bytes = bytes, .addr = addr};
     if (!inside(&m->ram_low, addr, bytes) && !inside(&m->ram_high, addr, bytes)) {
-        return error_set(err, "%zu bytes at 0x%llx do not fit into memory", bytes, (unsigned long long)addr);
+        return error_set(err, "%zu bytes at 0x%llx do not fit into memory", bytes,
+                         (unsigned long long)addr);
     }
     machine_add(m, &loader_type, id, s);
     return true;

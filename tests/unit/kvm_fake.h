@@ -1,6 +1,6 @@
 /*
- * A kernel for tests of core/accel/kvm: it keeps what it is given, answers from a script of exits, and
- * fails any call on demand. One at a time.
+ * A kernel for tests of core/accel/kvm: it keeps what it is given, answers from a script of exits,
+ * and fails any call on demand. One at a time.
  */
 #ifndef TESTS_UNIT_KVM_FAKE_H
 #define TESTS_UNIT_KVM_FAKE_H
@@ -101,13 +101,15 @@ static int fake_set_msrs(const struct kvm_msrs *list)
 
 static int fake_set_slot(const struct kvm_userspace_memory_region *r)
 {
-    if (r->slot >= ARRAY_SIZE(fake.slots) || r->guest_phys_addr % FAKE_PAGE || r->memory_size % FAKE_PAGE) {
+    if (r->slot >= ARRAY_SIZE(fake.slots) || r->guest_phys_addr % FAKE_PAGE ||
+        r->memory_size % FAKE_PAGE) {
         errno = EINVAL;
         return -1;
     }
     for (unsigned i = 0; i < ARRAY_SIZE(fake.slots) && r->memory_size != 0; i++) {
         const struct kvm_userspace_memory_region *o = &fake.slots[i];
-        if (i != r->slot && o->memory_size != 0 && r->guest_phys_addr < o->guest_phys_addr + o->memory_size &&
+        if (i != r->slot && o->memory_size != 0 &&
+            r->guest_phys_addr < o->guest_phys_addr + o->memory_size &&
             o->guest_phys_addr < r->guest_phys_addr + r->memory_size) {
             fake.overlaps++;
             errno = EEXIST;
@@ -254,7 +256,11 @@ static void fake_unmap(void *p, size_t bytes)
 }
 
 static const struct kvm_sys fake_sys = {
-    .open = fake_open, .close = fake_close, .ioctl = fake_ioctl, .map = fake_map, .unmap = fake_unmap,
+    .open = fake_open,
+    .close = fake_close,
+    .ioctl = fake_ioctl,
+    .map = fake_map,
+    .unmap = fake_unmap,
 };
 
 /* A kernel that has everything; to be changed by the test before it is used. */

@@ -1,5 +1,6 @@
 /*
- * core/accel/kvm against a kernel of our own making: exits, interrupts, kicks, errors at every call.
+ * core/accel/kvm against a kernel of our own making: exits, interrupts, kicks, errors at every
+ * call.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -79,7 +80,8 @@ static void rig_init(struct rig *r)
     fake_reset();
     rig_machine(r);
     assert_true(kvm_vm_init(&r->m, NULL));
-    r->cpu = (struct vcpu){.machine = &r->m, .accel = &kvm_accel, .a20 = true, .inta = rig_inta, .inta_opaque = r};
+    r->cpu = (struct vcpu){
+        .machine = &r->m, .accel = &kvm_accel, .a20 = true, .inta = rig_inta, .inta_opaque = r};
     assert_true(kvm_vcpu_init(&r->cpu, NULL));
 }
 
@@ -329,7 +331,8 @@ static void accesses_reach_their_devices_with_size_and_value(void **state)
     vcpu_run(&r.cpu, &r.exit);
     assert_int_equal(r.exit.reason, EXIT_HALT);
     assert_int_equal(r.n_seen, 4);
-    assert_true(r.seen[0].write && r.seen[0].off == 0x10 && r.seen[0].val == 0x1234 && r.seen[0].size == 2);
+    assert_true(r.seen[0].write && r.seen[0].off == 0x10 && r.seen[0].val == 0x1234 &&
+                r.seen[0].size == 2);
     assert_true(!r.seen[1].write && r.seen[1].off == 0x18 && r.seen[1].size == 4);
     assert_int_equal(ld32le(fake.page + FAKE_DATA), 0x11223344);
     assert_true(r.seen[2].write && r.seen[2].off == 0x10 && r.seen[2].val == 0xdeadbeef);
@@ -613,8 +616,8 @@ static void any_failing_call_of_the_start_is_reported_and_leaves_nothing(void **
             r.cpu = (struct vcpu){.machine = &r.m, .accel = &kvm_accel};
             bool ok = kvm_vm_init(&r.m, &err) && kvm_vcpu_init(&r.cpu, &err);
             /* What is optional, or found out by trying, may be missing. */
-            bool may = fake.failed == KVM_CHECK_EXTENSION || fake.failed == KVM_GET_MSRS || fake.failed == 0 ||
-                       fake.failed == KVM_SET_USER_MEMORY_REGION;
+            bool may = fake.failed == KVM_CHECK_EXTENSION || fake.failed == KVM_GET_MSRS ||
+                       fake.failed == 0 || fake.failed == KVM_SET_USER_MEMORY_REGION;
             assert_true(ok || err != NULL);
             assert_true(!ok || may);
             if (ok && fake.failed == KVM_SET_USER_MEMORY_REGION) { /* told by the next run */
@@ -648,7 +651,8 @@ static void any_failing_call_of_a_state_is_told_by_the_next_run(void **state)
         fake.fail_at = 0;
         fake_step(halt);
         rig_run(&r);
-        bool msr = fake.failed == KVM_SET_MSRS; /* values that the kernel does not take are passed over */
+        bool msr =
+            fake.failed == KVM_SET_MSRS; /* values that the kernel does not take are passed over */
         assert_int_equal(r.exit.reason, over || msr ? EXIT_HALT : EXIT_ERROR);
         rig_fini(&r);
         if (over) {
@@ -704,7 +708,8 @@ static void refusals_say_why(void **state)
 
 static void the_software_cpu_goes_on_at_the_failing_instruction(void **state)
 {
-    static const uint8_t code[] = {0xb0, 0x5a, 0xe6, 0x80, 0xf4}; /* mov al, 5Ah; out 80h, al; hlt */
+    static const uint8_t code[] = {0xb0, 0x5a, 0xe6, 0x80,
+                                   0xf4}; /* mov al, 5Ah; out 80h, al; hlt */
     static const struct vcpu_start start = {.addr = 0x1000};
     struct rig r;
     fake_reset();

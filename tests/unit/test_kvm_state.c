@@ -1,5 +1,6 @@
 /*
- * core/accel/kvm: registers as structures, memory slots of a view, CPUID, what is remembered of the host.
+ * core/accel/kvm: registers as structures, memory slots of a view, CPUID, what is remembered of the
+ * host.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -190,6 +191,39 @@ static void older_kernels_keep_what_they_can(void **state)
     }
 }
 
+/* The state that a BIOS leaves to a boot sector, out of the software CPU, into KVM and back. */
+static void at_a_boot_sector_the_hosts_own_kvm_gives_back_what_it_got(void **state)
+{
+    struct rig r;
+    struct x86_state in, out, once;
+    kvm_sys = &kvm_sys_linux;
+    if (!kvm_probe(NULL)) {
+        skip();
+    }
+    alarm(20); /* an imitation may hang */
+    rig_init(&r);
+    x86_state_reset(&in, x86_model_default()->signature, false);
+    in.cr0 = CR0_ET;
+    in.seg[S_CS].sel = 0;
+    in.seg[S_CS].base = 0;
+    in.rip = 0x7c00;
+    in.gpr[R_SP] = 0x7000;
+    in.gpr[R_AX] = 0xaa55;
+    in.gpr[R_DX] = 0;
+    in.rflags = FL_1 | FL_IF;
+    in.idtr.limit = 0x3ff;
+    in.gdtr = (struct x86_dtr){.base = 0xf6120, .limit = 0x37};
+    kvm_set_state(&r.cpu, &in);
+    kvm_get_state(&r.cpu, &once);
+    kvm_set_state(&r.cpu, &once);
+    kvm_get_state(&r.cpu, &out);
+    assert_string_equal(kvm_vcpu_of(&r.cpu)->failure, "");
+    same_state(&once, &out);
+    same_state(&in, &out);
+    rig_fini(&r);
+    alarm(0);
+}
+
 static void an_msr_that_is_not_taken_leaves_the_others(void **state)
 {
     struct rig r;
@@ -299,7 +333,10 @@ static void slots_follow_the_four_settings_of_pam(void **state)
         struct region *rd, *wr;
         bool rom, read_only;
     } cases[] = {
-        {pci, pci, true, true}, {dram, pci, false, true}, {pci, dram, true, true}, {dram, dram, false, false},
+        {pci, pci, true, true},
+        {dram, pci, false, true},
+        {pci, dram, true, true},
+        {dram, dram, false, false},
     };
     for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
         region_set_route(&t.pam[0], cases[i].rd, cases[i].wr);
@@ -307,7 +344,8 @@ static void slots_follow_the_four_settings_of_pam(void **state)
         unsigned n = kvm_slots_of_view(t.m.mem.view, slots, 16);
         const struct kvm_slot *s = slot_at(slots, n, 0xf8000), *high = slot_at(slots, n, 0x100000);
         assert_non_null(s);
-        assert_int_equal(s->ram + (0xf8000 - s->addr), cases[i].rom ? t.rom.addr + 0x8000 : 0xf8000);
+        assert_int_equal(s->ram + (0xf8000 - s->addr),
+                         cases[i].rom ? t.rom.addr + 0x8000 : 0xf8000);
         assert_int_equal(s->read_only, cases[i].read_only);
         assert_null(slot_at(slots, n, 0xb8000));
         assert_int_equal(high->addr, 0x100000); /* never part of what PAM changes */
@@ -442,7 +480,8 @@ static int remove_folder(void **state)
     return rmdir(folder);
 }
 
-static const struct kvm_answer measured = {.kind = KVM_MEASURED, .insn_ps = 412000, .exit_ns = 7600};
+static const struct kvm_answer measured = {
+    .kind = KVM_MEASURED, .insn_ps = 412000, .exit_ns = 7600};
 
 static void an_answer_is_remembered(void **state)
 {
@@ -491,7 +530,8 @@ static void a_file_that_others_may_write_is_not_believed(void **state)
 
 static void nonsense_in_the_file_is_not_believed(void **state)
 {
-    static const char *const texts[] = {"", "\n", "coldboot-kvm-1", "coldboot-kvm-2 x 0 1 1\n", "%s%n%d"};
+    static const char *const texts[] = {"", "\n", "coldboot-kvm-1", "coldboot-kvm-2 x 0 1 1\n",
+                                        "%s%n%d"};
     for (unsigned i = 0; i < ARRAY_SIZE(texts); i++) {
         struct kvm_answer a;
         FILE *f = fopen(file, "w");
@@ -511,6 +551,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_state_comes_back_as_it_went_in),
         cmocka_unit_test(older_kernels_keep_what_they_can),
+        cmocka_unit_test(at_a_boot_sector_the_hosts_own_kvm_gives_back_what_it_got),
         cmocka_unit_test(an_msr_that_is_not_taken_leaves_the_others),
         cmocka_unit_test(physical_registers_turn_with_top),
         cmocka_unit_test(a_component_that_xsave_leaves_out_is_initial),

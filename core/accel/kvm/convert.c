@@ -2,8 +2,7 @@
  * Registers as structures: between x86_state and what KVM's ioctls take and give. No system calls.
  *
  * Source: [KVM] KVM_GET_REGS, KVM_GET_SREGS2, KVM_GET_FPU, KVM_GET_XSAVE, KVM_GET_VCPU_EVENTS,
- *         KVM_GET_DEBUGREGS; [SDM1] "FXSAVE Area", "XSAVE Area", "Standard Format of the Extended Region";
- *         [SDM3] appendix "MSRs" for the indices.
+ *         KVM_GET_DEBUGREGS; [SDM1] "XSAVE Area"; [SDM4] for the indices of MSRs.
  * Left out: the x87's FCS and FDS, which KVM's 64-bit images have no room for: they become 0.
  */
 #include "core/accel/kvm/kvm.h"
@@ -63,7 +62,8 @@ static struct x86_seg take_segment(const struct kvm_segment *in)
     if (in->unusable) { /* nothing of it counts but the DPL, which is the CPL in SS */
         attr = (attr & AR_DPL) | AR_UNUSABLE;
     }
-    return (struct x86_seg){.sel = in->selector, .attr = attr, .limit = in->limit, .base = in->base};
+    return (struct x86_seg){
+        .sel = in->selector, .attr = attr, .limit = in->limit, .base = in->base};
 }
 
 static struct kvm_dtable put_table(const struct x86_dtr *t)

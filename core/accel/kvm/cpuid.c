@@ -1,7 +1,7 @@
 /*
  * What CPUID tells the guest: a named model, or the host's processor.
  *
- * Source: [KVM] KVM_GET_SUPPORTED_CPUID, KVM_SET_CPUID2; [KVM-CPUID] "KVM CPUID bits"; [SDM2] "CPUID".
+ * Source: [KVM] KVM_GET_SUPPORTED_CPUID, KVM_SET_CPUID2; [KVM-CPUID]; [SDM2] "CPUID".
  * Model:  a named model is what the software CPU shows, without the features that the host or its
  *         kernel lacks. The host's processor is all that the kernel supports, but for what needs an
  *         interrupt controller inside the kernel.

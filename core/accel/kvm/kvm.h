@@ -1,12 +1,13 @@
 /*
- * Inside the KVM accelerator. Hardware virtualisation by the kernel; interrupts, timers and all devices
- * are ours: there is no in-kernel interrupt controller, and HLT comes back to us.
+ * Inside the KVM accelerator. Hardware virtualisation by the kernel; interrupts, timers and all
+ * devices are ours: there is no in-kernel interrupt controller, and HLT comes back to us.
  *
  * Source: [KVM] "The Definitive KVM (Kernel-based Virtual Machine) API Documentation", cited by the
  *         name of the ioctl, capability or exit.
- * Files:  vm.c the machine, slots.c and zones.c its memory, vcpu.c the processors, run.c entering the guest and
- *         what comes back, convert.c registers as structures, state.c registers by ioctl, cpuid.c,
- *         failure.c what to say when KVM cannot go on, probe.c whether it is worth it.
+ * Files:  vm.c the machine, slots.c and zones.c its memory, vcpu.c the processors, run.c entering
+ *         the guest and what comes back, convert.c registers as structures, state.c registers by
+ *         ioctl, cpuid.c, failure.c what to say when KVM cannot go on, probe.c whether it is worth
+ *         it.
  */
 #ifndef CORE_ACCEL_KVM_KVM_H
 #define CORE_ACCEL_KVM_KVM_H
@@ -19,7 +20,8 @@
 #define KVM_NODE "/dev/kvm"
 
 /* Three pages of the TSS and one of page tables that KVM needs on some processors: right below the
- * largest BIOS, where no RAM and no device is ([KVM] KVM_SET_TSS_ADDR, KVM_SET_IDENTITY_MAP_ADDR). */
+ * largest BIOS, where no RAM and no device is ([KVM] KVM_SET_TSS_ADDR, KVM_SET_IDENTITY_MAP_ADDR).
+ */
 #define KVM_TSS_ADDR          0xfffbd000u
 #define KVM_IDENTITY_MAP_ADDR 0xfffbc000u
 
@@ -70,7 +72,8 @@ struct kvm_vcpu {
     struct x86_state rest;       /* as it was set: what the kernel does not keep stays */
     unsigned again;              /* KVM_RUN in a row that asked to try again */
     char failure[160];           /* why its state could not be moved; "": it could */
-    /* For kicks from other threads: in_kernel is set before immediate_exit is looked at by the kernel. */
+    /* For kicks from other threads: in_kernel is set before immediate_exit is looked at by the
+     * kernel. */
     pthread_t thread;
     _Atomic bool in_kernel;
 };
@@ -94,15 +97,16 @@ void kvm_vm_fini(struct machine *m);
 
 /* ---- slots.c ---- */
 
-/* Makes the memory slots what the view says. A failure is kept in the VM; the next run reports it. */
+/* Makes the memory slots what the view says. A failure is kept in the VM; the next run reports it.
+ */
 void kvm_slots_follow(struct machine *m, const struct view *view);
 /* The slots that a view needs; returns how many, at most @max. Pure. */
 unsigned kvm_slots_of_view(const struct view *view, struct kvm_slot *slots, unsigned max);
 
 /* ---- zones.c ---- */
 
-/* Lets the kernel keep back the writes to posted regions of a view (@pio: of ports). What it does not
- * take exits as any other access. */
+/* Lets the kernel keep back the writes to posted regions of a view (@pio: of ports). What it does
+ * not take exits as any other access. */
 void kvm_zones_follow(struct machine *m, const struct view *view, bool pio);
 
 /* ---- vcpu.c ---- */
@@ -129,7 +133,8 @@ void kvm_put_events(struct kvm_vcpu_events *out, const struct x86_state *s, bool
 void kvm_take_events(struct x86_state *s, const struct kvm_vcpu_events *in);
 void kvm_put_debugregs(struct kvm_debugregs *out, const struct x86_state *s);
 void kvm_take_debugregs(struct x86_state *s, const struct kvm_debugregs *in);
-/* Number @i of the MSRs that x86_state has; false behind the last. *field may be written through. */
+/* Number @i of the MSRs that x86_state has; false behind the last. *field may be written through.
+ */
 bool kvm_state_msr(struct x86_state *s, unsigned i, uint32_t *index, uint64_t **field);
 
 /* ---- state.c ---- */

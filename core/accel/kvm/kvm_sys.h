@@ -1,6 +1,6 @@
 /*
- * The system calls that this accelerator makes. They go through one table, so that a test can stand in
- * for the kernel and answer with any exit and any error.
+ * The system calls that this accelerator makes. They go through one table, so that a test can stand
+ * in for the kernel and answer with any exit and any error.
  */
 #ifndef CORE_ACCEL_KVM_KVM_SYS_H
 #define CORE_ACCEL_KVM_KVM_SYS_H

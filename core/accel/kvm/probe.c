@@ -1,10 +1,11 @@
 /*
- * Whether KVM is worth it here. A node that opens may be a virtual machine's own imitation, hundreds of
- * times slower than the software CPU, or hang. So a child runs a small loop and some port accesses on
- * it; it has 20 ms, then it is killed. The answer holds until the host restarts.
+ * Whether KVM is worth it here. A node that opens may be a virtual machine's own imitation,
+ * hundreds of times slower than the software CPU, or hang. So a child runs a small loop and some
+ * port accesses on it; it has 20 ms, then it is killed. The answer holds until the host restarts.
  *
- * Model:  faster means less than FAST_NS for an instruction; the software CPU needs some more. What an
- *         exit costs is told, but does not decide: on real processors it is always less than it gains.
+ * Model:  faster means less than FAST_NS for an instruction; the software CPU needs some more.
+ *         What an exit costs is told, but does not decide: on real processors it is always less
+ *         than it gains.
  */
 #include "core/accel/kvm/kvm.h"
 
@@ -96,7 +97,8 @@ static int64_t time_loop(struct trial *t, uint32_t turns)
         return -1;
     }
     sregs.cs.base = sregs.cs.selector = 0;
-    if (kvm_sys->ioctl(t->vcpu, KVM_SET_SREGS, &sregs) < 0 || kvm_sys->ioctl(t->vcpu, KVM_SET_REGS, &regs) < 0) {
+    if (kvm_sys->ioctl(t->vcpu, KVM_SET_SREGS, &sregs) < 0 ||
+        kvm_sys->ioctl(t->vcpu, KVM_SET_REGS, &regs) < 0) {
         return -1;
     }
     return run_to_exit(t);
@@ -118,8 +120,9 @@ static bool measure_both(struct trial *t, struct kvm_answer *a)
         ns = one < 0 ? -1 : ns;
     }
     if (ns < 0) {
-        snprintf(a->text, sizeof(a->text), "does not run a loop of three instructions (exit %u, %s)",
-                 t->run->exit_reason, strerror(errno));
+        snprintf(a->text, sizeof(a->text),
+                 "does not run a loop of three instructions (exit %u, %s)", t->run->exit_reason,
+                 strerror(errno));
         return false;
     }
     a->insn_ps = ns * 1000 / ((int64_t)turns * INSNS);
@@ -176,7 +179,8 @@ static void ask(struct kvm_answer *a)
     } else {
         wait_for_answer(ends[0], a);
         kill(pid, SIGKILL);
-        waitpid(pid, NULL, WNOHANG); /* the end of a VM takes the kernel some time: not ours to wait for */
+        waitpid(pid, NULL,
+                WNOHANG); /* the end of a VM takes the kernel some time: not ours to wait for */
     }
     close(ends[0]);
 }
@@ -186,9 +190,9 @@ static bool describe(const struct kvm_answer *a, char *text, size_t bytes)
     bool fast = a->kind == KVM_MEASURED && a->insn_ps < FAST_NS * 1000;
     switch (a->kind) {
     case KVM_MEASURED:
-        snprintf(text, bytes, "%s, %.*f ns per instruction, %.1f us per exit%s", fast ? "real" : "emulated",
-                 a->insn_ps < 10000 ? 2 : 0, (double)a->insn_ps / 1000, (double)a->exit_ns / 1000,
-                 fast ? "" : ": software CPU is faster");
+        snprintf(text, bytes, "%s, %.*f ns per instruction, %.1f us per exit%s",
+                 fast ? "real" : "emulated", a->insn_ps < 10000 ? 2 : 0, (double)a->insn_ps / 1000,
+                 (double)a->exit_ns / 1000, fast ? "" : ": software CPU is faster");
         break;
     case KVM_SILENT:
         snprintf(text, bytes, "gave no answer in %d ms: software CPU is used", LIMIT_MS);

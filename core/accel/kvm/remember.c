@@ -43,8 +43,8 @@ static char *file_name(void)
 static bool is_ours(int fd)
 {
     struct stat st;
-    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() && st.st_nlink == 1 &&
-           (st.st_mode & (S_IWGRP | S_IWOTH)) == 0 && st.st_size < MAX_BYTES;
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
+           st.st_nlink == 1 && (st.st_mode & (S_IWGRP | S_IWOTH)) == 0 && st.st_size < MAX_BYTES;
 }
 
 bool kvm_recall(struct kvm_answer *a)
@@ -58,17 +58,19 @@ bool kvm_recall(struct kvm_answer *a)
     free(name);
     int kind;
     *a = (struct kvm_answer){0};
-    ok = ok && sscanf(text, FORMAT " %39s %d %" SCNd64 " %" SCNd64, known, &kind, &a->insn_ps, &a->exit_ns) == 4 &&
-         strcmp(known, id) == 0 && (kind == KVM_MEASURED || kind == KVM_SILENT) && a->insn_ps >= 0 &&
-         a->exit_ns >= 0;
+    ok = ok &&
+         sscanf(text, FORMAT " %39s %d %" SCNd64 " %" SCNd64, known, &kind, &a->insn_ps,
+                &a->exit_ns) == 4 &&
+         strcmp(known, id) == 0 && (kind == KVM_MEASURED || kind == KVM_SILENT) &&
+         a->insn_ps >= 0 && a->exit_ns >= 0;
     if (ok) {
         a->kind = (enum kvm_answer_kind)kind;
     }
     return ok;
 }
 
-/* A new file under a name that nobody can guess or hold, then renamed: a rename replaces a link, it does
- * not follow it. */
+/* A new file under a name that nobody can guess or hold, then renamed: a rename replaces a link, it
+ * does not follow it. */
 void kvm_remember(const struct kvm_answer *a)
 {
     char id[ID_BYTES], text[MAX_BYTES];
@@ -76,8 +78,8 @@ void kvm_remember(const struct kvm_answer *a)
         return;
     }
     char *name = file_name(), *fresh = xasprintf("%s.XXXXXX", name);
-    int n = snprintf(text, sizeof(text), FORMAT " %s %d %" PRId64 " %" PRId64 "\n", id, (int)a->kind,
-                     a->insn_ps, a->exit_ns);
+    int n = snprintf(text, sizeof(text), FORMAT " %s %d %" PRId64 " %" PRId64 "\n", id,
+                     (int)a->kind, a->insn_ps, a->exit_ns);
     int fd = mkostemp(fresh, O_CLOEXEC); /* O_CREAT | O_EXCL, mode 0600 */
     if (fd >= 0) {
         bool ok = write(fd, text, (size_t)n) == n;

@@ -1,6 +1,7 @@
 /*
- * The answer of the KVM probe, kept until the host restarts: a file in $XDG_RUNTIME_DIR, else in /run
- * (root) or /tmp, that names the host's boot ID. A file that is not ours alone counts as absent.
+ * The answer of the KVM probe, kept until the host restarts: a file in $XDG_RUNTIME_DIR, else in
+ * /run (root) or /tmp, that names the host's boot ID. A file that is not ours alone counts as
+ * absent.
  */
 #ifndef CORE_ACCEL_KVM_REMEMBER_H
 #define CORE_ACCEL_KVM_REMEMBER_H
@@ -18,7 +19,8 @@ struct kvm_answer {
 
 /* False: nothing is known, or it is from before the last start of the host. */
 bool kvm_recall(struct kvm_answer *a);
-/* Keeps KVM_MEASURED and KVM_SILENT. Where that fails nothing is kept: the next start asks again. */
+/* Keeps KVM_MEASURED and KVM_SILENT. Where that fails nothing is kept: the next start asks again.
+ */
 void kvm_remember(const struct kvm_answer *a);
 
 #endif

@@ -2,10 +2,10 @@
  * Entering the guest and what comes back.
  *
  * Source: [KVM] KVM_RUN, "The kvm_run structure", KVM_INTERRUPT, KVM_NMI, KVM_CAP_COALESCED_MMIO.
- * Model:  an access ends with the next KVM_RUN. A kick is a bit of cpu->pending, then immediate_exit,
- *         then a signal if the thread is inside the kernel. We clear immediate_exit, then look at
- *         pending, then enter: whichever way they interleave, KVM_RUN sees one of the two, so no kick
- *         is lost.
+ * Model:  an access ends with the next KVM_RUN. A kick is a bit of cpu->pending, then
+ *         immediate_exit, then a signal if the thread is inside the kernel. We clear
+ *         immediate_exit, then look at pending, then enter: whichever way they interleave, KVM_RUN
+ *         sees one of the two, so no kick is lost.
  * Left out: A20 (KVM cannot mask an address line: it always passes), SMI (the accelerator says so,
  *         and firmware is told that SMM is set up).
  */
@@ -22,7 +22,8 @@
 
 #define KICK_SIGNAL SIGUSR1
 #define MSR_APIC_BASE 0x1b
-#define RING_MAX ((4096 - sizeof(struct kvm_coalesced_mmio_ring)) / sizeof(struct kvm_coalesced_mmio))
+#define RING_MAX                                                                                   \
+    ((4096 - sizeof(struct kvm_coalesced_mmio_ring)) / sizeof(struct kvm_coalesced_mmio))
 #define MAX_AGAIN 1000          /* KVM_RUN that does not get on for so long never will */
 
 /* ---- kicks ----------------------------------------------------------------------------------- */
@@ -54,12 +55,11 @@ void kvm_vcpu_kick(struct vcpu *cpu)
 
 /* ---- before: events -------------------------------------------------------------------------- */
 
-static bool fail(struct kvm_vcpu *v, const char *what)
+static void fail(struct kvm_vcpu *v, const char *what)
 {
     if (v->failure[0] == '\0') {
         snprintf(v->failure, sizeof(v->failure), "%s: %s", what, strerror(errno));
     }
-    return false;
 }
 
 static void take_init(struct vcpu *cpu)
@@ -70,22 +70,22 @@ static void take_init(struct vcpu *cpu)
     kvm_set_state(cpu, &s);
 }
 
-/* The kernel takes an interrupt when the guest can take it at once; until then we ask for an exit. */
-static bool inject_interrupt(struct vcpu *cpu, struct kvm_vcpu *v)
+/* The kernel takes an interrupt when the guest can take it at once; until then we ask for an exit.
+ */
+static void inject_interrupt(struct vcpu *cpu, struct kvm_vcpu *v)
 {
     if (v->intr_ready) {
         struct kvm_interrupt intr = {.irq = (uint32_t)vcpu_acknowledge(cpu)};
         if (kvm_sys->ioctl(v->fd, KVM_INTERRUPT, &intr) < 0) {
-            return fail(v, "KVM_INTERRUPT");
+            fail(v, "KVM_INTERRUPT");
         }
         v->intr_ready = false;
         v->activity = ACT_RUNNING;
     }
-    return true;
 }
 
-/* Gives the kernel what is pending. */
-static bool give_events(struct vcpu *cpu, struct kvm_vcpu *v)
+/* Gives the kernel what is pending; what it does not take is a failure of the vCPU. */
+static void give_events(struct vcpu *cpu, struct kvm_vcpu *v)
 {
     uint32_t pending = atomic_load(&cpu->pending);
     if (unlikely(pending & (PEND_A20 | PEND_SMI))) {
@@ -98,15 +98,14 @@ static bool give_events(struct vcpu *cpu, struct kvm_vcpu *v)
     if (unlikely(pending & PEND_NMI)) {
         atomic_fetch_and(&cpu->pending, ~(uint32_t)PEND_NMI);
         if (kvm_sys->ioctl(v->fd, KVM_NMI, NULL) < 0) {
-            return fail(v, "KVM_NMI");
+            fail(v, "KVM_NMI");
         }
         v->activity = ACT_RUNNING;
     }
-    if ((pending & PEND_INTR) && !inject_interrupt(cpu, v)) {
-        return false;
+    if (pending & PEND_INTR) {
+        inject_interrupt(cpu, v);
     }
     v->run->request_interrupt_window = (atomic_load(&cpu->pending) & PEND_INTR) != 0;
-    return true;
 }
 
 /* ---- after ----------------------------------------------------------------------------------- */
@@ -154,8 +153,9 @@ static void exit_io(struct kvm_vcpu *v, const struct kvm_vm *vm, struct vcpu_exi
     if ((run->io.size != 1 && run->io.size != 2 && run->io.size != 4) ||
         run->io.data_offset > vm->run_bytes || bytes > vm->run_bytes - run->io.data_offset) {
         exit->reason = EXIT_ERROR;
-        snprintf(exit->error.text, sizeof(exit->error.text), "KVM_EXIT_IO: %u items of %u bytes at %llu",
-                 run->io.count, run->io.size, (unsigned long long)run->io.data_offset);
+        snprintf(exit->error.text, sizeof(exit->error.text),
+                 "KVM_EXIT_IO: %u items of %u bytes at %llu", run->io.count, run->io.size,
+                 (unsigned long long)run->io.data_offset);
         return;
     }
     exit->reason = EXIT_IO;
@@ -172,7 +172,8 @@ static void exit_mmio(struct kvm_vcpu *v, struct vcpu_exit *exit)
     struct kvm_run *run = v->run;
     if (run->mmio.len == 0 || run->mmio.len > sizeof(run->mmio.data)) {
         exit->reason = EXIT_ERROR;
-        snprintf(exit->error.text, sizeof(exit->error.text), "KVM_EXIT_MMIO: %u bytes", run->mmio.len);
+        snprintf(exit->error.text, sizeof(exit->error.text), "KVM_EXIT_MMIO: %u bytes",
+                 run->mmio.len);
         return;
     }
     exit->reason = EXIT_MMIO;
@@ -294,9 +295,10 @@ void kvm_vcpu_run(struct vcpu *cpu, struct vcpu_exit *exit)
             return;
         }
         set_immediate_exit(v, 1); /* ends the access, and starts no other instruction */
-    } else if (still_halted(cpu, v, exit) || !give_events(cpu, v)) {
-        (void)broken(cpu, v, exit);
+    } else if (still_halted(cpu, v, exit)) {
         return;
+    } else {
+        give_events(cpu, v);
     }
     if (unlikely(broken(cpu, v, exit))) {
         return;

@@ -1,11 +1,11 @@
 /*
  * Memory slots: what the guest reaches without an exit. They follow the committed view of memory.
  *
- * A range that reads from RAM or ROM is a slot; it is read only unless writes go to the same bytes. All
- * else is no slot, so accesses exit as MMIO and go through the space, which knows both ways: writes to
- * ROM, PAM's "read DRAM, write PCI" and its opposite, devices, gaps.
+ * A range that reads from RAM or ROM is a slot; it is read only unless writes go to the same bytes.
+ * All else is no slot, so accesses exit as MMIO and go through the space, which knows both ways:
+ * writes to ROM, PAM's "read DRAM, write PCI" and its opposite, devices, gaps.
  *
- * Source: [KVM] KVM_SET_USER_MEMORY_REGION, KVM_GET_DIRTY_LOG.
+ * Source: [KVM] KVM_SET_USER_MEMORY_REGION.
  * Left out: execution from a range that is no slot, which KVM cannot do (it reports an emulation
  *         failure); a page that only part of a region covers is such a range.
  */
@@ -77,7 +77,8 @@ static bool same_slot(const struct kvm_slot *a, const struct kvm_slot *b)
            a->read_only == b->read_only;
 }
 
-static const struct kvm_slot *find_slot(const struct kvm_slot *slots, unsigned n, const struct kvm_slot *s)
+static const struct kvm_slot *find_slot(const struct kvm_slot *slots, unsigned n,
+                                        const struct kvm_slot *s)
 {
     for (unsigned i = 0; i < n; i++) {
         if (slots[i].bytes != 0 && same_slot(&slots[i], s)) {
@@ -87,7 +88,8 @@ static const struct kvm_slot *find_slot(const struct kvm_slot *slots, unsigned n
     return NULL;
 }
 
-static void set_slot(struct machine *m, unsigned number, const struct kvm_slot *slot, uint64_t bytes)
+static void set_slot(struct machine *m, unsigned number, const struct kvm_slot *slot,
+                     uint64_t bytes)
 {
     struct kvm_vm *vm = kvm_vm_of(m);
     struct kvm_userspace_memory_region region = {
@@ -120,7 +122,8 @@ static void add_slot(struct machine *m, const struct kvm_slot *slot)
              vm->caps.slots);
 }
 
-/* Slots must not overlap and cannot change their memory or flags, so what is not as before goes first. */
+/* Slots must not overlap and cannot change their memory or flags, so what is not as before goes
+ * first. */
 void kvm_slots_follow(struct machine *m, const struct view *view)
 {
     struct kvm_vm *vm = kvm_vm_of(m);

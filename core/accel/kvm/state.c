@@ -2,10 +2,10 @@
  * Registers by ioctl: a stopped vCPU's state out of the kernel and back.
  *
  * Source: [KVM] the ioctls by name, KVM_SET_MSRS (returns how many were taken), KVM_SET_MP_STATE
- *         (without an in-kernel interrupt controller only "runnable" exists; what the processor waits
- *         for is ours to keep).
- * Model:  TSC = counter of the virtual time + tsc_offset, as for every CPU here; the kernel's goes at
- *         the host's rate. So an offset is worked out only after the guest ran.
+ *         (without an in-kernel interrupt controller only "runnable" exists; what the processor
+ *         waits for is ours to keep).
+ * Model:  TSC = counter of the virtual time + tsc_offset, as for every CPU here; the kernel's goes
+ *         at the host's rate. So an offset is worked out only after the guest ran.
  */
 #include "core/accel/kvm/kvm.h"
 
@@ -23,7 +23,8 @@ struct msr_list {
     uint32_t n, pad;
     struct kvm_msr_entry entries[KVM_MAX_MSRS];
 };
-_Static_assert(offsetof(struct msr_list, entries) == sizeof(struct kvm_msrs), "as the kernel has it");
+_Static_assert(offsetof(struct msr_list, entries) == sizeof(struct kvm_msrs),
+               "as the kernel has it");
 
 /* An ioctl of a vCPU; the first failure is kept, and the next run reports it. */
 static bool call(struct kvm_vcpu *v, unsigned long request, const char *name, void *arg)
@@ -63,7 +64,8 @@ void kvm_find_msrs(struct kvm_vm *vm, int vcpu)
     uint32_t index;
     uint64_t *field;
     vm->n_msrs = 0;
-    for (unsigned i = 0; kvm_state_msr(&scratch, i, &index, &field) && vm->n_msrs < KVM_MAX_MSRS; i++) {
+    for (unsigned i = 0; kvm_state_msr(&scratch, i, &index, &field) && vm->n_msrs < KVM_MAX_MSRS;
+         i++) {
         if (get_msr(vcpu, index, field)) {
             vm->msrs[vm->n_msrs++] = index;
         }
@@ -116,8 +118,8 @@ static void set_msrs(struct kvm_vm *vm, struct kvm_vcpu *v, struct x86_state *s)
         int taken = kvm_sys->ioctl(v->fd, KVM_SET_MSRS, &list);
         unsigned skip = taken > 0 ? (unsigned)taken : 0;
         if (skip < n - done) {
-            log_unimp("KVM does not take 0x%llx for MSR 0x%x", (unsigned long long)list.entries[skip].data,
-                      list.entries[skip].index);
+            log_unimp("KVM does not take 0x%llx for MSR 0x%x",
+                      (unsigned long long)list.entries[skip].data, list.entries[skip].index);
             skip++;
         }
         done += skip;
@@ -172,7 +174,8 @@ static void get_sregs(const struct kvm_vm *vm, struct kvm_vcpu *v, struct x86_st
     }
 }
 
-/* With the old ioctl the kernel reads the page-directory pointers from memory, as loading CR3 would. */
+/* With the old ioctl the kernel reads the page-directory pointers from memory, as loading CR3
+ * would. */
 static void set_sregs(const struct kvm_vm *vm, struct kvm_vcpu *v, const struct x86_state *s)
 {
     struct kvm_sregs2 now;
@@ -191,7 +194,8 @@ static void set_sregs(const struct kvm_vm *vm, struct kvm_vcpu *v, const struct 
 static void get_fpu(const struct kvm_vm *vm, struct kvm_vcpu *v, struct x86_state *s)
 {
     struct kvm_xcrs xcrs = {0};
-    if (vm->caps.xcrs && CALL(v, KVM_GET_XCRS, &xcrs) && xcrs.nr_xcrs > 0 && xcrs.xcrs[0].xcr == 0) {
+    if (vm->caps.xcrs && CALL(v, KVM_GET_XCRS, &xcrs) && xcrs.nr_xcrs > 0 &&
+        xcrs.xcrs[0].xcr == 0) {
         s->xcr0 = xcrs.xcrs[0].value;
     }
     if (vm->caps.xsave) {

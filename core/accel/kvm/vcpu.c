@@ -24,7 +24,8 @@ static bool give_cpuid(struct vcpu *cpu, struct kvm_vcpu *v, struct error **err)
     if (vm->cpuid == NULL) {
         return false;
     }
-    return kvm_sys->ioctl(v->fd, KVM_SET_CPUID2, vm->cpuid) >= 0 || error_errno(err, errno, "KVM_SET_CPUID2");
+    return kvm_sys->ioctl(v->fd, KVM_SET_CPUID2, vm->cpuid) >= 0 ||
+           error_errno(err, errno, "KVM_SET_CPUID2");
 }
 
 bool kvm_vcpu_init(struct vcpu *cpu, struct error **err)

@@ -29,8 +29,8 @@ static bool check_required(int kvm, struct error **err)
     };
     for (size_t i = 0; i < ARRAY_SIZE(required); i++) {
         if (!extension(kvm, required[i].cap)) {
-            return error_set(err, KVM_NODE " lacks %s (Linux %s and later have it)", required[i].name,
-                             required[i].since);
+            return error_set(err, KVM_NODE " lacks %s (Linux %s and later have it)",
+                             required[i].name, required[i].since);
         }
     }
     return true;
@@ -68,7 +68,8 @@ int kvm_open(struct kvm_caps *caps, struct error **err)
     }
     int version = kvm_sys->ioctl(kvm, KVM_GET_API_VERSION, NULL);
     if (version != KVM_API_VERSION) {
-        error_set(err, KVM_NODE " has version %d of the interface, not %d", version, KVM_API_VERSION);
+        error_set(err, KVM_NODE " has version %d of the interface, not %d", version,
+                  KVM_API_VERSION);
         goto close_kvm;
     }
     if (!check_required(kvm, err)) {
@@ -81,7 +82,8 @@ close_kvm:
     return -1;
 }
 
-/* A new VM may be interrupted by a signal, or meet a kernel that is short of memory for a moment. */
+/* A new VM may be interrupted by a signal, or meet a kernel that is short of memory for a moment.
+ */
 static int create_vm(int kvm, struct error **err)
 {
     int vm = -1;

@@ -1,7 +1,7 @@
 /*
- * Writes that need no exit: the kernel puts them into a ring, and run.c carries them out before it looks
- * at the next exit. So the order of all accesses stays what it was. It pays where a guest writes much and
- * reads little: the VGA window, the port of POST codes.
+ * Writes that need no exit: the kernel puts them into a ring, and run.c carries them out before it
+ * looks at the next exit. So the order of all accesses stays what it was. It pays where a guest
+ * writes much and reads little: the VGA window, the port of POST codes.
  *
  * Source: [KVM] KVM_CAP_COALESCED_MMIO, KVM_CAP_COALESCED_PIO, KVM_(UN)REGISTER_COALESCED_MMIO.
  */
@@ -36,7 +36,8 @@ static void add_zone(struct kvm_vm *vm, const struct view_range *r, bool pio)
         }
         room = z->size == 0 && room == NULL ? z : room;
     }
-    struct kvm_coalesced_mmio_zone zone = {.addr = r->start, .size = (uint32_t)(r->end - r->start), .pio = pio};
+    struct kvm_coalesced_mmio_zone zone = {
+        .addr = r->start, .size = (uint32_t)(r->end - r->start), .pio = pio};
     if (room != NULL && kvm_sys->ioctl(vm->vm, KVM_REGISTER_COALESCED_MMIO, &zone) >= 0) {
         *room = zone;
     }
