@@ -46,7 +46,7 @@ struct fake_kernel {
 
     struct kvm_regs regs;
     struct kvm_sregs2 sregs;
-    struct kvm_xsave xsave;
+    uint8_t xsave[sizeof(struct kvm_xsave)];
     struct kvm_fpu fpu;
     struct kvm_xcrs xcrs;
     struct kvm_vcpu_events events;
