@@ -6,6 +6,7 @@
 #define CORE_ACCEL_ACCEL_H
 
 #include "core/base/error.h"
+#include "core/cpu/notes.h"
 #include "core/cpu/x86_state.h"
 #include "core/device/machine.h"
 
@@ -64,6 +65,8 @@ struct accel {
     /* What debug.h describes changed for this vCPU: m->stops, cpu->step or cpu->stop_count. NULL: it
      * cannot be debugged. [locked, vCPU out of run] */
     void (*debug_changed)(struct vcpu *cpu);
+    /* What the CPU did last, for post-mortems. NULL: it does not know. [vCPU out of run] */
+    void (*history)(struct vcpu *cpu, struct x86_history *out);
     void (*get_state)(struct vcpu *cpu, struct x86_state *out);      /* stopped vCPU only */
     void (*set_state)(struct vcpu *cpu, const struct x86_state *in); /* stopped vCPU only */
     void (*fini)(struct machine *m);

@@ -315,6 +315,14 @@ static void run_once(struct vcpu *cpu)
     }
 }
 
+static void tell_death(struct vcpu *cpu, enum machine_cause cause)
+{
+    struct machine *m = cpu->machine;
+    if (m->died != NULL) {
+        m->died(m->died_opaque, cpu, cause);
+    }
+}
+
 /* The one exit switch. [locked] */
 static void handle_exit(struct vcpu *cpu)
 {
@@ -323,11 +331,18 @@ static void handle_exit(struct vcpu *cpu)
     if (unlikely(cpu->hit.kind == HIT_EVENT)) {
         vcpu_debug_stop(cpu);
     }
+    if (unlikely(m->reset_request == CAUSE_GUEST_RESET)) {
+        tell_death(cpu, CAUSE_GUEST_RESET);
+    }
     switch (exit->reason) {
     case EXIT_HALT:
         cpu->halted = true;
+        if (m->died != NULL && dead(m)) {
+            tell_death(cpu, CAUSE_DEAD_HALT);
+        }
         break;
     case EXIT_SHUTDOWN:
+        tell_death(cpu, CAUSE_TRIPLE_FAULT);
         machine_request_reset(m, CAUSE_TRIPLE_FAULT);
         break;
     case EXIT_ERROR:
@@ -335,6 +350,7 @@ static void handle_exit(struct vcpu *cpu)
             break;
         }
         log_error("vCPU %u cannot go on: %s", cpu->index, exit->error.text);
+        tell_death(cpu, CAUSE_ERROR);
         machine_request_stop(m, CAUSE_ERROR, 1);
         break;
     case EXIT_IO:

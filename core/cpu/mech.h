@@ -209,6 +209,23 @@ void x86_tss_stack(struct x86_cpu *cpu, unsigned cpl, uint16_t *ss, uint64_t *sp
 /* The same of a 64-bit TSS: RSP0-2, or with @ist 1..7 that entry of the interrupt stack table. */
 uint64_t x86_tss_rsp(struct x86_cpu *cpu, unsigned cpl, unsigned ist);
 
+/* ---- notes ---- */
+
+static inline struct x86_place x86_here(const struct x86_cpu *cpu)
+{
+    const struct x86_seg *cs = &cpu->s.seg[S_CS];
+    uint64_t rip = x86_insn_rip(cpu);
+    return (struct x86_place){
+        .rip = rip, .lin = (cs->base + rip) & cpu->lin_mask, .cs = cs->sel, .known = true,
+    };
+}
+
+/* The current instruction changes it. */
+static inline void x86_note_change(struct x86_cpu *cpu, enum x86_change what)
+{
+    cpu->notes.changed[what] = x86_here(cpu);
+}
+
 /* ---- debug registers ---- */
 
 enum { DR7_GD = 0x2000 };

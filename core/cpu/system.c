@@ -156,6 +156,9 @@ void x86_set_cr0(struct x86_cpu *cpu, uint64_t val)
     }
     uint64_t old = cpu->s.cr0;
     val = (val & known) | CR0_ET;
+    if ((old ^ val) & (CR0_PE | CR0_PG)) {
+        x86_note_change(cpu, CHANGED_CR0);
+    }
     uint64_t efer = efer_after_cr0(cpu, val);
     if (pae_paging(val, cpu->s.cr4, efer) && ((old ^ val) & (CR0_PG | CR0_CD | CR0_NW))) {
         load_pdptes(cpu, cpu->s.cr3);

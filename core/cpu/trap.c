@@ -39,10 +39,35 @@ static bool makes_double_fault(const struct x86_cpu *cpu, unsigned vector)
     return (first == CONTRIBUTORY && second == CONTRIBUTORY) || (first == PAGE && second != BENIGN);
 }
 
+/* One more of a chain of faults, or the first of a new one. */
+static void note_fault(struct x86_cpu *cpu, unsigned vector, bool has_error, uint32_t error)
+{
+    struct x86_notes *n = &cpu->notes;
+    bool nested = cpu->exc.active && cpu->exc.kind == INT_EXCEPTION && n->n_faults != 0;
+    if (!nested) {
+        struct x86_place at = x86_here(cpu);
+        bool again = n->n_faults != 0 && n->fault[0].vector == vector && n->at.rip == at.rip &&
+                     n->at.cs == at.cs;
+        n->repeats = again ? n->repeats + 1 : 0;
+        n->at = at;
+        n->n_faults = 0;
+        n->bits = cpu->mode & MODE_CS64 ? 64 : cpu->mode & MODE_CS32 ? 32 : 16;
+        n->cr2 = cpu->s.cr2;
+        n->first_kind = cpu->exc.active ? cpu->exc.kind : 0xff;
+        n->first_vector = cpu->exc.vector;
+    }
+    if (n->n_faults < NOTES_FAULTS) {
+        n->fault[n->n_faults].vector = n->fault[n->n_faults].delivered = (uint8_t)vector;
+        n->fault[n->n_faults].has_error = has_error;
+        n->fault[n->n_faults++].error = error;
+    }
+}
+
 _Noreturn static void raise_exception(struct x86_cpu *cpu, unsigned vector, bool has_error,
                                       uint32_t error)
 {
     cpu->s.rip = x86_insn_rip(cpu);
+    note_fault(cpu, vector, has_error, error);
     cpu->watch_hits = 0; /* the instruction did not complete; it will be run again */
     if (cpu->exc.active) {
         if (cpu->exc.kind == INT_EXCEPTION && cpu->exc.vector == X86_DF) {
@@ -53,6 +78,7 @@ _Noreturn static void raise_exception(struct x86_cpu *cpu, unsigned vector, bool
         }
         if (makes_double_fault(cpu, vector)) {
             vector = X86_DF;
+            cpu->notes.fault[cpu->notes.n_faults - 1].delivered = X86_DF;
             has_error = true;
             error = 0;
         } else if (class_of(vector) == CONTRIBUTORY && has_error && external(cpu->exc.kind)) {
@@ -92,6 +118,15 @@ struct event {
 static void deliver_real(struct x86_cpu *cpu, const struct event *e)
 {
     struct x86_stack st;
+    if (e->vector == 0x13 && e->kind == INT_SOFTWARE) {
+        const uint64_t *r = cpu->s.gpr;
+        cpu->notes.int13.at = x86_here(cpu);
+        cpu->notes.int13.ax = (uint16_t)r[R_AX];
+        cpu->notes.int13.bx = (uint16_t)r[R_BX];
+        cpu->notes.int13.cx = (uint16_t)r[R_CX];
+        cpu->notes.int13.dx = (uint16_t)r[R_DX];
+        cpu->notes.int13.es = cpu->s.seg[S_ES].sel;
+    }
     if (e->vector * 4 + 3 > cpu->s.idtr.limit) {
         x86_fault(cpu, X86_GP, e->vector * 8 + 2);
     }

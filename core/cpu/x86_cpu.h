@@ -15,6 +15,7 @@
 #include "core/base/bits.h"
 #include "core/base/bytes.h"
 #include "core/cpu/insn.h"
+#include "core/cpu/notes.h"
 #include "core/cpu/x86_state.h"
 #include "core/mem/space.h"
 
@@ -145,6 +146,7 @@ struct x86_cpu {
     /* Likewise: an interrupt or exception was delivered; an MSR was read or written. */
     void (*delivered)(struct x86_cpu *cpu, unsigned vector, unsigned kind, uint32_t error);
     void (*msr_used)(struct x86_cpu *cpu, uint32_t index, uint64_t val, bool write);
+    struct x86_notes notes;      /* for post-mortems */
     void *engine;                /* the interpreter's or JIT's own data */
 
     struct tlb_entry tlbs[TLB_COUNT][TLB_SIZE];

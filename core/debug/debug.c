@@ -25,6 +25,7 @@ static const char *reason(enum machine_cause cause)
     case CAUSE_GUEST_SHUTDOWN:
     case CAUSE_GUEST_EXIT:
     case CAUSE_DEAD_HALT:
+    case CAUSE_HANG:
         return "guest-shutdown";
     case CAUSE_GUEST_PANIC:
         return "guest-panic";
@@ -42,7 +43,7 @@ static bool by_guest(enum machine_cause cause)
 {
     return cause == CAUSE_GUEST_RESET || cause == CAUSE_TRIPLE_FAULT ||
            cause == CAUSE_GUEST_SHUTDOWN || cause == CAUSE_GUEST_EXIT || cause == CAUSE_DEAD_HALT ||
-           cause == CAUSE_GUEST_PANIC;
+           cause == CAUSE_HANG || cause == CAUSE_GUEST_PANIC;
 }
 
 static void machine_event(void *opaque, enum machine_event event, enum machine_cause cause)

@@ -44,6 +44,7 @@ enum machine_cause {
     CAUSE_EXPECT,            /* the script ended: with a status */
     CAUSE_ERROR,             /* the accelerator cannot go on */
     CAUSE_HOST_UI,           /* the display was closed, or its quit key pressed */
+    CAUSE_HANG,              /* it loops with interrupts off, and stop_on_dead_halt is set */
 };
 
 /* What the machine is doing, as a user sees it; names as in QMP's query-status. */
@@ -103,6 +104,9 @@ struct machine {
     unsigned n_vcpus;
     const struct machine_cpu_ops *cpu_ops;
     struct vcpu_group *vcpu_group;       /* vcpu.c's own */
+    /* Set by who tells of deaths: the vCPU, outside run, died of @cause. [locked, on its thread] */
+    void (*died)(void *opaque, struct vcpu *cpu, enum machine_cause cause);
+    void *died_opaque;
     struct stops *stops;                 /* a debugger's (core/accel/debug.h); NULL: nobody debugs */
     const struct x86_model *cpu_model;   /* what every vCPU is; set before the first vcpu_new */
     const struct accel *accel;

@@ -479,6 +479,9 @@ static void judge(struct expect *e)
     case CAUSE_DEAD_HALT:
         fail(e, STATUS_DEAD_HALT, "the CPU halted with interrupts off, for ever");
         break;
+    case CAUSE_HANG:
+        fail(e, STATUS_HANG, "the program hangs, and no interrupt can end that");
+        break;
     case CAUSE_GUEST_SHUTDOWN:
     case CAUSE_GUEST_RESET:
         if (waits_for_off(e)) {

@@ -27,6 +27,7 @@ enum {
     STATUS_TRIPLE_FAULT = 5,
     STATUS_DEAD_HALT = 6,
     STATUS_HOST_LIMIT = 7,
+    STATUS_HANG = 8,
 };
 
 struct expect;

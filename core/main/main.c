@@ -7,6 +7,7 @@
 #include "core/base/log.h"
 #include "core/base/trace.h"
 #include "core/cpu/cpuid.h"
+#include "core/debug/postmortem.h"
 #include "core/main/expect.h"
 #include "core/main/monitors.h"
 #include "core/main/options.h"
@@ -40,6 +41,7 @@ struct run {
     void *display_state;
     bool display_up;
     struct expect *expect;
+    struct postmortem *postmortem;
     int signal_fd;
     FILE *log;
     bool pidfile_written;
@@ -221,6 +223,7 @@ static bool write_pidfile(struct run *r, struct error **err)
 static bool open_front_ends(struct run *r, struct error **err)
 {
     const struct config *c = r->config;
+    r->postmortem = postmortem_new(&r->machine);
     loop_watch(&r->machine.loop, r->signal_fd, LOOP_IN, signal_came, r);
     if (c->script.n != 0) {
         r->expect = expect_new(&r->machine, &c->script, r->parts.pc.com[0], c->host_limit_ns, err);
@@ -262,7 +265,10 @@ static int conclude(struct run *r)
     struct machine *m = &r->machine;
     lock_take(&m->lock);
     pause_all_vcpus(m);
-    int status = r->expect != NULL ? expect_finish(r->expect) : m->stop_status;
+    int status = m->stop_request == CAUSE_TRIPLE_FAULT ? STATUS_TRIPLE_FAULT : m->stop_status;
+    if (r->expect != NULL) {
+        status = expect_finish(r->expect);
+    }
     if (r->config->digest) {
         uint64_t insns = 0;
         for (unsigned i = 0; i < m->n_vcpus; i++) {
@@ -287,6 +293,7 @@ static void close_run(struct run *r)
         monitors_close(&r->monitors);
         lock_drop(&r->machine.lock);
     }
+    postmortem_free(r->postmortem);
     expect_free(r->expect);
     trace_set_context(NULL, NULL);
     if (r->machine_up) {

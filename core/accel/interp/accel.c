@@ -265,6 +265,11 @@ static void interp_view_changed(struct machine *m, struct space *s, const struct
     }
 }
 
+static void interp_history(struct vcpu *vcpu, struct x86_history *out)
+{
+    interp_trail_get(engine_of(vcpu), out);
+}
+
 static void interp_debug_changed(struct vcpu *vcpu)
 {
     interp_debug_set(engine_of(vcpu), vcpu->machine->stops, vcpu->step, vcpu->stop_count);
@@ -289,5 +294,6 @@ const struct accel interp_accel = {
     .get_state = interp_get_state,
     .set_state = interp_set_state,
     .debug_changed = interp_debug_changed,
+    .history = interp_history,
     .fini = interp_fini,
 };

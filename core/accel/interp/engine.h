@@ -102,6 +102,17 @@ struct interp_debug {
     struct debug_hit hit;        /* kind is HIT_NONE, or the engine is about to leave */
 };
 
+/* Blocks that were entered, by their instruction's number modulo the size: the last so many
+ * instructions are all there. Translated code leaves no trace here. */
+struct interp_trail {
+    struct { uint64_t lin, count; } block[HISTORY_STEPS];
+    /* of those that were not entered from another block: registers, too */
+    struct { uint64_t count, gpr[16], rflags; } regs[HISTORY_STEPS];
+    /* code segments, each from an instruction on; a ring */
+    struct { uint64_t count, base; uint16_t sel; uint8_t bits; } code[HISTORY_STEPS];
+    unsigned n_code;
+};
+
 struct interp {
     struct x86_cpu cpu;
     struct interp_host host;
@@ -132,6 +143,7 @@ struct interp {
     struct block_line *lines[LINE_HASH];
     uint8_t heat[LINE_HASH];     /* how often a line's code was written over, up to HOT */
     struct jump_entry jump[JUMP_ENTRIES];
+    struct interp_trail trail;
     const struct interp_translator *translator; /* NULL: none */
     void *translator_data;
     struct interp_translated translated;
@@ -174,6 +186,21 @@ uint64_t interp_icount(const struct x86_cpu *cpu);
 /* Time, deadlines or pending events changed: run only as far as is right now. */
 void interp_after_device(struct x86_cpu *cpu);
 void interp_stop_after_insn(struct x86_cpu *cpu);
+
+/* ---- post-mortems (trail.c) ---- */
+
+/* A block at @lin begins, whose instructions are out of the budget already. */
+static inline void interp_trail_block(struct interp *e, const struct block *b, uint64_t lin)
+{
+    uint64_t count = e->cpu.icount_end - (uint64_t)e->cpu.budget - b->n;
+    e->trail.block[count % HISTORY_STEPS].lin = lin;
+    e->trail.block[count % HISTORY_STEPS].count = count;
+}
+/* The same with registers. */
+void interp_trail_entry(struct interp *e, const struct block *b);
+/* CS may be another one now. */
+void interp_trail_code(struct interp *e);
+void interp_trail_get(struct interp *e, struct x86_history *out);
 
 /* ---- debugging (debug.c) ---- */
 
@@ -221,6 +248,7 @@ static inline void interp_chain(struct x86_cpu *cpu)
             cpu->s.gpr[GPR_OFF_RIP / 8] = rip;
             e->block = b;
             cpu->cur = b->insns;
+            interp_trail_block(e, b, lin);
 #if INTERP_LOOP
             return;
 #else

@@ -154,6 +154,7 @@ static void resync(struct interp *e)
     e->single = (cpu->mode & MODE_TF) || (unlikely(cpu->s.dr[7] & 0xff) && code_breakpoints(cpu));
     bool alone = e->single || cpu->s.shadow || cpu->watch_hits || cpu->s.activity != ACT_RUNNING;
     e->key = alone ? KEY_NEVER : (uint64_t)e->generation << 32;
+    interp_trail_code(e);
     if (unlikely(e->debug.stops != NULL)) {
         interp_debug_resync(e);
     }
@@ -349,6 +350,7 @@ static void run_blocks(struct interp *e)
     cpu->s.gpr[GPR_OFF_RIP / 8] = cpu->s.rip;
     e->block = b;
     cpu->cur = b->insns;
+    interp_trail_entry(e, b);
     if (most < b->n) {
         patch(e, b, (unsigned)most);
     }

@@ -41,6 +41,7 @@ static void load_dtr(struct x86_cpu *cpu, const struct insn *in, struct x86_dtr 
     if (!x86_canonical(ld64le(image + 2)) && wide(cpu)) {
         x86_fault(cpu, X86_GP, 0);
     }
+    x86_note_change(cpu, r == &cpu->s.gdtr ? CHANGED_GDTR : CHANGED_IDTR);
     r->limit = ld16le(image);
     r->base = ld64le(image + 2);
     if (!wide(cpu) && in->opsize == 2) {
