@@ -47,7 +47,7 @@ static bool choose(const struct interp *e, struct insn *in)
     const struct row_run *row = choose_row(e, in); /* may change in->row */
     bool rep = row != row_run && (insn_info[in->row].attr & A_STRING);
     bool second = rep ? in->rep != REP_NONE : in->mem;
-    in->run = row->fn[second][__builtin_ctz(in->opsize | 8)];
+    in->run = row->one ? row->one : row->forms[second][__builtin_ctz(in->opsize | 8)];
     return row->ends || (rep && in->rep != REP_NONE);
 }
 

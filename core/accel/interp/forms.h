@@ -13,16 +13,19 @@
 #include "core/cpu/decode.h"
 
 struct row_run {
-    insn_run fn[2][4];       /* [memory, or REP][log2 of the operand size] */
-    bool ends;               /* ends its block */
+    insn_run one;                /* for every form and size, or NULL */
+    const insn_run (*forms)[4];  /* [memory, or REP][log2 of the operand size] */
+    bool ends;                   /* ends its block */
 };
 
-#define FORM_ONE(f)    {{f, f, f, f}, {f, f, f, f}}
-#define FORM_SIZE(f)   {{f##8, f##16, f##32, f##64}, {f##8, f##16, f##32, f##64}}
-#define FORM_WIDE(f)   {{0, f##16, f##32, f##64}, {0, f##16, f##32, f##64}}
-#define FORM_EITHER(f) {{f##_r8, f##_r16, f##_r32, f##_r64}, {f##_m8, f##_m16, f##_m32, f##_m64}}
+#define FORM_ONE(f)    f, 0
+#define FORMS(...)     0, (const insn_run[2][4]){__VA_ARGS__}
+#define FORM_SIZE(f)   FORMS({f##8, f##16, f##32, f##64}, {f##8, f##16, f##32, f##64})
+#define FORM_WIDE(f)   FORMS({0, f##16, f##32, f##64}, {0, f##16, f##32, f##64})
+#define FORM_EITHER(f)                                                                             \
+    FORMS({f##_r8, f##_r16, f##_r32, f##_r64}, {f##_m8, f##_m16, f##_m32, f##_m64})
 #define FORM_REP(f)                                                                                \
-    {{f##_8, f##_16, f##_32, f##_64}, {f##_rep8, f##_rep16, f##_rep32, f##_rep64}}
+    FORMS({f##_8, f##_16, f##_32, f##_64}, {f##_rep8, f##_rep16, f##_rep32, f##_rep64})
 
 #define RUN_OP(n)    {FORM_ONE(run_##n), false}
 #define RUN_ENDS(n)  {FORM_ONE(end_##n), true}
