@@ -9,6 +9,7 @@
 
 #include "core/accel/vcpu.h"
 #include "core/base/alloc.h"
+#include "trace/core_accel_jit.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -97,13 +98,10 @@ static void find_window(const struct x86_cpu *cpu, struct jit_context *c)
     }
 }
 
-/* Makes j->context that of the moment. */
-static void find_context(struct jit *j)
+/* The number of the context of the moment. */
+static unsigned search_context(struct jit *j)
 {
     const struct x86_cpu *cpu = &j->e->cpu;
-    if (j->n_contexts > 0 && still_there(j, &j->contexts[j->context])) {
-        goto key;
-    }
     struct jit_context now = {
         .cs_base = cpu->s.seg[S_CS].base, .cs_last = j->e->cs_last, .mode = cpu->mode,
         .tlb = tlb_number(cpu), .segs = seg_kinds(cpu), .paged = cpu->pg,
@@ -112,9 +110,11 @@ static void find_context(struct jit *j)
     now.unreal = !(cpu->mode & MODE_PE) && has_flat(now.segs);
     j->seg_changes = cpu->seg_changes;
     j->moved = false;
-    unsigned i = 0;
-    while (i < j->n_contexts && !same_context(&now, &j->contexts[i])) {
-        i++;
+    uint16_t *hint = &j->context_hint[now.cs_base >> 4 & 0xff];
+    unsigned i = *hint;
+    if (i >= j->n_contexts || !same_context(&now, &j->contexts[i])) {
+        for (i = 0; i < j->n_contexts && !same_context(&now, &j->contexts[i]); i++) {
+        }
     }
     if (i == JIT_CONTEXTS) {
         jit_flush(j);
@@ -123,8 +123,16 @@ static void find_context(struct jit *j)
     if (i == j->n_contexts) {
         j->contexts[j->n_contexts++] = now;
     }
-    j->context = i;
-key:
+    *hint = (uint16_t)i;
+    return i;
+}
+
+/* Makes j->context that of the moment. */
+static void find_context(struct jit *j)
+{
+    if (j->n_contexts == 0 || !still_there(j, &j->contexts[j->context])) {
+        j->context = search_context(j);
+    }
     j->e->translated.jump_key =
         ((uint64_t)j->jump_generation * JIT_CONTEXTS + j->context + 1) << 32;
 }
@@ -298,6 +306,7 @@ static void block_dropped(struct interp *e, struct block *b)
     struct jit_block *jb = b->translated;
     struct jit *j = jit_of(e);
     if (jb) {
+        trace_jit_dropped(jb->rip);
         jit_unlink_into(j, jb);
         jit_drop_jump(j, jb);
         jb->block = NULL;
@@ -308,6 +317,7 @@ static void block_dropped(struct interp *e, struct block *b)
 
 static void forget(struct jit *j)
 {
+    trace_jit_forgotten(j->n_blocks, (unsigned)(j->next - j->first));
     j->n_blocks = j->n_links = j->n_far_links = j->n_contexts = 0;
     j->next = j->first;
     j->stats.flushes++;
@@ -387,6 +397,9 @@ void jit_detach(struct interp *e)
 {
     struct jit *j = jit_of(e);
     if (j) {
+        const struct jit_stats *s = &j->stats;
+        trace_jit_totals(s->translated, s->bytes, s->dropped, s->flushes, s->links, s->slow_calls,
+                         s->entries, s->mismatches);
         munmap(j->blocks, JIT_BLOCKS * sizeof(*j->blocks));
         munmap(j->links, JIT_LINKS * sizeof(*j->links));
         codemem_fini(&j->code);

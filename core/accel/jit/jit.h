@@ -26,7 +26,7 @@
 #define BLOCK_CODE     32768u      /* more than a block can become */
 #define JIT_BLOCKS     32768u
 #define JIT_LINKS      65536u
-#define JIT_CONTEXTS   64u
+#define JIT_CONTEXTS   1024u       /* mostly code segments of real mode */
 #define JIT_JUMPS      4096u
 
 /* What is known of a segment, two bits each. */
@@ -89,6 +89,7 @@ struct jit {
     uint8_t *slow;           /* called: the same, and back */
     struct jit_context contexts[JIT_CONTEXTS];
     unsigned n_contexts, context; /* how many; the last one entered in */
+    uint16_t context_hint[256]; /* by code segment: where it was found last */
     uint32_t seg_changes;    /* cpu->seg_changes when that was found */
     bool moved;              /* linear addresses may be elsewhere since then */
     uint32_t jump_generation;

@@ -7,6 +7,8 @@
  */
 #include "core/accel/jit/translate.h"
 
+#include "trace/core_accel_jit.h"
+
 #define INSN(map, op, modrm, pfx, name, o1, o2, o3, attr, rd, wr, und, feat, run, emit, test) emit,
 #define INSN8 INSN
 static const trans_emitter emitters[ROW_COUNT] = {
@@ -476,6 +478,7 @@ struct jit_block *jit_translate(struct jit *j, struct block *b, uint64_t rip)
     if (t.e.full) {
         return NULL;
     }
+    trace_jit_translated(rip, b->n, (unsigned)(t.e.at - j->next), j->context);
     j->stats.translated++;
     j->stats.bytes += (uint64_t)(t.e.at - j->next);
     j->next = (uint8_t *)(((uintptr_t)t.e.at + 15) & ~(uintptr_t)15);
