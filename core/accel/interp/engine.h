@@ -118,9 +118,6 @@ struct interp {
     struct interp_host host;
     uint64_t key;                /* what jump entries must have besides the mode, or KEY_NEVER */
     uint64_t cs_last;            /* last offset that code may be fetched from */
-    /* A branch to @to is fine if to + near_bias <= near_last: the limit, or, in 64-bit mode, both
-     * halves of the canonical addresses. */
-    uint64_t near_bias, near_last;
     struct block *block;         /* running, or run last */
     struct insn *patched;        /* its run is run_stop for now */
     insn_run patched_run;

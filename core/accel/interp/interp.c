@@ -149,8 +149,6 @@ static void resync(struct interp *e)
     struct x86_cpu *cpu = &e->cpu;
     cpu->pend_mask = event_mask(&cpu->s);
     e->cs_last = cpu->mode & MODE_CS64 ? ~0ull : cpu->s.seg[S_CS].limit;
-    e->near_bias = cpu->mode & MODE_CS64 ? BIT64(47) : 0;
-    e->near_last = cpu->mode & MODE_CS64 ? BIT64(48) - 1 : e->cs_last;
     e->single = (cpu->mode & MODE_TF) || (unlikely(cpu->s.dr[7] & 0xff) && code_breakpoints(cpu));
     bool alone = e->single || cpu->s.shadow || cpu->watch_hits || cpu->s.activity != ACT_RUNNING;
     e->key = alone ? KEY_NEVER : (uint64_t)e->generation << 32;

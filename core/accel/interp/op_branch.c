@@ -7,13 +7,22 @@
 #include "core/accel/idle.h"
 #include "core/accel/interp/engine.h"
 #include "core/accel/interp/run.h"
+#include "core/cpu/mech.h"
 
-/* Goes to offset @to, which is masked to the operand size; #GP(0) beyond the limit, or if it is not
- * canonical. */
-static inline void near_check(struct x86_cpu *cpu, uint64_t to)
+/* Goes to offset @to, which is masked to the operand size; #GP(0) beyond the limit. */
+static inline void near_check32(struct x86_cpu *cpu, uint64_t to)
 {
-    const struct interp *e = interp_of(cpu);
-    if (unlikely(to + e->near_bias > e->near_last)) {
+    if (unlikely(to > interp_of(cpu)->cs_last)) {
+        x86_fault(cpu, X86_GP, 0);
+    }
+}
+
+#define near_check16 near_check32
+
+/* The operand size of branches in 64-bit mode, and only there. */
+static inline void near_check64(struct x86_cpu *cpu, uint64_t to)
+{
+    if (unlikely(!x86_canonical(to))) {
         x86_fault(cpu, X86_GP, 0);
     }
 }
@@ -33,7 +42,7 @@ static inline uint64_t near_target(struct x86_cpu *cpu, const struct insn *in, u
         uint64_t to = x86_next_rip(cpu);                                                           \
         if (CC_##cc(cpu)) {                                                                        \
             to = (to + in->imm) & MASK##N;                                                         \
-            near_check(cpu, to);                                                                   \
+            near_check##N(cpu, to);                                                                \
         }                                                                                          \
         cpu->s.rip = to;                                                                           \
         return interp_chain(cpu);                                                                  \
@@ -67,14 +76,14 @@ FOR_WIDE(STACK)
     RUN(jump_jmp_j_##N)                                                                            \
     {                                                                                              \
         uint64_t to = near_target(cpu, in, MASK##N);                                               \
-        near_check(cpu, to);                                                                       \
+        near_check##N(cpu, to);                                                                    \
         cpu->s.rip = to;                                                                           \
         return interp_chain(cpu);                                                                  \
     }                                                                                              \
     RUN(jump_call_j_##N)                                                                           \
     {                                                                                              \
         uint64_t next = x86_next_rip(cpu), to = (next + in->imm) & MASK##N;                        \
-        near_check(cpu, to);                                                                       \
+        near_check##N(cpu, to);                                                                    \
         push##N(cpu, (uint##N##_t)next);                                                           \
         cpu->s.rip = to;                                                                           \
         return interp_chain(cpu);                                                                  \
@@ -82,14 +91,14 @@ FOR_WIDE(STACK)
     RUN(jump_jmp_e_##N)                                                                            \
     {                                                                                              \
         uint64_t to = e_read(cpu, in, N / 8);                                                      \
-        near_check(cpu, to);                                                                       \
+        near_check##N(cpu, to);                                                                    \
         cpu->s.rip = to;                                                                           \
         return interp_chain(cpu);                                                                  \
     }                                                                                              \
     RUN(jump_call_e_##N)                                                                           \
     {                                                                                              \
         uint64_t to = e_read(cpu, in, N / 8);                                                      \
-        near_check(cpu, to);                                                                       \
+        near_check##N(cpu, to);                                                                    \
         push##N(cpu, (uint##N##_t)x86_next_rip(cpu));                                              \
         cpu->s.rip = to;                                                                           \
         return interp_chain(cpu);                                                                  \
@@ -97,7 +106,7 @@ FOR_WIDE(STACK)
     RUN(jump_ret_##N)                                                                              \
     {                                                                                              \
         uint64_t to = peek##N(cpu);                                                                \
-        near_check(cpu, to);                                                                       \
+        near_check##N(cpu, to);                                                                    \
         drop##N(cpu, 0);                                                                           \
         cpu->s.rip = to;                                                                           \
         return interp_chain(cpu);                                                                  \
@@ -105,7 +114,7 @@ FOR_WIDE(STACK)
     RUN(jump_ret_i_##N)                                                                            \
     {                                                                                              \
         uint64_t to = peek##N(cpu);                                                                \
-        near_check(cpu, to);                                                                       \
+        near_check##N(cpu, to);                                                                    \
         drop##N(cpu, (unsigned)in->imm);                                                           \
         cpu->s.rip = to;                                                                           \
         return interp_chain(cpu);                                                                  \
@@ -121,7 +130,7 @@ FOR_WIDE(NEAR_FORMS)
         uint64_t count = (cpu->s.gpr[R_CX] - 1) & (~0ull >> in->ea_shift);                         \
         if (count != 0 && (condition)) {                                                           \
             to = (to + in->imm) & MASK##N;                                                         \
-            near_check(cpu, to);                                                                   \
+            near_check##N(cpu, to);                                                                \
         }                                                                                          \
         reg_w(cpu, GPR_OFF(R_CX), count, in->adsize);                                              \
         cpu->s.rip = to;                                                                           \
@@ -136,7 +145,7 @@ FOR_WIDE(NEAR_FORMS)
         uint64_t to = x86_next_rip(cpu);                                                           \
         if ((cpu->s.gpr[R_CX] & (~0ull >> in->ea_shift)) == 0) {                                   \
             to = (to + in->imm) & MASK##N;                                                         \
-            near_check(cpu, to);                                                                   \
+            near_check##N(cpu, to);                                                                \
         }                                                                                          \
         cpu->s.rip = to;                                                                           \
         return interp_chain(cpu);                                                                  \
