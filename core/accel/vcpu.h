@@ -93,6 +93,7 @@ struct vcpu {
     uint8_t sipi_vector;          /* of the last SIPI [locked] */
     /* virtual clock bookkeeping */
     uint64_t clock_icount;        /* icount that is already in the clock */
+    uint64_t acks;                /* interrupts acknowledged so far */
     uint64_t accesses;            /* device accesses so far */
     struct idle idle;
     /* why it stopped for good or for a while */

@@ -198,6 +198,7 @@ void vcpu_polls(struct vcpu *cpu, uint64_t icount)
 int vcpu_acknowledge(struct vcpu *cpu)
 {
     int vector = 0xff;
+    cpu->acks++;
     access_begin(cpu);
     if (cpu->inta != NULL) {
         vector = cpu->inta(cpu->inta_opaque) & 0xff;

@@ -3,6 +3,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/bits.h"
+#include "core/base/hash.h"
 #include "core/base/log.h"
 #include "core/cpu/disasm.h"
 #include "core/debug/walk.h"
@@ -12,8 +13,8 @@
 #include <string.h>
 
 #define LOOK_NS      NS_PER_SEC      /* between two looks at a running machine */
-#define LOOP_LOOKS   4               /* in the same place with interrupts off: an endless loop */
-#define LOOP_BYTES   256             /* a loop that is one */
+#define LOOP_LOOKS   4               /* the same state with interrupts off: an endless loop */
+#define LOOP_SEEN    16              /* looks that are remembered */
 #define MANY_FAULTS  1000            /* the same fault so often in a row, and more at the next look */
 #define SHOWN_STEPS  32              /* instructions */
 #define LOOP_RESETS  3
@@ -27,8 +28,9 @@ struct postmortem {
     char *last;                      /* the line told last */
     unsigned resets;                 /* that followed it, or that one place asked for, in a row */
     struct text reset;               /* where the last reset was asked for */
-    uint64_t place;                  /* linear address of the code at the first look */
-    unsigned looks;                  /* that found it there with interrupts off */
+    uint64_t seen[LOOP_SEEN];        /* hashes of the processor's state at the last looks... */
+    unsigned looks;                  /* ... that found interrupts off and none taken since the first */
+    uint64_t acks;
     uint32_t repeats;
 };
 
@@ -290,18 +292,22 @@ static void died(void *opaque, struct vcpu *cpu, enum machine_cause cause)
 
 /* ---- looking now and then -------------------------------------------------------------------- */
 
-/* Interrupts are off and the code stays in one place, look after look. */
-static bool loops(struct postmortem *p, const struct x86_state *s)
+/* Interrupts are off, none was taken since the first look, and the processor comes back to one and the
+ * same state: nothing in it counts or moves on, as a delay or a memory test would. */
+static bool loops(struct postmortem *p, const struct vcpu *cpu, const struct x86_state *s)
 {
-    uint64_t at = s->seg[S_CS].base + s->rip;
-    bool stays = at - p->place + LOOP_BYTES / 2 < LOOP_BYTES;
-    if (s->activity != ACT_RUNNING || (s->rflags & FL_IF) || s->in_smm) {
+    if (s->activity != ACT_RUNNING || (s->rflags & FL_IF) || s->in_smm || cpu->acks != p->acks) {
+        p->acks = cpu->acks;
         p->looks = 0;
         return false;
     }
-    p->looks = stays ? p->looks + 1 : 1;
-    p->place = stays ? p->place : at;
-    return p->looks >= LOOP_LOOKS;
+    uint64_t now = hash_bytes(s->seg[S_CS].base + s->rip, s->gpr, 16 * sizeof(s->gpr[0]));
+    unsigned before = 0;
+    for (unsigned i = 0; i < p->looks && i < LOOP_SEEN; i++) {
+        before += p->seen[i] == now;
+    }
+    p->seen[p->looks++ % LOOP_SEEN] = now;
+    return before >= LOOP_LOOKS - 1;
 }
 
 static bool keeps_faulting(struct postmortem *p, const struct x86_notes *n)
@@ -350,7 +356,7 @@ static void look_at(struct postmortem *p, struct vcpu *cpu)
     }
     if (keeps_faulting(p, &h->notes)) {
         death(p, cpu, DEATH_FAULTS, NULL);
-    } else if (loops(p, s)) {
+    } else if (loops(p, cpu, s)) {
         death(p, cpu, DEATH_LOOP, NULL);
     } else if (nothing_boots(p, &why)) {
         death(p, cpu, DEATH_NO_BOOT, text_str(&why));

@@ -128,7 +128,7 @@ static void cpuid_tells_the_model(void **state)
     assert_int_equal(b->cpu->s.gpr[R_SI], 0x756e6547); /* Genu */
     assert_int_equal(b->cpu->s.gpr[R_DI], 1);
     assert_int_equal(b->cpu->s.gpr[R_AX], 0x543);
-    assert_int_equal(b->cpu->s.gpr[R_DX], 0x1bf); /* FPU VME DE PSE TSC MSR MCE CX8 */
+    assert_int_equal(b->cpu->s.gpr[R_DX], 0x8001bf); /* FPU VME DE PSE TSC MSR MCE CX8 MMX */
     struct x86_cpuid out;
     x86_cpuid(b->cpu, 0x1234, 0, &out); /* above the last: as the last */
     assert_int_equal(out.eax, 0x543);
