@@ -18,14 +18,14 @@
      F(SEP) | F(MTRR) | F(PGE) | F(MCA) | F(CMOV) | F(PAT) | F(PSE36) | F(CLFSH) | F(MMX) |        \
      F(FXSR) | F(SSE) | F(SSE2))
 #define IMPLEMENTED_1_ECX                                                                         \
-    (F(CX16) | F(PCID) | F(X2APIC) | F(TSC_DEADLINE) | F(HYPERVISOR) | F(SSE3) | F(PCLMUL) | F(SSSE3) |     \
-     F(FMA) | F(SSE41) | F(SSE42) | F(MOVBE) | F(POPCNT) | F(AES) | F(XSAVE) | F(AVX) |           \
-     F(F16C) | F(RDRAND))
+    (F(CX16) | F(PCID) | F(X2APIC) | F(TSC_DEADLINE) | F(HYPERVISOR) | F(SSE3) | F(PCLMUL) |      \
+     F(SSSE3) | F(FMA) | F(SSE41) | F(SSE42) | F(MOVBE) | F(POPCNT) | F(AES) | F(XSAVE) |         \
+     F(AVX) | F(F16C) | F(RDRAND))
 #define IMPLEMENTED_81_EDX (F(SYSCALL) | F(NX) | F(PDPE1GB) | F(RDTSCP) | F(LM) | F(MMXEXT))
 #define IMPLEMENTED_81_ECX (F(LAHF64) | F(LZCNT) | F(PREFETCHW))
 #define IMPLEMENTED_7_EBX                                                                         \
-    (F(FSGSBASE) | F(SMEP) | F(ERMS) | F(INVPCID) | F(SMAP) | F(BMI1) | F(AVX2) | F(BMI2) | F(RDSEED) |        \
-     F(ADX) | F(CLFLUSHOPT) | F(CLWB) | F(SHA))
+    (F(FSGSBASE) | F(SMEP) | F(ERMS) | F(INVPCID) | F(SMAP) | F(BMI1) | F(AVX2) | F(BMI2) |       \
+     F(RDSEED) | F(ADX) | F(CLFLUSHOPT) | F(CLWB) | F(SHA))
 #define IMPLEMENTED_7_ECX  (F(UMIP) | F(RDPID))
 #define IMPLEMENTED_D_EAX  (F(XSAVEOPT) | F(XSAVEC) | F(XGETBV1))
 #define IMPLEMENTED_OTHER  (F(BASE) | F(486) | F(CPUID) | F(RDPMC) | F(P6))

@@ -96,8 +96,6 @@ static const struct x86_model models[] = {
     },
 };
 
-enum { DEFAULT_MODEL = 1 };
-
 const struct x86_model *x86_model_find(const char *name)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(models); i++) {
@@ -110,7 +108,7 @@ const struct x86_model *x86_model_find(const char *name)
 
 const struct x86_model *x86_model_default(void)
 {
-    return &models[DEFAULT_MODEL];
+    return x86_model_find("qemu64");
 }
 
 const struct x86_model *x86_model_list(unsigned i)

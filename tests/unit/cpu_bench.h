@@ -96,7 +96,7 @@ static const struct x86_host_ops bench_host_ops = {
     .tsc = bench_host_tsc, .ferr = bench_host_ferr,
 };
 
-/* A processor of @model (NULL: the default) just after reset. */
+/* A processor of @model (NULL: pentium) just after reset. */
 static inline struct cpu_bench *bench_new(const char *model)
 {
     struct cpu_bench *b = calloc(1, sizeof(*b));
@@ -122,7 +122,7 @@ static inline struct cpu_bench *bench_new(const char *model)
     region_map(&b->ports.root, &b->port_region, 0, 0);
     space_commit(&b->mem);
     space_commit(&b->ports);
-    b->cpu->model = model ? x86_model_find(model) : x86_model_default();
+    b->cpu->model = x86_model_find(model ? model : "pentium");
     assert_non_null(b->cpu->model);
     b->cpu->space = b->cpu->mem = b->cpu->smm = &b->mem;
     b->cpu->ports = &b->ports;

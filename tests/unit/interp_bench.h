@@ -114,7 +114,7 @@ static inline struct interp_bench *ibench_new(uint64_t ram_bytes, const char *mo
     b->cpu = &b->e->cpu;
     b->cpu->space = b->cpu->mem = b->cpu->smm = &b->mem;
     b->cpu->ports = &b->ports;
-    b->cpu->model = model ? x86_model_find(model) : x86_model_default();
+    b->cpu->model = x86_model_find(model ? model : "pentium");
     b->cpu->host_ops = &ibench_ops;
     b->cpu->host = b;
     x86_state_reset(&b->cpu->s, b->cpu->model->signature, false);
