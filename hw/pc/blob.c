@@ -24,7 +24,7 @@ size_t blob_put(struct blob *b, const void *p, size_t n)
     }
     if (p != NULL) {
         memcpy(b->data + at, p, n);
-    } else {
+    } else if (n != 0) {
         memset(b->data + at, 0, n);
     }
     b->len += n;
