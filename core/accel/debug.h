@@ -41,6 +41,7 @@ struct stop_event {
     uint64_t addr, val;
     unsigned size;
     bool write;
+    struct x86_place at;         /* where the code was, if it is elsewhere now */
 };
 
 struct stops_listener {
@@ -62,6 +63,9 @@ struct stops {
     /* On the vCPU's thread, after the access or delivery. True: stop; @hit's text says why. */
     bool (*event)(void *opaque, struct vcpu *cpu, const struct stop_event *e, struct debug_hit *hit);
     void *event_opaque;
+    /* Likewise before a code point that @users have added: false goes on; NULL stops always. */
+    bool (*code_wanted)(void *opaque, struct vcpu *cpu, uint64_t lin, unsigned users);
+    void *code_opaque;
 };
 
 /* The machine's stops, made when first asked for. NULL: its accelerator cannot be debugged. */

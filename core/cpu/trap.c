@@ -333,6 +333,7 @@ static void deliver_protected(struct x86_cpu *cpu, const struct event *e)
 static void deliver(struct x86_cpu *cpu, const struct event *e)
 {
     trace_trap_deliver(e->vector, e->kind, e->error, cpu->s.seg[S_CS].sel, cpu->s.rip);
+    struct x86_place from = x86_here(cpu);
     cpu->s.activity = ACT_RUNNING;
     if (!cpu->pe) {
         deliver_real(cpu, e);
@@ -356,7 +357,7 @@ static void deliver(struct x86_cpu *cpu, const struct event *e)
     cpu->s.shadow = 0;
     cpu->exc.active = false;
     if (unlikely(cpu->delivered)) {
-        cpu->delivered(cpu, e->vector, e->kind, e->error);
+        cpu->delivered(cpu, e->vector, e->kind, e->error, &from);
     }
 }
 

@@ -143,8 +143,9 @@ struct x86_cpu {
      * access to such a page before it is made (others, too). TLB entries are as old as the last flush. */
     unsigned (*watched)(struct x86_cpu *cpu, uint64_t lin_page, uint64_t phys_page);
     void (*accessed)(struct x86_cpu *cpu, uint64_t lin, uint64_t phys, unsigned size, bool write);
-    /* Likewise: an interrupt or exception was delivered; an MSR was read or written. */
-    void (*delivered)(struct x86_cpu *cpu, unsigned vector, unsigned kind, uint32_t error);
+    /* Likewise: an interrupt or exception was delivered, and came at @from; an MSR was read or written. */
+    void (*delivered)(struct x86_cpu *cpu, unsigned vector, unsigned kind, uint32_t error,
+                      const struct x86_place *from);
     void (*msr_used)(struct x86_cpu *cpu, uint32_t index, uint64_t val, bool write);
     struct x86_notes notes;      /* for post-mortems */
     void *engine;                /* the interpreter's or JIT's own data */

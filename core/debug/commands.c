@@ -62,6 +62,13 @@ const struct command commands[] = {
     {"pmemsave", CMD_BOTH, "addr size file", "save memory from a physical address on", cmd_pmemsave,
      {REQ("val", ARG_INT), REQ("size", ARG_INT), REQ("filename", ARG_WORD)}},
 
+    /* breaks */
+    {"break|b", CMD_BOTH, "[list|what [if condition]]",
+     "stop when something happens: 07C0:0010, io 0x3f2 w, mmio ADDR, pci 00:01.0 0x60, cmos 0x0f, msr N, "
+     "int 13 if ah == 2, exception gp, irq 6, mode protected, insn N, text 'A:'",
+     cmd_break, {OPT("what", ARG_REST)}},
+    {"delete|d", CMD_BOTH, "[id]", "forget one break, or all", cmd_delete, {OPT("id", ARG_INT)}},
+
     /* screen and keyboard */
     {"screendump", CMD_BOTH, "filename [-f ppm|png]", "save the screen as a picture",
      cmd_screendump,
@@ -120,6 +127,7 @@ const struct command commands[] = {
     {"block", CMD_INFO, "[-n] [-v] [device]", "drives and what is in them", info_block,
      {OPTION("nodes", ARG_FLAG, 'n'), OPTION("verbose", ARG_FLAG, 'v'), OPT("device", ARG_WORD)}},
     INFO("boot", "how far booting has come, from what firmware leaves in memory", info_boot),
+    INFO("breakpoints|breaks", "breaks, and how often each was hit", info_breaks),
     INFO("chardev", "character devices", info_chardev),
     INFO("cpus", "CPUs and the threads that run them", info_cpus),
     INFO("int", "interrupt vectors or gates", info_int),
@@ -170,6 +178,7 @@ const struct command commands[] = {
     QUERY("query-cpu-definitions", query_cpu_definitions),
     QUERY("query-cpus-fast", query_cpus),
     QUERY("query-block", query_block),
+    QUERY("query-breakpoints", query_breaks),
     QUERY("query-chardev", query_chardev),
     QUERY("query-pci", query_pci),
     QUERY("query-vnc", query_vnc),

@@ -56,6 +56,12 @@ COMMAND(cmd_mouse_set);
 COMMAND(info_mice);
 COMMAND(query_mice);
 
+/* cmd_break.c */
+COMMAND(cmd_break);
+COMMAND(cmd_delete);
+COMMAND(info_breaks);
+COMMAND(query_breaks);
+
 /* cmd_screen.c */
 COMMAND(cmd_screendump);
 COMMAND(cmd_screentext);

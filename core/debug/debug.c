@@ -3,6 +3,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/log.h"
+#include "core/debug/breaks.h"
 #include "core/debug/keys.h"
 
 #include <stdlib.h>
@@ -95,6 +96,7 @@ void debug_free(struct debug *d)
         d->monitors = m->next;
         m->ops->fini(m);
     }
+    breaks_free(d->breaks);
     keys_free(d->keys);
     if (d->typist != NULL) {
         typist_fini(d->typist);

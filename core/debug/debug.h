@@ -62,6 +62,7 @@ struct debug {
     struct keys *keys;     /* what sendkey holds; made when needed */
     struct typist *typist; /* what `type` types; made when needed */
     unsigned buttons;      /* of the mouse, that commands hold: POINTER_ bits */
+    struct breaks *breaks;       /* made when needed */
     struct machine_listener listener;
     struct monitor *monitors;
 };

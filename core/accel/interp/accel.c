@@ -236,6 +236,7 @@ static void interp_get_state(struct vcpu *vcpu, struct x86_state *out)
     struct x86_cpu *cpu = &engine_of(vcpu)->cpu;
     *out = cpu->s;
     out->rflags = x86_get_rflags(cpu);
+    out->rip = x86_insn_rip(cpu); /* also inside run, for breaks */
     out->gpr[GPR_OFF_RIP / 8] = 0;
     if (vcpu->apic_ops != NULL) {
         out->cr8 = vcpu->apic_ops->tpr(vcpu->apic) >> 4;

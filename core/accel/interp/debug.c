@@ -44,8 +44,13 @@ bool interp_debug_at_point(struct interp *e)
         (d->step != STEP_OFF && now == d->step_from)) {
         return false;
     }
+    const struct stops *s = d->stops;
     d->passed_lin = lin;
     d->passed_icount = now;
+    if (s->code_wanted != NULL &&
+        !s->code_wanted(s->code_opaque, cpu->host, lin, stops_find(s, POINT_CODE, false, lin, 1)->users)) {
+        return false;
+    }
     set_hit(e, HIT_CODE);
     d->hit.addr = lin;
     return true;
@@ -140,12 +145,13 @@ static void accessed(struct x86_cpu *cpu, uint64_t lin, uint64_t phys, unsigned 
     interp_stop_after_insn(cpu);
 }
 
-static void delivered(struct x86_cpu *cpu, unsigned vector, unsigned kind, uint32_t error)
+static void delivered(struct x86_cpu *cpu, unsigned vector, unsigned kind, uint32_t error,
+                      const struct x86_place *from)
 {
     bool exception = kind == INT_EXCEPTION || kind == INT_NMI || kind == INT_ICEBP;
     const struct stop_event event = {
         .kind = exception ? EVENT_EXCEPTION : EVENT_INT, .addr = vector, .val = error,
-        .write = kind == INT_SOFTWARE || kind == INT_SOFT_EXC,
+        .write = kind == INT_SOFTWARE || kind == INT_SOFT_EXC, .at = *from,
     };
     if (interp_of(cpu)->debug.stops->wanted & event.kind) {
         tell(interp_of(cpu), &event);

@@ -36,7 +36,7 @@ void interp_trail_code(struct interp *e)
         return;
     }
     last = e->trail.n_code++ % HISTORY_STEPS;
-    e->trail.code[last].count = interp_icount(cpu);
+    e->trail.code[last].count = interp_icount(cpu) + (cpu->cur != NULL); /* from the next one on */
     e->trail.code[last].base = cs->base;
     e->trail.code[last].sel = cs->sel;
     e->trail.code[last].bits = bits;
