@@ -1,10 +1,10 @@
 /*
  * SIMD floating-point arithmetic in integers.
  *
- * Source: [SDM1] "Floating-Point Data Types", "SIMD Floating-Point Exceptions", "Fused Multiply Add";
- *         [SDM2] "RCPPS", "RSQRTPS", "ROUNDPS", "VFMADD132PS", "VCVTPH2PS", "VCVTPS2PH".
- * Chosen: RCP and RSQRT take 12 bits of the operand and give 12: the manual bounds their error only,
- *         and processors differ.
+ * Source: [SDM1] "Floating-Point Data Types", "SIMD Floating-Point Exceptions", "Fused Multiply
+ *         Add"; [SDM2] "RCPPS", "RSQRTPS", "ROUNDPS", "VFMADD132PS", "VCVTPH2PS", "VCVTPS2PH".
+ * Chosen: RCP and RSQRT take 12 bits of the operand and give 12: the manual bounds their error
+ *         only, and processors differ.
  */
 #include "core/cpu/simd.h"
 
@@ -213,7 +213,7 @@ static uint64_t round_sig(wide sig, unsigned cut, unsigned rc, bool negative, bo
     return q + rounds_up(rc, negative, q & 1, part, 2);
 }
 
-/* sig * 2^(exp - TOP_BIT) with the first one of @sig at TOP_BIT. Tininess is seen after rounding. */
+/* sig * 2^(exp - TOP_BIT), the first one of @sig at TOP_BIT. Tininess is seen after rounding. */
 static uint64_t round_pack(const struct format *f, bool negative, int exp, wide sig, unsigned rc,
                            uint32_t mxcsr, uint32_t *flags)
 {
@@ -266,7 +266,8 @@ static struct number unpack(const struct format *f, uint64_t a)
     if (exp) {
         sig |= 1ull << f->frac_bits;
     }
-    return normalised(sign_of(f, a) != 0, (exp ? exp : 1) - bias - (int)f->frac_bits + TOP_BIT, sig);
+    exp = (exp ? exp : 1) - bias - (int)f->frac_bits;
+    return normalised(sign_of(f, a) != 0, exp + TOP_BIT, sig);
 }
 
 /* x + y; *exact_zero if nothing is left. */

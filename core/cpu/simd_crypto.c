@@ -1,6 +1,6 @@
 /*
- * AES rounds, carry-less multiplication, CRC-32C: plain C. Source: [FIPS197]; [SDM2] "AESENC", "PCLMULQDQ",
- * "CRC32".
+ * AES rounds, carry-less multiplication, CRC-32C: plain C. Source: [FIPS197]; [SDM2] "AESENC",
+ * "PCLMULQDQ", "CRC32".
  */
 #include "core/cpu/simd.h"
 

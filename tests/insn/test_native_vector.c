@@ -1,6 +1,6 @@
 /*
- * The interpreter against the processor it runs on: every row of insn.def of test class V (MMX, SSE,
- * AVX and the later integer extensions), with random operands and state, as 64-bit user code.
+ * The interpreter against the processor it runs on: every row of insn.def of test class V (MMX,
+ * SSE, AVX and the later integer extensions), with random operands and state, as 64-bit user code.
  * General, vector and MMX registers, MXCSR, flags and memory must be equal; a fault of one must be
  * the same fault of the other, with the same MXCSR. Rows of features that this host lacks are named
  * as not covered. Flags that a row leaves undefined are not compared, unless -x is given.
@@ -245,7 +245,9 @@ static uint64_t rnd_double(struct native_test *t)
     case 0: case 1: return special[(r >> 8) % ARRAY_SIZE(special)];
     case 2: return 0x3fe0000000000000 + (r >> 12);
     case 3: return rnd(t) & 0x801fffffffffffff;
-    case 4: return (0x3ff0000000000000 + ((r >> 4 & 0x7f) << 52)) ^ (r << 63) ^ (r >> 20 << 30 & 0xfffffffffffff);
+    case 4: /* of the size of integers */
+        return (0x3ff0000000000000 + ((r >> 4 & 0x7f) << 52)) ^ (r << 63) ^
+               (r >> 20 << 30 & 0xfffffffffffff);
     default: return rnd(t);
     }
 }

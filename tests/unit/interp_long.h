@@ -60,7 +60,8 @@ static inline int ilong_vector(const struct interp_bench *b, uint64_t next)
     if (rip == next) {
         return -1;
     }
-    return rip >= LONG_HANDLER && rip < LONG_HANDLER + 32 * 16 ? (int)(rip - LONG_HANDLER) / 16 : -2;
+    uint64_t at = rip - LONG_HANDLER;
+    return at < 32 * 16 ? (int)at / 16 : -2;
 }
 
 #endif

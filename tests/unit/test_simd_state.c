@@ -147,7 +147,8 @@ static void fill_state(struct x86_state *s)
         ((uint8_t *)s->ymm)[i] = (uint8_t)(i * 7 + 1);
     }
     for (unsigned i = 0; i < 8; i++) {
-        s->fpr[i] = (struct x86_fpr){.mant = 0x8000000000000000ull + i * 0x1111, .se = (uint16_t)(0x3fff + i)};
+        s->fpr[i].mant = 0x8000000000000000ull + i * 0x1111;
+        s->fpr[i].se = (uint16_t)(0x3fff + i);
     }
     s->fcw = 0x27f;
     s->fsw = 0x1800;

@@ -190,8 +190,8 @@ OP(crc32)
 
 /* ---- random numbers ---- */
 
-/* [SDM2] "RDRAND": CF says that there was one, and here always is. The host may have real ones; where
- * runs must repeat, they come from the state (splitmix64). */
+/* [SDM2] "RDRAND": CF says that there was one, and here always is. The host may have real ones;
+ * where runs must repeat, they come from the state (splitmix64). */
 static void random_number(struct x86_cpu *cpu, const struct insn *in)
 {
     uint64_t v = 0;

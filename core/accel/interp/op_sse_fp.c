@@ -81,7 +81,7 @@ FP_PAIRS(hsubps, subps, d, PAIR_D(0), PAIR_D(1))
 FP_PAIRS(haddpd, addpd, q, PAIR_Q(0), PAIR_Q(1))
 FP_PAIRS(hsubpd, subpd, q, PAIR_Q(0), PAIR_Q(1))
 
-/* Even lanes subtract, odd lanes add: not a sum of the negated, whose NaN would have another sign. */
+/* Even lanes subtract, odd lanes add: no sum of the negated, whose NaN would have another sign. */
 #define FP_ADDSUB(name, sub, add, t)                                                               \
     OP(name)                                                                                       \
     {                                                                                              \

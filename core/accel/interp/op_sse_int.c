@@ -270,7 +270,7 @@ INT_OP(pshufb, EACH_HALF(0, for (unsigned i = 0; i < k; i++) {
 /* The bytes of a above those of b, shifted right. */
 INT_OP(palignr, EACH_HALF(0, for (unsigned i = 0; i < k; i++) {
            unsigned from = i + imm;
-           r->b[o + i] = (uint8_t)(from < k ? b->b[o + from] : from < 2 * k ? a->b[o + from - k] : 0);
+           r->b[o + i] = from < k ? b->b[o + from] : from < 2 * k ? a->b[o + from - k] : 0;
        }))
 VEC_OP(pshufd, EACH(d, b->d[(i & ~3u) + (imm >> (2 * (i & 3)) & 3)]))
 VEC_OP(pshuflw, EACH(w, (i & 4) ? b->w[i] : b->w[(i & ~3u) + (imm >> (2 * (i & 3)) & 3)]))

@@ -1,12 +1,13 @@
 /*
- * What the vector operations share: when they may run, operands, arithmetic under the guest's MXCSR.
+ * What the vector operations share: when they may run, operands, arithmetic under the guest's
+ * MXCSR.
  *
  * An operation of two sources computes r from a (the result's own register, or VEX.vvvv) and b (a
  * register or memory). It fetches its operands first, so that a fault changes nothing.
  *
  * Source: [SDM1] "Programming with Intel MMX Technology", "Programming with SSE", "SIMD
- *         Floating-Point Exceptions"; [SDM2] 2.4 "AVX and SSE Instruction Exception Classification";
- *         [SDM3] "System Programming for Streaming SIMD Instruction Sets".
+ *         Floating-Point Exceptions"; [SDM2] 2.4 "AVX and SSE Instruction Exception
+ *         Classification"; [SDM3] "System Programming for Streaming SIMD Instruction Sets".
  * Model:  IEEE arithmetic runs on the host's SSE unit with the guest's rounding, DAZ and FTZ and
  *         all exceptions masked; what the host's flags show then is judged by the guest's masks.
  *         That gives every flag and NaN as hardware does, and is the same on every host.

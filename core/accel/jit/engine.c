@@ -2,8 +2,8 @@
  * The JIT's side of the interpreter's loop: warm blocks, entering, slow instructions, forgetting.
  *
  * Translated code is entered from the first run function of its block and has always left when
- * another block's run function is called, so nothing here is ever called from inside another block's
- * translation but jit_slow.
+ * another block's run function is called, so nothing here but jit_slow is ever called from inside
+ * another block's translation.
  */
 #include "core/accel/jit/jit.h"
 
@@ -26,7 +26,7 @@ static void flags_from_image(struct x86_cpu *cpu, uint16_t image)
 {
     uint32_t ah = image >> 8, zf = ah >> 6 & 1, cf = ah & 1;
     cpu->lf_result = zf ^ 1;
-    /* As lf_set, without a branch: SF, the difference of PF to a result of 0 or 1, AF, OF and CF. */
+    /* As lf_set, without a branch: SF, how PF differs from a result of 0 or 1, AF, OF, CF. */
     cpu->lf_aux = (ah >> 7) << LF_SFX | ((ah >> 2 & 1) ^ zf) << LF_PDB | (ah >> 4 & 1) << LF_AF |
                   (cf ^ (image & 1)) << LF_PO | cf << LF_CF;
 }
@@ -64,8 +64,8 @@ static uint32_t tlb_number(const struct x86_cpu *cpu)
     return (uint32_t)((cpu->tlb - &cpu->tlbs[0][0]) / TLB_SIZE);
 }
 
-/* Nothing changed since the last time? In real mode a load changes a base, which a flat segment notices,
- * and nothing else. */
+/* Nothing changed since the last time? In real mode a load changes a base, which a flat segment
+ * notices, and nothing else. */
 static bool still_there(const struct jit *j, const struct jit_context *c)
 {
     const struct x86_cpu *cpu = &j->e->cpu;
@@ -81,8 +81,8 @@ static bool same_context(const struct jit_context *a, const struct jit_context *
            a->window == b->window && a->window_end == b->window_end;
 }
 
-/* Without paging, plain memory is reached without the TLB. The window is one range of it: the low one
- * in 16-bit code, that above 1 MiB in 32-bit code. */
+/* Without paging, plain memory is reached without the TLB. The window is one range of it: the low
+ * one in 16-bit code, that above 1 MiB in 32-bit code. */
 static void find_window(const struct x86_cpu *cpu, struct jit_context *c)
 {
     const struct view_range *r = view_find(cpu->space->view, cpu->mode & MODE_CS32 ? 1 << 20 : 0);
@@ -143,19 +143,20 @@ static void run_return(struct x86_cpu *cpu, const struct insn *in)
 {
 }
 
-/* Stopped behind the instruction @in, or was the running block itself dropped? */
-static bool must_leave(struct interp *e, const struct jit_block *jb, unsigned index)
-{
-    const struct block *b = jb->block;
-    return !b || (e->patched && e->patched >= b->insns && e->patched <= &b->insns[b->n]) ||
-           (index & SLOW_SEGMENT);
-}
-
-static bool context_holds(struct jit *j, const struct jit_block *jb)
+static bool context_holds(const struct jit *j, const struct jit_block *jb)
 {
     const struct x86_cpu *cpu = &j->e->cpu;
     const struct jit_context *c = &j->contexts[jb->context];
     return cpu->mode == c->mode && tlb_number(cpu) == c->tlb && seg_kinds(cpu) == c->segs;
+}
+
+/* Is the block to stop, was it dropped, or does its translation no longer hold? */
+static bool must_leave(const struct jit *j, const struct jit_block *jb, unsigned index)
+{
+    const struct block *b = jb->block;
+    const struct insn *stop = j->e->patched;
+    return !b || (stop && stop >= b->insns && stop <= &b->insns[b->n]) ||
+           ((index & SLOW_SEGMENT) && !context_holds(j, jb));
 }
 
 int jit_slow(struct x86_cpu *cpu, struct jit_block *jb, unsigned index)
@@ -176,8 +177,7 @@ int jit_slow(struct x86_cpu *cpu, struct jit_block *jb, unsigned index)
     cpu->cur = step;
     step[0].run(cpu, step);
     e->translated.flags = flags_image(cpu);
-    if (unlikely(must_leave(e, jb, index)) && (!jb->block || !(index & SLOW_SEGMENT) || e->patched ||
-                                               !context_holds(j, jb))) {
+    if (unlikely(must_leave(j, jb, index))) {
         cpu->cur = &b->insns[i + 1];
         return JIT_STEP;
     }
@@ -244,7 +244,8 @@ static bool may_enter(struct interp *e, const struct block *b)
     if (e->patched && e->patched > b->insns && e->patched <= &b->insns[b->n]) {
         return false;
     }
-    return e->key != KEY_NEVER && !e->debug.stops && !(e->cpu.mode & MODE_CS64) && e->cpu.s.gpr[R_SP] >> 32 == 0;
+    return e->key != KEY_NEVER && !e->debug.stops && !(e->cpu.mode & MODE_CS64) &&
+           e->cpu.s.gpr[R_SP] >> 32 == 0;
 }
 
 /* insns[0].run of a translated block. */

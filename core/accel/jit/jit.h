@@ -21,7 +21,7 @@
 #include "core/accel/jit/codemem.h"
 
 #define WARM           24          /* runs before a block is translated */
-#define MOVED_AGAIN    32          /* entries in another context before it is translated for that one */
+#define MOVED_AGAIN    32          /* entries elsewhere before it is translated for there */
 #define CODE_BYTES     (16u << 20)
 #define BLOCK_CODE     32768u      /* more than a block can become */
 #define JIT_BLOCKS     32768u
@@ -41,7 +41,7 @@ struct jit_context {
     uint32_t mode;
     uint32_t tlb;            /* which of cpu->tlbs */
     uint32_t segs;           /* enum seg_kind << 2 * sreg */
-    uint64_t window, window_end; /* linear addresses that are their own ram addresses; may be none */
+    uint64_t window, window_end; /* linear addresses that are ram addresses; may be none */
     bool paged;
     bool unreal;             /* a flat segment in real mode: its base may change unnoticed */
 };

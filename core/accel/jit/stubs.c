@@ -52,7 +52,7 @@ static void leave(struct emit *e)
     emit_u8(e, 0xc3);
 }
 
-/* int enter(cpu in DI, code in SI). Six registers, the return address and 8 bytes keep SP aligned. */
+/* int enter(cpu in DI, code in SI). Six registers, the return address and 8 bytes: SP is aligned. */
 static uint8_t *make_enter(struct jit *j, struct emit *e)
 {
     uint8_t *start = e->at;

@@ -60,9 +60,11 @@ static bool may_load_segment(const struct insn *in)
 /* May it fault, call C, or stop behind itself? Then all flags must be known before it. */
 static bool looks_at_all(const struct insn *in, const struct insn_info *info)
 {
-    return in->mem || !emitters[in->row] || may_load_segment(in) || info->feature != X86_F_BASE || (info->attr & (A_STACK | A_STRING | A_JUMP | A_FAR)) ||
-           info->operand[0] == OPD_Ob || info->operand[0] == OPD_Ov || info->operand[1] == OPD_Ob ||
-           info->operand[1] == OPD_Ov || emitters[in->row] == emit_div;
+    bool absolute = info->operand[0] == OPD_Ob || info->operand[0] == OPD_Ov ||
+                    info->operand[1] == OPD_Ob || info->operand[1] == OPD_Ov;
+    return in->mem || absolute || !emitters[in->row] || emitters[in->row] == emit_div ||
+           info->feature != X86_F_BASE || may_load_segment(in) ||
+           (info->attr & (A_STACK | A_STRING | A_JUMP | A_FAR));
 }
 
 static void find_live(struct trans *t)
@@ -106,7 +108,8 @@ void trans_flags_before(struct trans *t)
     uint16_t live = trans_live(t), read = t->info->flags_read & FL_OSZAPC;
     uint16_t kept = live & ~overwritten(t->info);
     if (overwritten(t->info) && !live) {
-        kept = read = read == FL_OSZAPC ? 0 : read;     /* a shift by CL reads what it may leave alone */
+        kept = 0;
+        read = read == FL_OSZAPC ? 0 : read;            /* a shift by CL may leave them alone */
     }
     uint16_t need = read | kept;
     if (!need || t->in_host) {
@@ -176,7 +179,8 @@ static void to_linear(struct trans *t, unsigned seg, unsigned size, enum access 
 {
     struct emit *e = &t->e;
     enum seg_kind kind = seg_kind(t, seg, access);
-    struct host_mem base = cpu_field(CPU_OFFSET(s.seg[0].base) + (int32_t)(seg * sizeof(struct x86_seg)));
+    int32_t seg_offset = (int32_t)(seg * sizeof(struct x86_seg));
+    struct host_mem base = cpu_field(CPU_OFFSET(s.seg[0].base) + seg_offset);
     if (kind == SEG_FLAT) {
         return;
     }
@@ -262,7 +266,9 @@ static void look_in_window(struct trans *t, unsigned size, enum access access)
     emit_rr(e, 0x81, 4, 7, reg);                        /* cmp reg, last */
     emit_imm(e, t->context->window_end - from - size, 4);
     need_path(t);
-    *f = (struct far_access){.from = emit_jcc(e, 7), .path = t->path, .size = size, .access = access};
+    *f = (struct far_access){
+        .from = emit_jcc(e, 7), .path = t->path, .size = size, .access = access,
+    };
     emit_mov_imm(e, HOST_9, (uintptr_t)t->j->e->cpu.arena->base);
     f->back = e->at;
 }
