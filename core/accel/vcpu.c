@@ -337,7 +337,7 @@ static void handle_exit(struct vcpu *cpu)
     switch (exit->reason) {
     case EXIT_HALT:
         cpu->halted = true;
-        if (m->died != NULL && dead(m)) {
+        if (m->died != NULL && !m->stop_on_halt && dead(m)) { /* HLT is how a flat run ends */
             tell_death(cpu, CAUSE_DEAD_HALT);
         }
         break;
