@@ -103,7 +103,8 @@ struct interp_debug {
 };
 
 /* Blocks that were entered, by their instruction's number modulo the size: the last so many
- * instructions are all there. Translated code leaves no trace here. */
+ * instructions are all there. Of translated code there are the blocks that the interpreter had to help:
+ * all that fault, halt or reach devices. */
 struct interp_trail {
     struct { uint64_t lin, count; } block[HISTORY_STEPS];
     /* of those that were not entered from another block: registers, too */

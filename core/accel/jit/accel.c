@@ -79,6 +79,18 @@ static void jit_view_changed(struct machine *m, struct space *s, const struct vi
     interp_accel.view_changed(m, s, old, now);
 }
 
+/* While somebody debugs, nothing translated is entered (may_enter of engine.c): stops, steps and watched
+ * memory are the interpreter's own. */
+static void jit_debug_changed(struct vcpu *vcpu)
+{
+    interp_accel.debug_changed(vcpu);
+}
+
+static void jit_history(struct vcpu *vcpu, struct x86_history *out)
+{
+    interp_accel.history(vcpu, out);
+}
+
 static void jit_fini(struct machine *m)
 {
     interp_accel.fini(m);
@@ -96,6 +108,8 @@ const struct accel jit_accel = {
     .kick = jit_kick,
     .slice_changed = jit_slice_changed,
     .icount = jit_icount,
+    .debug_changed = jit_debug_changed,
+    .history = jit_history,
     .get_state = jit_get_state,
     .set_state = jit_set_state,
     .fini = jit_fini,

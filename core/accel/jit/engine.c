@@ -173,6 +173,7 @@ int jit_slow(struct x86_cpu *cpu, struct jit_block *jb, unsigned index)
     e->block = b;
     cpu->block_rip = jb->rip;
     cpu->s.gpr[GPR_OFF_RIP / 8] = jb->rip;
+    interp_trail_block(e, b, (j->contexts[jb->context].cs_base + jb->rip) & cpu->lin_mask);
     flags_from_image(cpu, e->translated.flags);
     cpu->cur = step;
     step[0].run(cpu, step);
