@@ -24,15 +24,15 @@ void log_unimp(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* [
 void log_enable(unsigned classes);
 bool log_enabled(enum log_class class);
 
-/* Where log_guest, log_unimp and traces go (default standard error). The file stays the caller's. */
+/* Where log_guest, log_unimp and traces go (default: standard error). The caller keeps the file. */
 void log_set_file(FILE *f);
 FILE *log_file(void);
 
-/* One finished line, without its newline, to the log file; through the sink if that is standard error.
- * For traces. [any] */
+/* One finished line, without its newline, to the log file; through the sink if that is standard
+ * error. For traces. [any] */
 void log_line(const char *line);
 
-/* A raw hook that the terminal display sets so that messages do not tear the screen; NULL: stderr. */
+/* A hook that the terminal display sets so that messages do not tear the screen; NULL: none. */
 void log_set_sink(void (*sink)(void *opaque, const char *line), void *opaque);
 
 #endif

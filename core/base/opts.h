@@ -36,7 +36,7 @@ bool opts_u64(struct opts *o, const char *key, uint64_t lo, uint64_t hi, uint64_
 /* Error naming the first key that no getter asked for. */
 bool opts_all_used(const struct opts *o, struct error **err);
 
-/* "128", "64K", "1G", "1.5G"...; @unit is what a bare number counts (1 or MiB). Refuses overflow. */
+/* "128", "64K", "1.5G"...; @unit is what a bare number counts (1 or MiB). Refuses overflow. */
 bool parse_size(const char *text, uint64_t unit, uint64_t *out, struct error **err);
 
 #endif

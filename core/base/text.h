@@ -14,7 +14,8 @@ void text_add(struct text *t, const char *bytes, size_t len);
 void text_puts(struct text *t, const char *s);
 void text_putc(struct text *t, char c);
 void text_printf(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void text_vprintf(struct text *t, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+void text_vprintf(struct text *t, const char *fmt, va_list ap)
+    __attribute__((format(printf, 2, 0)));
 
 /* The string, "" if nothing was added. Valid until the next change. */
 const char *text_str(const struct text *t);

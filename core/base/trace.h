@@ -29,7 +29,7 @@ void trace_list(void (*each)(void *opaque, const struct trace_point *tp), void *
 void trace_emit(const struct trace_point *tp, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* @hook writes what stands in front of each line into buf (at most size bytes); NULL for nothing. */
+/* @hook writes what stands in front of each line into buf, at most size bytes; NULL: nothing. */
 void trace_set_context(void (*hook)(void *opaque, char *buf, size_t size), void *opaque);
 
 #endif

@@ -80,9 +80,13 @@ static bool parse_term(const char **text, struct cond_term *t, struct error **er
 
 static bool parse_op(const char **text, unsigned *op, struct error **err)
 {
-    static const struct { const char *text; unsigned op; } ops[] = { /* longer ones first */
-        {"==", COND_EQ}, {"!=", COND_NE}, {"<=", COND_LE}, {">=", COND_GE}, {"=", COND_EQ}, {"<", COND_LT},
-        {">", COND_GT}, {"&", COND_AND},
+    static const struct {
+        const char *text;
+        unsigned op;
+    } ops[] = {
+        /* longer ones first */
+        {"==", COND_EQ}, {"!=", COND_NE}, {"<=", COND_LE}, {">=", COND_GE},
+        {"=", COND_EQ},  {"<", COND_LT},  {">", COND_GT},  {"&", COND_AND},
     };
     const char *p = skip_blanks(*text);
     for (unsigned i = 0; i < ARRAY_SIZE(ops); i++) {
@@ -134,16 +138,31 @@ static uint64_t term_value(const struct cond_term *t, const struct x86_state *s,
 bool cond_holds(const struct cond *c, const struct x86_state *s, uint64_t value)
 {
     for (unsigned i = 0; i < c->n; i++) {
-        uint64_t a = term_value(&c->part[i].left, s, value), b = term_value(&c->part[i].right, s, value);
+        uint64_t a = term_value(&c->part[i].left, s, value),
+                 b = term_value(&c->part[i].right, s, value);
         bool holds = false;
         switch (c->part[i].op) {
-        case COND_EQ: holds = a == b; break;
-        case COND_NE: holds = a != b; break;
-        case COND_LT: holds = a < b; break;
-        case COND_LE: holds = a <= b; break;
-        case COND_GT: holds = a > b; break;
-        case COND_GE: holds = a >= b; break;
-        case COND_AND: holds = (a & b) != 0; break;
+        case COND_EQ:
+            holds = a == b;
+            break;
+        case COND_NE:
+            holds = a != b;
+            break;
+        case COND_LT:
+            holds = a < b;
+            break;
+        case COND_LE:
+            holds = a <= b;
+            break;
+        case COND_GT:
+            holds = a > b;
+            break;
+        case COND_GE:
+            holds = a >= b;
+            break;
+        case COND_AND:
+            holds = (a & b) != 0;
+            break;
         }
         if (!holds) {
             return false;

@@ -13,14 +13,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOOK_NS (10 * NS_PER_MS)      /* between two looks at the screen */
+#define LOOK_NS          (10 * NS_PER_MS) /* between two looks at the screen */
 #define PORT_PCI_ADDRESS 0xcf8
 #define PORT_PCI_DATA    0xcfc
 #define PORT_CMOS_INDEX  0x70
 
 enum break_kind {
-    BREAK_CODE, BREAK_IO, BREAK_MMIO, BREAK_PCI, BREAK_CMOS, BREAK_MSR, BREAK_INT, BREAK_EXCEPTION, BREAK_IRQ,
-    BREAK_MODE, BREAK_INSN, BREAK_TEXT,
+    BREAK_CODE,
+    BREAK_IO,
+    BREAK_MMIO,
+    BREAK_PCI,
+    BREAK_CMOS,
+    BREAK_MSR,
+    BREAK_INT,
+    BREAK_EXCEPTION,
+    BREAK_IRQ,
+    BREAK_MODE,
+    BREAK_INSN,
+    BREAK_TEXT,
 };
 
 /* Accesses that count. */
@@ -29,9 +39,9 @@ enum { BREAK_READ = 1, BREAK_WRITE = 2 };
 struct brk {
     unsigned id;
     enum break_kind kind;
-    char *what;                  /* as given */
-    uint64_t first, last;        /* address, register, vector, mode, instruction... */
-    uint32_t function;           /* PCI: as in the address port, bits 23:8 */
+    char *what;           /* as given */
+    uint64_t first, last; /* address, register, vector, mode, instruction... */
+    uint32_t function;    /* PCI: as in the address port, bits 23:8 */
     uint8_t rw;
     char *text;
     struct cond cond;
@@ -46,7 +56,7 @@ struct breaks {
     struct timer look;
     struct brk *list;
     unsigned last_id;
-    int cmos_index;              /* last written to port 70h; -1: not since somebody wanted to know */
+    int cmos_index; /* last written to port 70h; -1: not since somebody wanted to know */
 };
 
 static struct machine *machine_of(const struct breaks *b)
@@ -124,8 +134,8 @@ static bool parse_hex(const char **p, struct brk *k, struct error **err)
 static bool parse_exception(const char **p, struct brk *k, struct error **err)
 {
     static const char *const names[] = {
-        "de", "db", "nmi", "bp", "of", "br", "ud", "nm", "df", "", "ts", "np", "ss", "gp", "pf", "", "mf", "ac",
-        "mc", "xm",
+        "de", "db", "nmi", "bp", "of", "br", "ud", "nm", "df", "",
+        "ts", "np", "ss",  "gp", "pf", "",   "mf", "ac", "mc", "xm",
     };
     *p = skip_blanks(*p);
     *p += **p == '#';
@@ -200,14 +210,20 @@ static const struct row {
     const char *word;
     enum break_kind kind;
     bool (*parse)(const char **p, struct brk *k, struct error **err);
-    unsigned event;              /* EVENT_* that it needs */
+    unsigned event; /* EVENT_* that it needs */
 } rows[] = {
-    {"io", BREAK_IO, parse_access, EVENT_PORT}, {"mmio", BREAK_MMIO, parse_access, EVENT_MMIO},
-    {"pci", BREAK_PCI, parse_pci, EVENT_PORT}, {"cmos", BREAK_CMOS, parse_access, EVENT_PORT},
-    {"msr", BREAK_MSR, parse_access, EVENT_MSR}, {"int", BREAK_INT, parse_hex, EVENT_INT},
+    {"io", BREAK_IO, parse_access, EVENT_PORT},
+    {"mmio", BREAK_MMIO, parse_access, EVENT_MMIO},
+    {"pci", BREAK_PCI, parse_pci, EVENT_PORT},
+    {"cmos", BREAK_CMOS, parse_access, EVENT_PORT},
+    {"msr", BREAK_MSR, parse_access, EVENT_MSR},
+    {"int", BREAK_INT, parse_hex, EVENT_INT},
     {"exception", BREAK_EXCEPTION, parse_exception, EVENT_EXCEPTION},
-    {"irq", BREAK_IRQ, parse_number, EVENT_INTR}, {"mode", BREAK_MODE, parse_mode, EVENT_MODE},
-    {"insn", BREAK_INSN, parse_number, 0}, {"text", BREAK_TEXT, parse_text, 0}, {"", BREAK_CODE, parse_code, 0},
+    {"irq", BREAK_IRQ, parse_number, EVENT_INTR},
+    {"mode", BREAK_MODE, parse_mode, EVENT_MODE},
+    {"insn", BREAK_INSN, parse_number, 0},
+    {"text", BREAK_TEXT, parse_text, 0},
+    {"", BREAK_CODE, parse_code, 0},
 };
 
 static bool parse(struct brk *k, const char *what, struct error **err)
@@ -239,7 +255,9 @@ static void put_place(struct text *out, const struct x86_state *s, const struct 
 }
 
 /* Finishes a hit: counts it and says what it was. */
-__attribute__((format(printf, 3, 4)))
+static void hit_is(struct brk *k, struct debug_hit *hit, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
 static void hit_is(struct brk *k, struct debug_hit *hit, const char *fmt, ...)
 {
     va_list ap;
@@ -258,7 +276,8 @@ static bool touches(const struct brk *k, const struct stop_event *e, uint64_t ad
 }
 
 /* The register behind an access of the PCI data port; false: another function, or none. */
-static bool pci_register(const struct breaks *b, const struct brk *k, const struct stop_event *e, uint64_t *reg)
+static bool pci_register(const struct breaks *b, const struct brk *k, const struct stop_event *e,
+                         uint64_t *reg)
 {
     if ((e->addr & ~3ull) != PORT_PCI_DATA) {
         return false;
@@ -276,7 +295,8 @@ static unsigned vector_base(const struct machine *m, const char *chip)
             continue;
         }
         for (const struct state_field *f = d->type->state; f->kind != STATE_KIND_END; f++) {
-            for (const struct state_field *s = f->sub; s != NULL && s->kind != STATE_KIND_END; s++) {
+            for (const struct state_field *s = f->sub; s != NULL && s->kind != STATE_KIND_END;
+                 s++) {
                 if (strcmp(f->name, chip) == 0 && strcmp(s->name, "vector_base") == 0) {
                     return ((const uint8_t *)d->dev)[f->offset + s->offset];
                 }
@@ -293,7 +313,8 @@ static bool is_irq(const struct breaks *b, const struct brk *k, unsigned vector)
 }
 
 /* Whether the event is the break's; then *text says so. */
-static bool matches(struct breaks *b, const struct brk *k, const struct stop_event *e, struct text *text)
+static bool matches(struct breaks *b, const struct brk *k, const struct stop_event *e,
+                    struct text *text)
 {
     const char *way = e->write ? "write" : "read";
     uint64_t reg;
@@ -308,16 +329,18 @@ static bool matches(struct breaks *b, const struct brk *k, const struct stop_eve
         if (e->kind != EVENT_PORT || !pci_register(b, k, e, &reg)) {
             return false;
         }
-        text_printf(text, "PCI %02x:%02x.%x register %02llX %s", k->function >> 16, k->function >> 11 & 31,
-                    k->function >> 8 & 7, (unsigned long long)reg, way);
+        text_printf(text, "PCI %02x:%02x.%x register %02llX %s", k->function >> 16,
+                    k->function >> 11 & 31, k->function >> 8 & 7, (unsigned long long)reg, way);
         return touches(k, e, reg);
     case BREAK_CMOS:
         text_printf(text, "CMOS %02X %s", b->cmos_index & 0x7f, way);
         return e->kind == EVENT_PORT && e->addr == PORT_CMOS_INDEX + 1 && b->cmos_index >= 0 &&
-               touches(k, &(struct stop_event){.write = e->write, .size = 1}, (uint64_t)b->cmos_index & 0x7f);
+               touches(k, &(struct stop_event){.write = e->write, .size = 1},
+                       (uint64_t)b->cmos_index & 0x7f);
     case BREAK_MSR:
         text_printf(text, "MSR %llX %s", (unsigned long long)e->addr, way);
-        return e->kind == EVENT_MSR && touches(k, &(struct stop_event){.write = e->write, .size = 1}, e->addr);
+        return e->kind == EVENT_MSR &&
+               touches(k, &(struct stop_event){.write = e->write, .size = 1}, e->addr);
     case BREAK_INT:
         text_printf(text, "INT %02llXh", (unsigned long long)e->addr);
         return e->kind == EVENT_INT && e->write && e->addr == k->first;
@@ -325,7 +348,8 @@ static bool matches(struct breaks *b, const struct brk *k, const struct stop_eve
         text_printf(text, "exception %llu, error code", (unsigned long long)e->addr);
         return e->kind == EVENT_EXCEPTION && e->addr == k->first;
     case BREAK_IRQ:
-        text_printf(text, "IRQ %llu, vector %02llX", (unsigned long long)k->first, (unsigned long long)e->addr);
+        text_printf(text, "IRQ %llu, vector %02llX", (unsigned long long)k->first,
+                    (unsigned long long)e->addr);
         return e->kind == EVENT_INTR && is_irq(b, k, (unsigned)e->addr);
     case BREAK_MODE:
         text_printf(text, "%s mode", cpu_mode_names[k->first]);
@@ -399,7 +423,8 @@ static struct brk *find_by_address(struct breaks *b, enum break_kind kind, uint6
 
 static void announce(struct breaks *b, const char *text)
 {
-    char *data = xasprintf("{\"text\": \"%s\"}", text); /* made by us: nothing in it needs a backslash */
+    /* Made by us: nothing in it needs a backslash. */
+    char *data = xasprintf("{\"text\": \"%s\"}", text);
     log_line(text);
     debug_event(b->debug, "COLDBOOT_BREAK", data);
     free(data);
@@ -588,7 +613,8 @@ bool breaks_delete(struct debug *d, unsigned id, struct error **err)
     return found || error_set(err, "there is no break %u", id);
 }
 
-void breaks_each(struct debug *d, void (*each)(void *opaque, unsigned id, const char *what, uint64_t hits),
+void breaks_each(struct debug *d,
+                 void (*each)(void *opaque, unsigned id, const char *what, uint64_t hits),
                  void *opaque)
 {
     for (const struct brk *k = d->breaks != NULL ? d->breaks->list : NULL; k != NULL; k = k->next) {

@@ -14,8 +14,9 @@
  *     insn 1000000                          instruction number
  *     text 'A:\>'                           a text on the screen
  *
- * and behind it `if TERM ==|!=|<|<=|>|>=|& TERM`, perhaps more with `and`: TERM is a register (ah, bx,
- * ecx, cs, eflags), `value` (of the access; the error code of an exception) or a number (0x10, 16, 10h).
+ * and behind it `if TERM ==|!=|<|<=|>|>=|& TERM`, perhaps more with `and`: TERM is a register (ah,
+ * bx, ecx, cs, eflags), `value` (of the access; the error code of an exception) or a number (0x10,
+ * 16, 10h).
  */
 #ifndef CORE_DEBUG_BREAKS_H
 #define CORE_DEBUG_BREAKS_H
@@ -24,7 +25,7 @@
 
 struct breaks;
 
-void breaks_free(struct breaks *b);                  /* NULL is allowed */
+void breaks_free(struct breaks *b); /* NULL is allowed */
 
 /* Adds one; *id is its number. Freezes the machine. [locked] */
 bool breaks_add(struct debug *d, const char *what, unsigned *id, struct error **err);
@@ -33,7 +34,8 @@ bool breaks_delete(struct debug *d, unsigned id, struct error **err);
 /* A line each: number, what, how often. */
 void breaks_list(struct debug *d, struct text *out);
 /* For query-breakpoints. */
-void breaks_each(struct debug *d, void (*each)(void *opaque, unsigned id, const char *what, uint64_t hits),
+void breaks_each(struct debug *d,
+                 void (*each)(void *opaque, unsigned id, const char *what, uint64_t hits),
                  void *opaque);
 
 #endif

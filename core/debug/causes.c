@@ -1,6 +1,6 @@
 /*
- * Chains of causes. What is wrong with a descriptor, a gate or a page is looked up again in memory as it
- * is now: what was run since the fault began is nothing.
+ * Chains of causes. What is wrong with a descriptor, a gate or a page is looked up again in memory
+ * as it is now: what was run since the fault began is nothing.
  *
  * Source: [SDM3] "Interrupt and Exception Handling" (error codes, IDT descriptors), "Segment
  *         Descriptors", "Interrupt 14: Page-Fault Exception".
@@ -42,15 +42,15 @@ static bool read_linear(const struct causes *c, uint64_t lin, void *buf, size_t 
 static const char *exception_name(unsigned vector)
 {
     static const char *const names[] = {
-        "#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD", "#NM", "#DF", "#MF", "#TS", "#NP", "#SS", "#GP",
-        "#PF", "vector 0Fh", "#MF", "#AC", "#MC", "#XM",
+        "#DE", "#DB", "NMI", "#BP", "#OF", "#BR",        "#UD", "#NM", "#DF", "#MF",
+        "#TS", "#NP", "#SS", "#GP", "#PF", "vector 0Fh", "#MF", "#AC", "#MC", "#XM",
     };
     return vector < ARRAY_SIZE(names) ? names[vector] : "?";
 }
 
 /* ---- descriptors ----------------------------------------------------------------------------- */
 
-/* What is wrong with the descriptor of @sel as code or otherwise. False: nothing that is seen here. */
+/* What is wrong with the descriptor of @sel as code or otherwise. False: nothing seen here. */
 static bool selector_problem(struct finding *f, unsigned sel, bool as_code)
 {
     const struct x86_state *s = f->c->s;
@@ -80,16 +80,19 @@ static bool selector_problem(struct finding *f, unsigned sel, bool as_code)
     } else if (!(access & 0x80)) {
         text_printf(f->out, "descriptor %04X is not present (access byte %02X)", sel, access);
     } else if (!(access & 0x10)) {
-        text_printf(f->out, "descriptor %04X is no segment but a system descriptor (access byte %02X)", sel,
+        text_printf(f->out,
+                    "descriptor %04X is no segment but a system descriptor (access byte %02X)", sel,
                     access);
     } else if (as_code && !(access & 8)) {
         text_printf(f->out, "descriptor %04X is data, not code (access byte %02X)", sel, access);
     } else if (as_code && (s->efer & EFER_LMA) && (raw[6] & 0x60) == 0x60) {
         text_printf(f->out, "descriptor %04X has both L and D", sel);
     } else if (!as_code && (access & 8) && !(access & 2)) {
-        text_printf(f->out, "descriptor %04X is code that cannot be read (access byte %02X)", sel, access);
+        text_printf(f->out, "descriptor %04X is code that cannot be read (access byte %02X)", sel,
+                    access);
     } else if (!as_code && (access & 8)) {
-        text_printf(f->out, "descriptor %04X is code, not writable data (access byte %02X)", sel, access);
+        text_printf(f->out, "descriptor %04X is code, not writable data (access byte %02X)", sel,
+                    access);
     } else if (!as_code && !(access & 2)) {
         text_printf(f->out, "descriptor %04X is read-only data (access byte %02X)", sel, access);
     } else {
@@ -143,7 +146,8 @@ static bool gate_problem(struct finding *f, unsigned vector)
 /* ---- the first fault ------------------------------------------------------------------------- */
 
 /* The instruction that the chain began with. */
-static bool first_instruction(const struct causes *c, uint8_t bytes[DISASM_MAX_BYTES], char text[DISASM_TEXT])
+static bool first_instruction(const struct causes *c, uint8_t bytes[DISASM_MAX_BYTES],
+                              char text[DISASM_TEXT])
 {
     const struct x86_notes *notes = &c->h->notes;
     size_t n = walk_read(c->s, c->mem, notes->at.lin, bytes, DISASM_MAX_BYTES);
@@ -160,9 +164,9 @@ static void page_fault(struct finding *f, uint32_t error)
     const struct x86_notes *n = &f->c->h->notes;
     f->about |= ABOUT_PAGING;
     text_printf(f->out, "page of %llX %s", (unsigned long long)n->cr2,
-                error & 8 ? "has reserved bits set in its tables"
-                          : error & 1 ? error & 2 ? "cannot be written" : "cannot be read from here"
-                                      : "is not present");
+                error & 8   ? "has reserved bits set in its tables"
+                : error & 1 ? error & 2 ? "cannot be written" : "cannot be read from here"
+                            : "is not present");
     if ((n->cr2 & ~4095ull) == (n->at.lin & ~4095ull) && !(error & 1)) {
         text_puts(f->out, ": the code itself is not mapped");
     }
@@ -376,10 +380,11 @@ static void put_disk(struct finding *f)
     }
     space_read_bytes(f->c->mem, h->notes.int13.dx & 0x80 ? 0x474 : 0x441, &status, 1);
     if (status != 0) {
-        text_printf(f->out, "; the last INT 13h (AH=%02X AL=%02X CX=%04X DX=%04X ES:BX=%04X:%04X) failed "
-                            "with status %02X, at ",
-                    h->notes.int13.ax >> 8, h->notes.int13.ax & 255, h->notes.int13.cx, h->notes.int13.dx,
-                    h->notes.int13.es, h->notes.int13.bx, status);
+        text_printf(f->out,
+                    "; the last INT 13h (AH=%02X AL=%02X CX=%04X DX=%04X ES:BX=%04X:%04X) failed "
+                    "with status %02X, at ",
+                    h->notes.int13.ax >> 8, h->notes.int13.ax & 255, h->notes.int13.cx,
+                    h->notes.int13.dx, h->notes.int13.es, h->notes.int13.bx, status);
         causes_place(f->out, h->notes.int13.at.cs, h->notes.int13.at.rip);
         bool transfer = h->notes.int13.ax >> 8 == 2 || h->notes.int13.ax >> 8 == 3;
         if (transfer && (h->notes.int13.cx & 63) == 0) {
@@ -395,8 +400,9 @@ static void put_astray(struct finding *f)
     bool chained = f->c->death == DEATH_TRIPLE_FAULT || f->c->death == DEATH_FAULTS;
     uint64_t lin = f->c->s->seg[S_CS].base + f->c->s->rip;
     if (!protected_mode(f->c->s) && (chained ? n->at.lin : lin) < 0x500) {
-        text_puts(f->out, "; what runs there are the interrupt vectors: the program ran past its end, or "
-                          "jumped astray");
+        text_puts(f->out,
+                  "; what runs there are the interrupt vectors: the program ran past its end, or "
+                  "jumped astray");
     }
 }
 
@@ -412,7 +418,8 @@ static void put_circumstances(struct finding *f)
     if (f->about & ABOUT_PAGING) {
         put_origin(f, CHANGED_CR0, "CR0.PG", "set");
     }
-    bool code16 = protected_mode(s) && !(s->rflags & FL_VM) && !(s->seg[S_CS].attr & (AR_DB | AR_L));
+    bool code16 =
+        protected_mode(s) && !(s->rflags & FL_VM) && !(s->seg[S_CS].attr & (AR_DB | AR_L));
     if (code16 && f->c->death != DEATH_NO_BOOT) {
         text_puts(f->out, s->seg[S_CS].base == (uint64_t)s->seg[S_CS].sel << 4
                               ? "; CS is still that of real mode: no far jump followed CR0.PE"
@@ -435,7 +442,8 @@ static void same_fault(struct finding *f)
     uint8_t vector[4];
     text_puts(f->out, exception_name(n->fault[0].vector));
     first_reason(f);
-    if (!protected_mode(f->c->s) && read_linear(f->c, f->c->s->idtr.base + n->fault[0].vector * 4u, vector, 4)) {
+    if (!protected_mode(f->c->s) &&
+        read_linear(f->c, f->c->s->idtr.base + n->fault[0].vector * 4u, vector, 4)) {
         text_puts(f->out, ", and its handler at ");
         causes_place(f->out, ld16le(vector + 2), ld16le(vector));
         text_puts(f->out, " returns to the same instruction");
@@ -447,9 +455,13 @@ static void same_fault(struct finding *f)
 static const char *headline(enum death death)
 {
     static const char *const names[] = {
-        [DEATH_TRIPLE_FAULT] = "triple fault", [DEATH_HALT] = "dead halt",
-        [DEATH_LOOP] = "endless loop with interrupts off", [DEATH_FAULTS] = "endless faults",
-        [DEATH_NO_BOOT] = "nothing to boot", [DEATH_RESET] = "reset", [DEATH_ERROR] = "accelerator error",
+        [DEATH_TRIPLE_FAULT] = "triple fault",
+        [DEATH_HALT] = "dead halt",
+        [DEATH_LOOP] = "endless loop with interrupts off",
+        [DEATH_FAULTS] = "endless faults",
+        [DEATH_NO_BOOT] = "nothing to boot",
+        [DEATH_RESET] = "reset",
+        [DEATH_ERROR] = "accelerator error",
     };
     return names[death];
 }

@@ -64,8 +64,8 @@ const struct command commands[] = {
 
     /* breaks */
     {"break|b", CMD_BOTH, "[list|what [if condition]]",
-     "stop when something happens: 07C0:0010, io 0x3f2 w, mmio ADDR, pci 00:01.0 0x60, cmos 0x0f, msr N, "
-     "int 13 if ah == 2, exception gp, irq 6, mode protected, insn N, text 'A:'",
+     "stop when something happens: 07C0:0010, io 0x3f2 w, mmio ADDR, pci 00:01.0 0x60, cmos 0x0f, "
+     "msr N, int 13 if ah == 2, exception gp, irq 6, mode protected, insn N, text 'A:'",
      cmd_break, {OPT("what", ARG_REST)}},
     {"delete|d", CMD_BOTH, "[id]", "forget one break, or all", cmd_delete, {OPT("id", ARG_INT)}},
 

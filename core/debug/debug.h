@@ -74,8 +74,7 @@ void debug_add_chardev(struct debug *d, const char *label, const char *spec,
                        const struct chardev *c);
 void debug_add_monitor(struct debug *d, struct monitor *m);
 
-/* Gets the vCPUs out of run until debug_thaw, which command_run calls at the end of each command.
- */
+/* Gets the vCPUs out of run until debug_thaw, which command_run calls after each command. */
 void debug_freeze(struct debug *d);
 void debug_thaw(struct debug *d);
 

@@ -1,6 +1,6 @@
 /*
- * gdb's server: what the packets ask for. What is not known gets an empty answer, what makes no sense an
- * error; no packet is trusted.
+ * gdb's server: what the packets ask for. What is not known gets an empty answer, what makes no
+ * sense an error; no packet is trusted.
  *
  * Source: [GDB] "Packets", "General Query Packets"; qqemu and Qqemu are QEMU's additions.
  */
@@ -196,7 +196,8 @@ static bool translate(struct gdb *g, uint64_t addr, size_t len, uint64_t *phys, 
     return g->physical || walk_translate(s, debug_memory(g->monitor.debug, g->cpu_g), addr, phys);
 }
 
-static bool access_memory(struct gdb *g, uint64_t addr, uint8_t *buf, size_t len, bool write, size_t *done)
+static bool access_memory(struct gdb *g, uint64_t addr, uint8_t *buf, size_t len, bool write,
+                          size_t *done)
 {
     uint64_t phys;
     size_t n;
@@ -271,7 +272,8 @@ static void write_binary(struct gdb *g, struct gdb_in *in)
 /* The point of `Z` or `z` TYPE,ADDR,KIND. */
 static bool take_point(struct gdb *g, struct gdb_in *in, struct stop_point *p, uint8_t *type)
 {
-    static const uint8_t on[] = {POINT_CODE, POINT_CODE, POINT_WRITE, POINT_READ, POINT_READ | POINT_WRITE};
+    static const uint8_t on[] = {POINT_CODE, POINT_CODE, POINT_WRITE, POINT_READ,
+                                 POINT_READ | POINT_WRITE};
     uint64_t kind;
     if (in->p == in->end || *in->p < '0' || *in->p > '4') {
         return false;
@@ -393,8 +395,9 @@ static void thread_extra(struct gdb *g, struct gdb_in *in)
         return;
     }
     const struct x86_state *s = debug_state(g->monitor.debug, (unsigned)thread);
-    char *text = xasprintf("CPU#%d [%s, %s]", thread, s->activity == ACT_RUNNING ? "running" : "halted",
-                           cpu_mode_names[cpu_mode_of(s)]);
+    char *text =
+        xasprintf("CPU#%d [%s, %s]", thread, s->activity == ACT_RUNNING ? "running" : "halted",
+                  cpu_mode_names[cpu_mode_of(s)]);
     gdb_put_hex(&g->reply, text, strlen(text));
     free(text);
 }
@@ -413,9 +416,14 @@ static void supported(struct gdb *g, struct gdb_in *in)
     while (in->p < in->end) {
         const char *end = memchr(in->p, ';', (size_t)(in->end - in->p));
         size_t n = (size_t)((end != NULL ? end : in->end) - in->p);
-        const struct { const char *name; bool *on; } features[] = {
-            {"multiprocess+", &g->multiprocess}, {"exec-events+", &g->exec_events},
-            {"swbreak+", &g->swbreak}, {"hwbreak+", &g->hwbreak},
+        const struct {
+            const char *name;
+            bool *on;
+        } features[] = {
+            {"multiprocess+", &g->multiprocess},
+            {"exec-events+", &g->exec_events},
+            {"swbreak+", &g->swbreak},
+            {"hwbreak+", &g->hwbreak},
         };
         for (unsigned i = 0; i < ARRAY_SIZE(features); i++) {
             if (strlen(features[i].name) == n && memcmp(features[i].name, in->p, n) == 0) {
@@ -424,8 +432,10 @@ static void supported(struct gdb *g, struct gdb_in *in)
         }
         in->p += end != NULL ? n + 1 : n;
     }
-    text_printf(&g->reply, "PacketSize=%x;qXfer:features:read+;vContSupported+;multiprocess+;"
-                           "QStartNoAckMode+;exec-events+;swbreak+;hwbreak+", GDB_PACKET);
+    text_printf(&g->reply,
+                "PacketSize=%x;qXfer:features:read+;vContSupported+;multiprocess+;"
+                "QStartNoAckMode+;exec-events+;swbreak+;hwbreak+",
+                GDB_PACKET);
 }
 
 static void no_ack(struct gdb *g, struct gdb_in *in)
@@ -544,7 +554,7 @@ static void no_history(struct gdb *g, struct gdb_in *in)
 /* ---- the table ------------------------------------------------------------------------------- */
 
 static const struct packet {
-    const char *name;                /* what it begins with, or all of it */
+    const char *name; /* what it begins with, or all of it */
     void (*handle)(struct gdb *g, struct gdb_in *in);
     bool exact;
 } packets[] = {

@@ -53,7 +53,9 @@ static void put_stop(struct gdb *g, struct text *out, unsigned cpu, unsigned sig
 static const char *code_name(enum gdb_arch arch)
 {
     static const char *const names[] = {
-        [GDB_16] = "/16-bit code", [GDB_32] = "/32-bit code", [GDB_64] = "/64-bit code",
+        [GDB_16] = "/16-bit code",
+        [GDB_32] = "/32-bit code",
+        [GDB_64] = "/64-bit code",
     };
     return names[arch];
 }
@@ -69,7 +71,7 @@ void gdb_stop_reply(struct gdb *g, unsigned cpu, unsigned signal, const struct d
     if (arch != g->arch && g->exec_events) {
         const char *name = code_name(arch);
         g->arch = arch;
-        gdb_drop_points(g); /* gdb takes them for gone with the old program, and inserts them again */
+        gdb_drop_points(g); /* gone with the old program, thinks gdb, and inserts them again */
         text_add(&g->held, text_str(&stop), stop.len);
         put_stop(g, &g->reply, cpu, SIGNAL_TRAP);
         text_puts(&g->reply, "exec:");

@@ -1,5 +1,5 @@
-/* Inside the gdb server: gdbstub.c speaks the protocol, gdb_packets.c answers packets, gdb_run.c lets
- * the machine run and reports why it stopped. */
+/* Inside the gdb server: gdbstub.c speaks the protocol, gdb_packets.c answers packets, gdb_run.c
+ * lets the machine run and reports why it stopped. */
 #ifndef CORE_DEBUG_GDB_SERVER_H
 #define CORE_DEBUG_GDB_SERVER_H
 
@@ -7,14 +7,14 @@
 #include "core/debug/debug.h"
 #include "core/debug/gdb_target.h"
 
-#define GDB_PACKET 0x4000            /* bytes of the longest packet, as qSupported tells */
+#define GDB_PACKET 0x4000 /* bytes of the longest packet, as qSupported tells */
 #define GDB_POINTS 64
 
 /* Bits of Qqemu.sstep. */
 enum { SSTEP_ENABLE = 1, SSTEP_NO_IRQ = 2, SSTEP_NO_TIMER = 4 };
 
 struct gdb {
-    struct monitor monitor;          /* first: what `monitor` commands run under */
+    struct monitor monitor; /* first: what `monitor` commands run under */
     struct chardev *chardev;
     struct stops *stops;
     struct stops_listener stop_listener;
@@ -26,18 +26,21 @@ struct gdb {
     size_t len;
     bool too_long;
     uint8_t sum, sum_high;
-    struct text last;                /* the packet sent last, for a request to send it again */
+    struct text last; /* the packet sent last, for a request to send it again */
 
     /* what the client is and wants */
     bool connected, no_ack, multiprocess, exec_events, swbreak, hwbreak;
-    bool waits;                      /* for a stop reply */
-    unsigned cpu_g, cpu_c;           /* threads of H: vCPU numbers */
+    bool waits;            /* for a stop reply */
+    unsigned cpu_g, cpu_c; /* threads of H: vCPU numbers */
     bool physical;
     unsigned sstep;
-    enum gdb_arch arch;              /* of the description that the client has */
+    enum gdb_arch arch; /* of the description that the client has */
     struct text xml;
-    struct text held;                /* the stop that follows when the client goes on after an exec */
-    struct { struct stop_point point; uint8_t type; } points[GDB_POINTS];
+    struct text held; /* the stop that follows when the client goes on after an exec */
+    struct {
+        struct stop_point point;
+        uint8_t type;
+    } points[GDB_POINTS];
     unsigned n_points;
     struct text reply;
 };

@@ -1,6 +1,6 @@
 /*
- * gdb's registers. One list a description, in the order of the description's features; from it come the
- * XML and all accesses.
+ * gdb's registers. One list a description, in the order of the description's features; from it come
+ * the XML and all accesses.
  *
  * Source: [GDB] "Standard Target Features", "i386 Features" (names, order within the core feature).
  */
@@ -11,9 +11,11 @@
 
 #include <string.h>
 
+/* clang-format off: tables */
 enum kind {
-    K_GPR, K_PC, K_FLAGS, K_SEL, K_ST, K_FCW, K_FSW, K_FTAG, K_FCS, K_FIP, K_FDS, K_FDP, K_FOP, K_XMM,
-    K_MXCSR, K_BASE, K_LIMIT, K_ATTR, K_CR, K_EFER, K_DTR_BASE, K_DTR_LIMIT, K_SYS_SEL, K_SYS_BASE, K_DR,
+    K_GPR, K_PC, K_FLAGS, K_SEL, K_ST, K_FCW, K_FSW, K_FTAG, K_FCS, K_FIP, K_FDS, K_FDP, K_FOP,
+    K_XMM, K_MXCSR, K_BASE, K_LIMIT, K_ATTR, K_CR, K_EFER, K_DTR_BASE, K_DTR_LIMIT, K_SYS_SEL,
+    K_SYS_BASE, K_DR,
 };
 
 struct reg {
@@ -31,23 +33,24 @@ struct feature {
 #define FEATURE(name, regs) {name, regs, ARRAY_SIZE(regs)}
 
 #define SELECTORS \
-    {"cs", K_SEL, S_CS, 32, "int32"}, {"ss", K_SEL, S_SS, 32, "int32"}, {"ds", K_SEL, S_DS, 32, "int32"}, \
-    {"es", K_SEL, S_ES, 32, "int32"}, {"fs", K_SEL, S_FS, 32, "int32"}, {"gs", K_SEL, S_GS, 32, "int32"}
+    {"cs", K_SEL, S_CS, 32, "int32"}, {"ss", K_SEL, S_SS, 32, "int32"}, \
+    {"ds", K_SEL, S_DS, 32, "int32"}, {"es", K_SEL, S_ES, 32, "int32"}, \
+    {"fs", K_SEL, S_FS, 32, "int32"}, {"gs", K_SEL, S_GS, 32, "int32"}
 
 #define ST(n) {"st" #n, K_ST, n, 80, "i387_ext"}
 #define FPU \
     ST(0), ST(1), ST(2), ST(3), ST(4), ST(5), ST(6), ST(7), {"fctrl", K_FCW, 0, 32, "int"}, \
-    {"fstat", K_FSW, 0, 32, "int"}, {"ftag", K_FTAG, 0, 32, "int"}, {"fiseg", K_FCS, 0, 32, "int"}, \
-    {"fioff", K_FIP, 0, 32, "int"}, {"foseg", K_FDS, 0, 32, "int"}, {"fooff", K_FDP, 0, 32, "int"}, \
-    {"fop", K_FOP, 0, 32, "int"}
+    {"fstat", K_FSW, 0, 32, "int"}, {"ftag", K_FTAG, 0, 32, "int"}, \
+    {"fiseg", K_FCS, 0, 32, "int"}, {"fioff", K_FIP, 0, 32, "int"}, \
+    {"foseg", K_FDS, 0, 32, "int"}, {"fooff", K_FDP, 0, 32, "int"}, {"fop", K_FOP, 0, 32, "int"}
 
 #define XMM(n) {"xmm" #n, K_XMM, n, 128, "vec128"}
 #define XMM_LOW XMM(0), XMM(1), XMM(2), XMM(3), XMM(4), XMM(5), XMM(6), XMM(7)
 #define MXCSR {"mxcsr", K_MXCSR, 0, 32, "int"}
 
 #define SEG(name, index, bits) \
-    {name "_base", K_BASE, index, bits, "uint" #bits}, {name "_limit", K_LIMIT, index, 32, "uint32"}, \
-    {name "_attr", K_ATTR, index, 32, "uint32"}
+    {name "_base", K_BASE, index, bits, "uint" #bits}, \
+    {name "_limit", K_LIMIT, index, 32, "uint32"}, {name "_attr", K_ATTR, index, 32, "uint32"}
 #define DR(n, bits) {"dr" #n, K_DR, n, bits, "uint" #bits}
 #define CR(n, bits) {"cr" #n, K_CR, n, bits, "uint" #bits}
 
@@ -56,35 +59,39 @@ struct feature {
     SEG("cs", S_CS, bits), SEG("ss", S_SS, bits), SEG("ds", S_DS, bits), SEG("es", S_ES, bits), \
     {"fs_limit", K_LIMIT, S_FS, 32, "uint32"}, {"fs_attr", K_ATTR, S_FS, 32, "uint32"}, \
     {"gs_limit", K_LIMIT, S_GS, 32, "uint32"}, {"gs_attr", K_ATTR, S_GS, 32, "uint32"}, \
-    CR(0, bits), CR(2, bits), CR(3, bits), CR(4, bits), CR(8, bits), {"efer", K_EFER, 0, bits, "uint" #bits}, \
-    {"gdtr_base", K_DTR_BASE, 0, bits, "uint" #bits}, {"gdtr_limit", K_DTR_LIMIT, 0, 32, "uint32"}, \
-    {"idtr_base", K_DTR_BASE, 1, bits, "uint" #bits}, {"idtr_limit", K_DTR_LIMIT, 1, 32, "uint32"}, \
-    {"ldtr", K_SYS_SEL, 0, 32, "uint32"}, {"ldtr_base", K_SYS_BASE, 0, bits, "uint" #bits}, \
-    {"tr", K_SYS_SEL, 1, 32, "uint32"}, {"tr_base", K_SYS_BASE, 1, bits, "uint" #bits}, \
-    DR(0, bits), DR(1, bits), DR(2, bits), DR(3, bits), DR(6, bits), DR(7, bits)
+    CR(0, bits), CR(2, bits), CR(3, bits), CR(4, bits), CR(8, bits), \
+    {"efer", K_EFER, 0, bits, "uint" #bits}, {"gdtr_base", K_DTR_BASE, 0, bits, "uint" #bits}, \
+    {"gdtr_limit", K_DTR_LIMIT, 0, 32, "uint32"}, \
+    {"idtr_base", K_DTR_BASE, 1, bits, "uint" #bits}, \
+    {"idtr_limit", K_DTR_LIMIT, 1, 32, "uint32"}, {"ldtr", K_SYS_SEL, 0, 32, "uint32"}, \
+    {"ldtr_base", K_SYS_BASE, 0, bits, "uint" #bits}, {"tr", K_SYS_SEL, 1, 32, "uint32"}, \
+    {"tr_base", K_SYS_BASE, 1, bits, "uint" #bits}, DR(0, bits), DR(1, bits), DR(2, bits), \
+    DR(3, bits), DR(6, bits), DR(7, bits)
 
 #define SEGMENTS(bits) \
     {"fs_base", K_BASE, S_FS, bits, "uint" #bits}, {"gs_base", K_BASE, S_GS, bits, "uint" #bits}
 
 static const struct reg core_32[] = {
-    {"eax", K_GPR, R_AX, 32, "int32"}, {"ecx", K_GPR, R_CX, 32, "int32"}, {"edx", K_GPR, R_DX, 32, "int32"},
-    {"ebx", K_GPR, R_BX, 32, "int32"}, {"esp", K_GPR, R_SP, 32, "data_ptr"},
-    {"ebp", K_GPR, R_BP, 32, "data_ptr"}, {"esi", K_GPR, R_SI, 32, "int32"},
-    {"edi", K_GPR, R_DI, 32, "int32"}, {"eip", K_PC, 0, 32, "code_ptr"},
-    {"eflags", K_FLAGS, 0, 32, "i386_eflags"}, SELECTORS, FPU,
+    {"eax", K_GPR, R_AX, 32, "int32"}, {"ecx", K_GPR, R_CX, 32, "int32"},
+    {"edx", K_GPR, R_DX, 32, "int32"}, {"ebx", K_GPR, R_BX, 32, "int32"},
+    {"esp", K_GPR, R_SP, 32, "data_ptr"}, {"ebp", K_GPR, R_BP, 32, "data_ptr"},
+    {"esi", K_GPR, R_SI, 32, "int32"}, {"edi", K_GPR, R_DI, 32, "int32"},
+    {"eip", K_PC, 0, 32, "code_ptr"}, {"eflags", K_FLAGS, 0, 32, "i386_eflags"}, SELECTORS, FPU,
 };
 static const struct reg sse_32[] = {XMM_LOW, MXCSR};
 static const struct reg segments_32[] = {SEGMENTS(32)};
 static const struct reg system_32[] = {SYSTEM(32)};
 
 static const struct reg core_64[] = {
-    {"rax", K_GPR, R_AX, 64, "int64"}, {"rbx", K_GPR, R_BX, 64, "int64"}, {"rcx", K_GPR, R_CX, 64, "int64"},
-    {"rdx", K_GPR, R_DX, 64, "int64"}, {"rsi", K_GPR, R_SI, 64, "int64"}, {"rdi", K_GPR, R_DI, 64, "int64"},
+    {"rax", K_GPR, R_AX, 64, "int64"}, {"rbx", K_GPR, R_BX, 64, "int64"},
+    {"rcx", K_GPR, R_CX, 64, "int64"}, {"rdx", K_GPR, R_DX, 64, "int64"},
+    {"rsi", K_GPR, R_SI, 64, "int64"}, {"rdi", K_GPR, R_DI, 64, "int64"},
     {"rbp", K_GPR, R_BP, 64, "data_ptr"}, {"rsp", K_GPR, R_SP, 64, "data_ptr"},
-    {"r8", K_GPR, R_8, 64, "int64"}, {"r9", K_GPR, R_9, 64, "int64"}, {"r10", K_GPR, R_10, 64, "int64"},
-    {"r11", K_GPR, R_11, 64, "int64"}, {"r12", K_GPR, R_12, 64, "int64"}, {"r13", K_GPR, R_13, 64, "int64"},
-    {"r14", K_GPR, R_14, 64, "int64"}, {"r15", K_GPR, R_15, 64, "int64"}, {"rip", K_PC, 0, 64, "code_ptr"},
-    {"eflags", K_FLAGS, 0, 32, "i386_eflags"}, SELECTORS, FPU,
+    {"r8", K_GPR, R_8, 64, "int64"}, {"r9", K_GPR, R_9, 64, "int64"},
+    {"r10", K_GPR, R_10, 64, "int64"}, {"r11", K_GPR, R_11, 64, "int64"},
+    {"r12", K_GPR, R_12, 64, "int64"}, {"r13", K_GPR, R_13, 64, "int64"},
+    {"r14", K_GPR, R_14, 64, "int64"}, {"r15", K_GPR, R_15, 64, "int64"},
+    {"rip", K_PC, 0, 64, "code_ptr"}, {"eflags", K_FLAGS, 0, 32, "i386_eflags"}, SELECTORS, FPU,
 };
 static const struct reg sse_64[] = {
     XMM_LOW, XMM(8), XMM(9), XMM(10), XMM(11), XMM(12), XMM(13), XMM(14), XMM(15), MXCSR,
@@ -100,6 +107,7 @@ static const struct feature features_64[] = {
     FEATURE("org.gnu.gdb.i386.core", core_64), FEATURE("org.gnu.gdb.i386.sse", sse_64),
     FEATURE("org.gnu.gdb.i386.segments", segments_64), FEATURE("coldboot.system", system_64),
 };
+/* clang-format on */
 #define FEATURES 4
 _Static_assert(ARRAY_SIZE(features_32) == FEATURES, "all that the loops below visit");
 _Static_assert(ARRAY_SIZE(features_64) == FEATURES, "all that the loops below visit");
@@ -122,7 +130,9 @@ enum gdb_arch gdb_arch_of(const struct x86_state *s)
 
 const char *gdb_arch_name(enum gdb_arch arch)
 {
-    static const char *const names[] = {[GDB_16] = "i8086", [GDB_32] = "i386", [GDB_64] = "i386:x86-64"};
+    static const char *const names[] = {
+        [GDB_16] = "i8086", [GDB_32] = "i386", [GDB_64] = "i386:x86-64",
+    };
     return names[arch];
 }
 
@@ -130,12 +140,13 @@ static void flags_type(struct text *out)
 {
     static const struct { const char *name; unsigned bit; } flags[] = {
         {"CF", 0}, {"PF", 2}, {"AF", 4}, {"ZF", 6}, {"SF", 7}, {"TF", 8}, {"IF", 9}, {"DF", 10},
-        {"OF", 11}, {"NT", 14}, {"RF", 16}, {"VM", 17}, {"AC", 18}, {"VIF", 19}, {"VIP", 20}, {"ID", 21},
+        {"OF", 11}, {"NT", 14}, {"RF", 16}, {"VM", 17}, {"AC", 18}, {"VIF", 19}, {"VIP", 20},
+        {"ID", 21},
     };
     text_puts(out, "<flags id=\"i386_eflags\" size=\"4\">");
     for (unsigned i = 0; i < ARRAY_SIZE(flags); i++) {
-        text_printf(out, "<field name=\"%s\" start=\"%u\" end=\"%u\"/>", flags[i].name, flags[i].bit,
-                    flags[i].bit);
+        text_printf(out, "<field name=\"%s\" start=\"%u\" end=\"%u\"/>", flags[i].name,
+                    flags[i].bit, flags[i].bit);
     }
     text_puts(out, "</flags>");
 }
@@ -143,7 +154,8 @@ static void flags_type(struct text *out)
 static void vector_type(struct text *out)
 {
     static const struct { const char *id, *type; unsigned count; } parts[] = {
-        {"v4f", "ieee_single", 4}, {"v2d", "ieee_double", 2}, {"v16i8", "int8", 16}, {"v8i16", "int16", 8},
+        {"v4f", "ieee_single", 4}, {"v2d", "ieee_double", 2}, {"v16i8", "int8", 16},
+        {"v8i16", "int16", 8},
         {"v4i32", "int32", 4}, {"v2i64", "int64", 2},
     };
     static const char *const fields[] = {

@@ -2,8 +2,8 @@
  * Registers as gdb sees them, and the target description that names them.
  *
  * The description fits the code that runs: 16-bit (real mode, virtual-8086 mode, 16-bit segments),
- * 32-bit or 64-bit. The program counter is the linear address CS base + IP, so that gdb disassembles
- * what is executed; the segments' bases are registers of their own.
+ * 32-bit or 64-bit. The program counter is the linear address CS base + IP, so that gdb
+ * disassembles what is executed; the segments' bases are registers of their own.
  */
 #ifndef CORE_DEBUG_GDB_TARGET_H
 #define CORE_DEBUG_GDB_TARGET_H
@@ -13,7 +13,7 @@
 
 enum gdb_arch { GDB_16, GDB_32, GDB_64 };
 
-#define GDB_REG_BYTES 16             /* of the largest register */
+#define GDB_REG_BYTES 16 /* of the largest register */
 #define GDB_MAX_REGS  160
 
 enum gdb_arch gdb_arch_of(const struct x86_state *s);

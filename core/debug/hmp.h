@@ -4,8 +4,8 @@
 
 #include "core/debug/debug.h"
 
-/* A monitor of @d on @c, which stays the caller's and must outlive it. debug_free ends it. [locked]
- */
+/* A monitor of @d on @c, which stays the caller's and must outlive it; debug_free ends it.
+ * [locked] */
 void hmp_new(struct debug *d, struct chardev *c);
 
 #endif

@@ -240,8 +240,7 @@ static uint16_t peek16(struct command_call *c, uint64_t addr)
     return val;
 }
 
-/* Where a boot stands, from what BIOS and boot sector leave in low memory (BIOS data area at 400h).
- */
+/* Where a boot stands, from what BIOS and boot sector leave in the BIOS data area (400h). */
 COMMAND(info_boot)
 {
     const struct x86_state *s = debug_state(c->debug, c->monitor->cpu);

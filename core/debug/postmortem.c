@@ -12,24 +12,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOOK_NS      NS_PER_SEC      /* between two looks at a running machine */
-#define LOOP_LOOKS   4               /* the same state with interrupts off: an endless loop */
-#define LOOP_SEEN    16              /* looks that are remembered */
-#define MANY_FAULTS  1000            /* the same fault so often in a row, and more at the next look */
-#define SHOWN_STEPS  32              /* instructions */
-#define LOOP_RESETS  3
-#define STACK_BYTES  32
+#define LOOK_NS     NS_PER_SEC /* between two looks at a running machine */
+#define LOOP_LOOKS  4          /* the same state with interrupts off: an endless loop */
+#define LOOP_SEEN   16         /* looks that are remembered */
+#define MANY_FAULTS 1000       /* the same fault so often in a row, and more at the next look */
+#define SHOWN_STEPS 32         /* instructions */
+#define LOOP_RESETS 3
+#define STACK_BYTES 32
 
 struct postmortem {
     struct machine *m;
     struct machine_listener listener;
     struct timer look;
-    bool told;                       /* since the reset */
-    char *last;                      /* the line told last */
-    unsigned resets;                 /* that followed it, or that one place asked for, in a row */
-    struct text reset;               /* where the last reset was asked for */
-    uint64_t seen[LOOP_SEEN];        /* hashes of the processor's state at the last looks... */
-    unsigned looks;                  /* ... that found interrupts off and none taken since the first */
+    bool told;                /* since the reset */
+    char *last;               /* the line told last */
+    unsigned resets;          /* that followed it, or that one place asked for, in a row */
+    struct text reset;        /* where the last reset was asked for */
+    uint64_t seen[LOOP_SEEN]; /* hashes of the processor's state at the last looks... */
+    unsigned looks;           /* ... that found interrupts off and none taken since the first */
     uint64_t acks;
     uint32_t repeats;
 };
@@ -128,10 +128,12 @@ static void put_registers(const struct x86_state *s, struct text *out)
     }
     text_printf(out, " %sIP=%08llx FLAGS=%08llx\n", prefix, (unsigned long long)s->rip,
                 (unsigned long long)s->rflags);
-    text_printf(out, "  CR0=%08llx CR2=%08llx CR3=%08llx CR4=%08llx GDT=%08llx/%04x IDT=%08llx/%04x A20=%u\n",
-                (unsigned long long)s->cr0, (unsigned long long)s->cr2, (unsigned long long)s->cr3,
-                (unsigned long long)s->cr4, (unsigned long long)s->gdtr.base, s->gdtr.limit,
-                (unsigned long long)s->idtr.base, s->idtr.limit, s->a20);
+    text_printf(
+        out,
+        "  CR0=%08llx CR2=%08llx CR3=%08llx CR4=%08llx GDT=%08llx/%04x IDT=%08llx/%04x A20=%u\n",
+        (unsigned long long)s->cr0, (unsigned long long)s->cr2, (unsigned long long)s->cr3,
+        (unsigned long long)s->cr4, (unsigned long long)s->gdtr.base, s->gdtr.limit,
+        (unsigned long long)s->idtr.base, s->idtr.limit, s->a20);
 }
 
 static void put_stack(struct machine *m, const struct x86_state *s, struct text *out)
@@ -232,7 +234,11 @@ static void death(struct postmortem *p, struct vcpu *cpu, enum death what, const
         m->accel->history(cpu, h);
     }
     const struct causes c = {
-        .death = what, .s = s, .h = known ? h : NULL, .mem = s->in_smm ? &m->smm : &m->mem, .note = note,
+        .death = what,
+        .s = s,
+        .h = known ? h : NULL,
+        .mem = s->in_smm ? &m->smm : &m->mem,
+        .note = note,
     };
     causes_line(&c, &line);
     tell(p, &line, s, c.h);
@@ -292,8 +298,8 @@ static void died(void *opaque, struct vcpu *cpu, enum machine_cause cause)
 
 /* ---- looking now and then -------------------------------------------------------------------- */
 
-/* Interrupts are off, none was taken since the first look, and the processor comes back to one and the
- * same state: nothing in it counts or moves on, as a delay or a memory test would. */
+/* Interrupts are off, none was taken since the first look, and the processor comes back to one and
+ * the same state: nothing in it counts or moves on, as a delay or a memory test would. */
 static bool loops(struct postmortem *p, const struct vcpu *cpu, const struct x86_state *s)
 {
     if (s->activity != ACT_RUNNING || (s->rflags & FL_IF) || s->in_smm || cpu->acks != p->acks) {
@@ -336,7 +342,8 @@ static bool nothing_boots(struct postmortem *p, struct text *why)
     if (empty) {
         text_puts(why, "no drive gave a boot sector that is not empty");
     } else if (sector[510] != 0x55 || sector[511] != 0xaa) {
-        text_printf(why, "the sector that was read ends with %02X %02X, not with the signature 55 AA",
+        text_printf(why,
+                    "the sector that was read ends with %02X %02X, not with the signature 55 AA",
                     sector[510], sector[511]);
     } else {
         text_puts(why, "a boot sector was read and gave control back to the firmware");
@@ -375,7 +382,7 @@ static void look(void *opaque)
     struct postmortem *p = opaque;
     struct machine *m = p->m;
     if (p->told || m->n_vcpus != 1) {
-        return; /* several processors wait for each other in many ways; a reset arms the timer again */
+        return; /* several processors wait for each other in many ways; a reset arms it again */
     }
     bool stop = m->clock.driver != CLOCK_VIRTUAL && m->run_state == RUN_RUNNING;
     if (stop) {

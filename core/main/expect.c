@@ -16,23 +16,23 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SERIAL_KEPT  65536u           /* bytes of COM1 output that wait-serial can look back */
+#define SERIAL_KEPT  65536u /* bytes of COM1 output that wait-serial can look back */
 #define SCREEN_BYTES (3 * (TEXT_MAX_COLS + 1) * TEXT_MAX_ROWS + 1)
-#define GUARD_GRACE  10               /* s: how long the main loop has to act on the host-time guard */
+#define GUARD_GRACE  10 /* s: how long the main loop has to act on the host-time guard */
 
 struct expect {
     struct machine *m;
     const struct script *script;
-    unsigned at;                      /* index of the step that is being carried out */
-    bool entered;                     /* its beginning has been carried out */
+    unsigned at;  /* index of the step that is being carried out */
+    bool entered; /* its beginning has been carried out */
     bool ended;
     int status;
-    char reason[400];                 /* why it failed; empty: it did not */
-    int64_t limit_ns, deadline_ns;    /* of one step; of this one */
+    char reason[400];              /* why it failed; empty: it did not */
+    int64_t limit_ns, deadline_ns; /* of one step; of this one */
     int64_t host_limit_ns;
     struct timer tick, guard;
     struct typist typist;
-    unsigned buttons;                 /* of the pointer: POINTER_ bits that are held */
+    unsigned buttons; /* of the pointer: POINTER_ bits that are held */
     struct chardev_tap tap;
     char *serial;                     /* SERIAL_KEPT bytes */
     size_t serial_len, serial_seen;   /* filled; of these searched by steps that are over */
@@ -40,7 +40,7 @@ struct expect {
     char *text;                       /* screen as UTF-8 */
     uint64_t input_picture;           /* picture_of the screen when the last input began */
     bool had_input;
-    uint64_t still_picture;           /* of the screen since still_since_ns */
+    uint64_t still_picture; /* of the screen since still_since_ns */
     int64_t still_since_ns;
 };
 
@@ -74,7 +74,8 @@ static void say(struct expect *e, const char *fmt, va_list ap)
 }
 
 /* Ends the run with @status and a reason. Always false. */
-static bool fail(struct expect *e, int status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static bool fail(struct expect *e, int status, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 static bool fail(struct expect *e, int status, const char *fmt, ...)
 {
     if (!e->ended) {
@@ -216,7 +217,8 @@ static bool save_text(struct expect *e, const char *path, struct error **err)
 static bool save(struct expect *e, const struct step *s)
 {
     struct error *err = NULL;
-    bool ok = s->kind == STEP_SCREENSHOT ? save_screenshot(e, s->text, &err) : save_text(e, s->text, &err);
+    bool ok = s->kind == STEP_SCREENSHOT ? save_screenshot(e, s->text, &err)
+                                         : save_text(e, s->text, &err);
     return ok || fail_err(e, STATUS_USAGE, err);
 }
 
@@ -228,7 +230,7 @@ static void set_buttons(struct expect *e, unsigned down)
     e->m->pointer->buttons(e->m->pointer->dev, down);
 }
 
-/* Whether the guest has taken what a pointer step sent. A click then has its second half to send. */
+/* Whether the guest has taken what a pointer step sent. A click has a second half to send. */
 static bool pointer_over(struct expect *e, const struct step *s)
 {
     if (!e->m->pointer->idle(e->m->pointer->dev)) {
@@ -287,19 +289,28 @@ static bool enter(struct expect *e, const struct step *s, int64_t now)
 static bool is_over(struct expect *e, const struct step *s, int64_t now)
 {
     switch (s->kind) {
-    case STEP_WAIT: return strstr(e->text, s->text) != NULL;
-    case STEP_WAIT_PROMPT: return at_prompt(e, s->text);
-    case STEP_WAIT_STILL: return stands_still(e, s->ns, now);
-    case STEP_WAIT_SERIAL: return serial_has(e, s->text);
-    case STEP_WAIT_OFF: return false; /* expect_finish sees it */
+    case STEP_WAIT:
+        return strstr(e->text, s->text) != NULL;
+    case STEP_WAIT_PROMPT:
+        return at_prompt(e, s->text);
+    case STEP_WAIT_STILL:
+        return stands_still(e, s->ns, now);
+    case STEP_WAIT_SERIAL:
+        return serial_has(e, s->text);
+    case STEP_WAIT_OFF:
+        return false; /* expect_finish sees it */
     case STEP_TYPE:
-    case STEP_KEY: return typist_done(&e->typist);
+    case STEP_KEY:
+        return typist_done(&e->typist);
     case STEP_MOUSE:
     case STEP_CLICK:
     case STEP_PRESS:
-    case STEP_RELEASE: return pointer_over(e, s);
-    case STEP_SLEEP: return now >= e->deadline_ns;
-    default: return true;
+    case STEP_RELEASE:
+        return pointer_over(e, s);
+    case STEP_SLEEP:
+        return now >= e->deadline_ns;
+    default:
+        return true;
     }
 }
 
@@ -319,11 +330,17 @@ static bool check_fail_if(struct expect *e)
 static void time_is_up(struct expect *e, const struct step *s)
 {
     static const char *const missing[STEP_KINDS] = {
-        [STEP_WAIT] = "not on the screen", [STEP_WAIT_PROMPT] = "not left of the cursor",
-        [STEP_WAIT_STILL] = "the screen changes", [STEP_WAIT_SERIAL] = "not sent by COM1", [STEP_WAIT_OFF] = "the machine is still on",
-        [STEP_TYPE] = "the guest does not read its keyboard", [STEP_KEY] = "the guest does not read its keyboard",
-        [STEP_MOUSE] = "the guest does not read its mouse", [STEP_CLICK] = "the guest does not read its mouse",
-        [STEP_PRESS] = "the guest does not read its mouse", [STEP_RELEASE] = "the guest does not read its mouse",
+        [STEP_WAIT] = "not on the screen",
+        [STEP_WAIT_PROMPT] = "not left of the cursor",
+        [STEP_WAIT_STILL] = "the screen changes",
+        [STEP_WAIT_SERIAL] = "not sent by COM1",
+        [STEP_WAIT_OFF] = "the machine is still on",
+        [STEP_TYPE] = "the guest does not read its keyboard",
+        [STEP_KEY] = "the guest does not read its keyboard",
+        [STEP_MOUSE] = "the guest does not read its mouse",
+        [STEP_CLICK] = "the guest does not read its mouse",
+        [STEP_PRESS] = "the guest does not read its mouse",
+        [STEP_RELEASE] = "the guest does not read its mouse",
     };
     fail(e, STATUS_TIME_LIMIT, "%s after %g s of guest time",
          missing[s->kind] != NULL ? missing[s->kind] : "not done", (double)e->limit_ns / 1e9);
@@ -369,7 +386,8 @@ static void guard_fired(void *opaque)
 /* The main loop could not act on the guard: the machine lock is not given back. */
 static void guard_is_stuck(int sig)
 {
-    static const char text[] = "coldboot: the host time limit is over and the machine does not stop\n";
+    static const char text[] =
+        "coldboot: the host time limit is over and the machine does not stop\n";
     if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0) {
         _exit(STATUS_HOST_LIMIT);
     }
@@ -392,15 +410,16 @@ static bool check_machine(const struct expect *e, struct chardev *com1, struct e
     for (unsigned i = 0; i < e->script->n; i++) {
         const struct step *s = &e->script->steps[i];
         bool keys = s->kind == STEP_TYPE || s->kind == STEP_KEY;
-        bool screen = s->kind == STEP_WAIT || s->kind == STEP_WAIT_PROMPT || s->kind == STEP_WAIT_STILL ||
-                      s->kind == STEP_FAIL_IF || s->kind == STEP_SCREENSHOT || s->kind == STEP_SCREENTEXT;
+        bool screen = s->kind == STEP_WAIT || s->kind == STEP_WAIT_PROMPT ||
+                      s->kind == STEP_WAIT_STILL || s->kind == STEP_FAIL_IF ||
+                      s->kind == STEP_SCREENSHOT || s->kind == STEP_SCREENTEXT;
         bool mouse = s->kind == STEP_MOUSE || s->kind == STEP_CLICK || s->kind == STEP_PRESS ||
                      s->kind == STEP_RELEASE;
-        const char *lacks = mouse && e->m->pointer == NULL         ? "mouse"
-                            : keys && e->m->keyboard == NULL           ? "keyboard"
-                            : screen && e->m->display == NULL        ? "screen"
+        const char *lacks = mouse && e->m->pointer == NULL                ? "mouse"
+                            : keys && e->m->keyboard == NULL              ? "keyboard"
+                            : screen && e->m->display == NULL             ? "screen"
                             : s->kind == STEP_WAIT_SERIAL && com1 == NULL ? "serial port"
-                                                                     : NULL;
+                                                                          : NULL;
         if (lacks != NULL) {
             return error_set(err, "%s: the machine has no %s", step_name(s->kind), lacks);
         }
@@ -412,7 +431,8 @@ struct expect *expect_new(struct machine *m, const struct script *s, struct char
                           int64_t host_limit_ns, struct error **err)
 {
     struct expect *e = NEW(struct expect);
-    *e = (struct expect){.m = m, .script = s, .limit_ns = s->limit_ns, .host_limit_ns = host_limit_ns};
+    *e = (struct expect){
+        .m = m, .script = s, .limit_ns = s->limit_ns, .host_limit_ns = host_limit_ns};
     if (!check_machine(e, com1, err)) {
         free(e);
         return NULL;
@@ -440,7 +460,7 @@ void expect_start(struct expect *e)
     timer_at(&e->tick, clock_now(&e->m->clock));
 }
 
-/* Whether the script wants the machine off now; the keys that switch it off may not all be taken. */
+/* Whether the script wants the machine off now; keys that switch it off may not all be taken. */
 static bool waits_for_off(struct expect *e)
 {
     const struct step *s = e->script->steps;
@@ -488,7 +508,8 @@ static void judge(struct expect *e)
             finish_off(e);
         } else {
             fail(e, STATUS_FAILED, "the guest %s",
-                 m->stop_request == CAUSE_GUEST_SHUTDOWN ? "powered off" : "reset the machine (-no-reboot)");
+                 m->stop_request == CAUSE_GUEST_SHUTDOWN ? "powered off"
+                                                         : "reset the machine (-no-reboot)");
         }
         break;
     case CAUSE_GUEST_PANIC:

@@ -122,8 +122,9 @@ static bool build_machine(struct run *r, struct error **err)
     m->panic_action = c->action.panic;
     m->accel = r->accel;
     m->next_accel = r->next_accel;
-    m->cpu_model = c->cpu_host ? m->accel->host_model(err)
-                               : c->cpu_model != NULL ? c->cpu_model : x86_model_default();
+    m->cpu_model = c->cpu_host            ? m->accel->host_model(err)
+                   : c->cpu_model != NULL ? c->cpu_model
+                                          : x86_model_default();
     if (m->cpu_model == NULL) {
         return error_prefix(err, "-cpu host");
     }
@@ -245,8 +246,8 @@ static bool start(struct run *r, struct error **err)
 {
     struct machine *m = &r->machine;
     r->accel = registry_accel(r->config, &r->next_accel, err);
-    if (r->accel == NULL || !start_messages(r, err) || !watch_signals(r, err) || !build_machine(r, err) ||
-        !build_board(r, err)) {
+    if (r->accel == NULL || !start_messages(r, err) || !watch_signals(r, err) ||
+        !build_machine(r, err) || !build_board(r, err)) {
         return false;
     }
     lock_take(&m->lock);

@@ -5,8 +5,7 @@
 #include "core/debug/debug.h"
 #include "core/main/parts.h"
 
-/* The drives of the board as front ends see them; part of struct run, as long-lived as the machine.
- */
+/* The drives of the board as front ends see them; part of struct run, lives as the machine does. */
 struct monitors {
     struct debug *debug;
     struct media_slot slots[PC_FLOPPIES + PC_DISKS];

@@ -1,4 +1,4 @@
-/* Walks the table of options, sets the defaults, refuses what contradicts itself, prints the help. */
+/* Walks the table of options, sets defaults, refuses what contradicts itself, prints the help. */
 #include "core/main/options.h"
 
 #include "core/base/alloc.h"
@@ -23,8 +23,8 @@ static bool is_end(const struct option_row *row)
 static const struct option_row *find_row(const char *name)
 {
     for (const struct option_row *row = option_rows; !is_end(row); row++) {
-        if (row->name != NULL &&
-            (strcmp(row->name, name) == 0 || (row->alias != NULL && strcmp(row->alias, name) == 0))) {
+        if (row->name != NULL && (strcmp(row->name, name) == 0 ||
+                                  (row->alias != NULL && strcmp(row->alias, name) == 0))) {
             return row;
         }
     }
@@ -52,13 +52,25 @@ static bool no_such_option(const char *name, struct error **err)
 static void set_defaults(struct config *c)
 {
     *c = (struct config){
-        .ram_bytes = 128ull * 1024 * 1024, .low_max = MACHINE_LOW_MAX,
-        .cpus = 1, .max_cpus = 1, .hpet = true,
-        .acpi = true, .smm = true, .graphics = true, .defaults = true, .vga = true, .floppy_check = true,
-        .boot_splash_ms = -1, .boot_retry_ms = -1,
+        .ram_bytes = 128ull * 1024 * 1024,
+        .low_max = MACHINE_LOW_MAX,
+        .cpus = 1,
+        .max_cpus = 1,
+        .hpet = true,
+        .acpi = true,
+        .smm = true,
+        .graphics = true,
+        .defaults = true,
+        .vga = true,
+        .floppy_check = true,
+        .boot_splash_ms = -1,
+        .boot_retry_ms = -1,
         .debugcon_port = 0xe9,
-        .clock = CLOCK_HOST_DRIVEN, .insn_ns = -1, .io_ns = -1,
-        .script.limit_ns = -1, .host_limit_ns = EXPECT_HOST_LIMIT_NS,
+        .clock = CLOCK_HOST_DRIVEN,
+        .insn_ns = -1,
+        .io_ns = -1,
+        .script.limit_ns = -1,
+        .host_limit_ns = EXPECT_HOST_LIMIT_NS,
     };
 }
 
@@ -68,14 +80,16 @@ static bool plain_argument(struct config *c, const char *arg, struct error **err
         return error_set(err, "an argument is empty");
     }
     if (c->image != NULL) {
-        return error_set(err, "%s: one image can be given without an option, and %s is it", arg, c->image);
+        return error_set(err, "%s: one image can be given without an option, and %s is it", arg,
+                         c->image);
     }
     c->image = xstrdup(arg);
     return true;
 }
 
 /* One argument, or an option with its argument; *used says how many. */
-static bool one_argument(struct config *c, char *const *argv, int left, int *used, struct error **err)
+static bool one_argument(struct config *c, char *const *argv, int left, int *used,
+                         struct error **err)
 {
     const char *word = argv[0];
     *used = 1;
@@ -108,7 +122,8 @@ static bool accel_command(struct config *c, int argc, char *const *argv)
 }
 
 /* "expect SCRIPT [--]" in front of the options. */
-static bool expect_command(struct config *c, int argc, char *const *argv, int *next, struct error **err)
+static bool expect_command(struct config *c, int argc, char *const *argv, int *next,
+                           struct error **err)
 {
     if (argc < 2 || strcmp(argv[1], "expect") != 0) {
         return true;
@@ -194,9 +209,11 @@ const char *config_stdio_user(const struct config *c)
     return first;
 }
 
-static bool check_chardev(const struct config *c, const char *option, const char *spec, struct error **err)
+static bool check_chardev(const struct config *c, const char *option, const char *spec,
+                          struct error **err)
 {
-    return spec == NULL || config_chardev(c, spec, err) != NULL || error_prefix(err, "%s %s", option, spec);
+    return spec == NULL || config_chardev(c, spec, err) != NULL ||
+           error_prefix(err, "%s %s", option, spec);
 }
 
 static bool check_chardevs(const struct config *c, struct error **err)
@@ -211,7 +228,8 @@ static bool check_chardevs(const struct config *c, struct error **err)
             return false;
         }
     }
-    return check_chardev(c, "-parallel", c->parallel, err) && check_chardev(c, "-debugcon", c->debugcon, err);
+    return check_chardev(c, "-parallel", c->parallel, err) &&
+           check_chardev(c, "-debugcon", c->debugcon, err);
 }
 
 static bool finish_automation(struct config *c, struct error **err)
@@ -251,8 +269,8 @@ static bool finish(struct config *c, struct error **err)
         }
     }
     if (c->display == NULL) {
-        bool term = !c->nographic && c->script.n == 0 && !c->digest && config_stdio_user(c) == NULL &&
-                    isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+        bool term = !c->nographic && c->script.n == 0 && !c->digest &&
+                    config_stdio_user(c) == NULL && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
         c->display = xstrdup(term ? "term" : "none");
     }
     if (stdio_users(c, &first) > 1) {
@@ -289,8 +307,9 @@ bool options_parse(struct config *c, int argc, char *const *argv, struct error *
 
 void config_free(struct config *c)
 {
-    char *strings[] = {c->cpu, c->bios, c->name, c->boot_order, c->boot_once, c->image, c->parallel,
-                       c->debugcon, c->display, c->log_path, c->pidfile, c->show_name, c->flat.file};
+    char *strings[] = {c->cpu,     c->bios,      c->name,     c->boot_order, c->boot_once,
+                       c->image,   c->parallel,  c->debugcon, c->display,    c->log_path,
+                       c->pidfile, c->show_name, c->flat.file};
     for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++) {
         free(strings[i]);
     }
@@ -361,11 +380,14 @@ static void print_wrapped(FILE *out, const char *text, int column)
 
 void options_help(FILE *out, const char *name)
 {
-    fprintf(out, "usage: coldboot [OPTIONS] [IMAGE]\n"
-                 "       coldboot expect SCRIPT -- [OPTIONS] [IMAGE]\n"
-                 "       coldboot accel          what the accelerators are worth on this host\n\n"
-                 "A PC in software. IMAGE is a floppy, disk or CD image; without one a built-in one shows what\n"
-                 "machine this is. Options take one or two dashes; names are QEMU's where it has them.\n");
+    fprintf(
+        out,
+        "usage: coldboot [OPTIONS] [IMAGE]\n"
+        "       coldboot expect SCRIPT -- [OPTIONS] [IMAGE]\n"
+        "       coldboot accel          what the accelerators are worth on this host\n\n"
+        "A PC in software. IMAGE is a floppy, disk or CD image; without one a built-in one shows "
+        "what\n"
+        "machine this is. Options take one or two dashes; names are QEMU's where it has them.\n");
     for (const struct option_row *row = option_rows; !is_end(row); row++) {
         if (row->name == NULL) {
             fprintf(out, "\n%s\n", row->help);
@@ -385,8 +407,10 @@ void options_help(FILE *out, const char *name)
         fprintf(out, "%*s", HELP_COLUMN - at, "");
         print_wrapped(out, row->help, HELP_COLUMN);
     }
-    fprintf(out, "\nExit status: 0 ended in order, 1 wrong option or file, and for scripts 3 failed, 4 time limit,\n"
-                 "5 triple fault, 6 halted for ever, 7 host time limit; or what the guest wrote to coldboot-exit.\n");
+    fprintf(out, "\nExit status: 0 ended in order, 1 wrong option or file, and for scripts 3 "
+                 "failed, 4 time limit,\n"
+                 "5 triple fault, 6 halted for ever, 7 host time limit; or what the guest wrote to "
+                 "coldboot-exit.\n");
 }
 
 /* In a table cell of Markdown a bar ends the cell. */
@@ -402,9 +426,11 @@ static void print_cell(FILE *out, const char *text)
 
 void options_markdown(FILE *out, const char *name)
 {
-    fprintf(out, "# Options\n\nMade by `coldboot -help-markdown` from the table in core/main/options_table.c;"
-                 " `make test` compares the two.\nOptions take one or two dashes. Names and meaning are"
-                 " QEMU's where it has them.\n");
+    fprintf(out,
+            "# Options\n\nMade by `coldboot -help-markdown` from the table in "
+            "core/main/options_table.c;"
+            " `make test` compares the two.\nOptions take one or two dashes. Names and meaning are"
+            " QEMU's where it has them.\n");
     for (const struct option_row *row = option_rows; !is_end(row); row++) {
         if (row->name == NULL) {
             fprintf(out, "\n## %s\n\n| option | meaning |\n|---|---|\n", row->help);
@@ -422,7 +448,8 @@ void options_markdown(FILE *out, const char *name)
         print_cell(out, row->help);
         fprintf(out, " |\n");
     }
-    fprintf(out, "\n## Options of QEMU that are refused by name\n\n| option | reason |\n|---|---|\n");
+    fprintf(out,
+            "\n## Options of QEMU that are refused by name\n\n| option | reason |\n|---|---|\n");
     for (const struct refused_row *r = refused_rows; r->name != NULL; r++) {
         fprintf(out, "| `-%s` | %s |\n", r->name, r->why);
     }

@@ -44,7 +44,7 @@ OPTION_HANDLER(opt_device)
     return true;
 }
 
-/* As in QEMU, a default for a device that does not exist is not an error: scripts set them freely. */
+/* As in QEMU, a default for a device that does not exist is no error: scripts set them freely. */
 OPTION_HANDLER(opt_global)
 {
     static const char key[] = "isa-debugcon.iobase=";
@@ -118,7 +118,8 @@ OPTION_HANDLER(opt_log)
     }
     char *copy = xstrdup(arg), *save = NULL;
     bool ok = true;
-    for (char *item = strtok_r(copy, ",", &save); ok && item != NULL; item = strtok_r(NULL, ",", &save)) {
+    for (char *item = strtok_r(copy, ",", &save); ok && item != NULL;
+         item = strtok_r(NULL, ",", &save)) {
         struct nearest near = {.wanted = item};
         for (size_t i = 0; i < ARRAY_SIZE(log_items); i++) {
             nearest_offer(&near, log_items[i]);

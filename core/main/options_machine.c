@@ -35,7 +35,7 @@ static bool machine_fixed(struct opts *o, struct error **err)
         bool is;
     } fixed[] = {
         {"usb", false}, {"vmport", false}, {"nvdimm", false}, {"sata", false},
-        {"pit", true},   {"pic", true},  {"i8042", true},   {"fd-bootchk", true},
+        {"pit", true},  {"pic", true},     {"i8042", true},   {"fd-bootchk", true},
     };
     for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) {
         bool want = fixed[i].is;
@@ -76,7 +76,8 @@ static bool machine_fields(struct config *c, struct opts *o, struct error **err)
         }
         c->low_max = bytes & ~(MiB - 1);
     }
-    return option_bool_or_auto(o, "smm", &c->smm, err) && option_bool_or_auto(o, "acpi", &c->acpi, err) &&
+    return option_bool_or_auto(o, "smm", &c->smm, err) &&
+           option_bool_or_auto(o, "acpi", &c->acpi, err) &&
            option_bool_or_auto(o, "hpet", &c->hpet, err) &&
            opts_bool(o, "graphics", &c->graphics, err) && machine_fixed(o, err) &&
            opts_all_used(o, err);
@@ -103,7 +104,8 @@ static bool add_accels(struct config *c, const char *list, struct error **err)
 {
     char *copy = xstrdup(list), *save = NULL;
     bool ok = copy[0] != '\0' || error_set(err, "no accelerator named");
-    for (char *name = strtok_r(copy, ":", &save); ok && name != NULL; name = strtok_r(NULL, ":", &save)) {
+    for (char *name = strtok_r(copy, ":", &save); ok && name != NULL;
+         name = strtok_r(NULL, ":", &save)) {
         if (!registry_accel_known(name, err)) {
             ok = false;
         } else if (c->n_accels == CONFIG_ACCELS) {
@@ -170,7 +172,8 @@ OPTION_HANDLER(opt_cpu)
     c->cpu_host = strcmp(name, "host") == 0;
     if (c->cpu_host) {
         free(name);
-        return arg[len] == '\0' || error_set(err, "the features of the host's processor cannot be changed");
+        return arg[len] == '\0' ||
+               error_set(err, "the features of the host's processor cannot be changed");
     }
     m = x86_model_find(name);
     if (m == NULL) {
@@ -231,8 +234,8 @@ OPTION_HANDLER(opt_smp)
     if (!opts_parse(&o, arg, "cpus", err)) {
         return false;
     }
-    bool ok = opts_u64(&o, "cpus", 1, 1024, &cpus, err) &&
-              opts_u64(&o, "maxcpus", 1, 1024, &max, err);
+    bool ok =
+        opts_u64(&o, "cpus", 1, 1024, &cpus, err) && opts_u64(&o, "maxcpus", 1, 1024, &max, err);
     for (size_t i = 0; ok && i < ARRAY_SIZE(keys); i++) {
         ok = opts_u64(&o, keys[i], 1, 1024, &n[i], err);
         places *= n[i] != 0 ? n[i] : 1;
@@ -283,8 +286,8 @@ static bool parse_date(const char *text, int64_t *unix_s, struct error **err)
         end = strptime(text, "%Y-%m-%d", &tm);
     }
     if (end == NULL || *end != '\0') {
-        return error_set(err, "base: \"%s\" is none of utc, localtime, 2006-06-17T16:01:21, 2006-06-17",
-                         text);
+        return error_set(
+            err, "base: \"%s\" is none of utc, localtime, 2006-06-17T16:01:21, 2006-06-17", text);
     }
     if (tm.tm_year < 80 || tm.tm_year > 199) {
         return error_set(err, "base: the year must be 1980 to 2099");
@@ -305,12 +308,14 @@ static bool is_one_of(const char *value, const char *const *list)
 
 OPTION_HANDLER(opt_rtc)
 {
-    static const char *const clocks[] = {"host", "rt", "vm", NULL}, *const fixes[] = {"none", "slew", NULL};
+    static const char *const clocks[] = {"host", "rt", "vm", NULL}, *const fixes[] = {"none",
+                                                                                      "slew", NULL};
     struct opts o;
     if (!opts_parse(&o, arg, "base", err)) {
         return false;
     }
-    const char *base = opts_get(&o, "base"), *clock = opts_get(&o, "clock"), *fix = opts_get(&o, "driftfix");
+    const char *base = opts_get(&o, "base"), *clock = opts_get(&o, "clock"),
+               *fix = opts_get(&o, "driftfix");
     bool ok = opts_all_used(&o, err);
     if (ok && clock != NULL && !is_one_of(clock, clocks)) {
         ok = error_set(err, "clock: \"%s\" is none of host, rt, vm", clock);
@@ -340,8 +345,8 @@ OPTION_HANDLER(opt_clock)
     }
     const char *driver = opts_get(&o, "driver");
     uint64_t insn = 0, io = UINT64_MAX;
-    bool ok = opts_u64(&o, "insn", 1, 1000000, &insn, err) && opts_u64(&o, "io", 0, 1000000, &io, err) &&
-              opts_all_used(&o, err);
+    bool ok = opts_u64(&o, "insn", 1, 1000000, &insn, err) &&
+              opts_u64(&o, "io", 0, 1000000, &io, err) && opts_all_used(&o, err);
     if (ok && driver != NULL) {
         c->clock_given = true;
         c->clock = strcmp(driver, "virtual") == 0 ? CLOCK_VIRTUAL : CLOCK_HOST_DRIVEN;
@@ -373,7 +378,8 @@ OPTION_HANDLER(opt_uuid)
             return error_set(err, "a UUID has the form %s", form);
         }
         if (form[i] == 'x') {
-            unsigned digit = isdigit((unsigned char)arg[i]) ? arg[i] - '0' : (arg[i] | 0x20) - 'a' + 10;
+            unsigned digit =
+                isdigit((unsigned char)arg[i]) ? arg[i] - '0' : (arg[i] | 0x20) - 'a' + 10;
             uuid[nibbles / 2] = uuid[nibbles / 2] << 4 | digit;
             nibbles++;
         }
@@ -450,7 +456,8 @@ OPTION_HANDLER(opt_boot)
     }
     bool ok = boot_letters("order", opts_get(&o, "order"), &c->boot_order, err) &&
               boot_letters("once", opts_get(&o, "once"), &c->boot_once, err) &&
-              opts_bool(&o, "menu", &c->boot_menu, err) && opts_bool(&o, "strict", &c->boot_strict, err) &&
+              opts_bool(&o, "menu", &c->boot_menu, err) &&
+              opts_bool(&o, "strict", &c->boot_strict, err) &&
               boot_time(&o, "splash-time", &c->boot_splash_ms, err) &&
               boot_time(&o, "reboot-timeout", &c->boot_retry_ms, err) && opts_all_used(&o, err);
     opts_free(&o);
@@ -492,7 +499,8 @@ static bool read_whole(const char *path, uint8_t **data, size_t *bytes, struct e
 
 static bool fw_cfg_item(struct config *c, struct opts *o, struct error **err)
 {
-    const char *name = opts_get(o, "name"), *text = opts_get(o, "string"), *path = opts_get(o, "file");
+    const char *name = opts_get(o, "name"), *text = opts_get(o, "string"),
+               *path = opts_get(o, "file");
     if (!opts_all_used(o, err)) {
         return false;
     }
@@ -533,7 +541,9 @@ OPTION_HANDLER(opt_fw_cfg)
 static bool panic_action(struct config *c, struct opts *o, struct error **err)
 {
     static const char *const names[] = {
-        [PANIC_SHUTDOWN] = "shutdown", [PANIC_EXIT_FAILURE] = "exit-failure", [PANIC_PAUSE] = "pause",
+        [PANIC_SHUTDOWN] = "shutdown",
+        [PANIC_EXIT_FAILURE] = "exit-failure",
+        [PANIC_PAUSE] = "pause",
         [PANIC_NONE] = "none",
     };
     const char *what = opts_get(o, "panic");
@@ -568,8 +578,8 @@ OPTION_HANDLER(opt_action)
         if (what != NULL) {
             bool on = strcmp(what, events[i].on) == 0;
             if (!on && strcmp(what, events[i].off) != 0) {
-                ok = error_set(err, "%s: \"%s\" is none of %s, %s", events[i].event, what, events[i].off,
-                               events[i].on);
+                ok = error_set(err, "%s: \"%s\" is none of %s, %s", events[i].event, what,
+                               events[i].off, events[i].on);
             }
             *(bool *)((char *)&c->action + events[i].flag) = on;
         }

@@ -53,7 +53,9 @@ OPTION_HANDLER(opt_clear)
 OPTION_HANDLER(opt_show)
 {
     static void (*const shows[])(FILE *, const char *) = {
-        [SHOW_HELP] = options_help, [SHOW_VERSION] = options_version, [SHOW_MARKDOWN] = options_markdown,
+        [SHOW_HELP] = options_help,
+        [SHOW_VERSION] = options_version,
+        [SHOW_MARKDOWN] = options_markdown,
     };
     c->show = shows[row->param];
     return true;
@@ -62,7 +64,8 @@ OPTION_HANDLER(opt_show)
 OPTION_HANDLER(opt_only)
 {
     size_t len = strlen(arg);
-    for (const char *p = row->only; p != NULL; p = strchr(p, '|') != NULL ? strchr(p, '|') + 1 : NULL) {
+    for (const char *p = row->only; p != NULL;
+         p = strchr(p, '|') != NULL ? strchr(p, '|') + 1 : NULL) {
         if (strncmp(p, arg, len) == 0 && (p[len] == '|' || p[len] == '\0') && len > 0) {
             return true;
         }
@@ -75,7 +78,10 @@ OPTION_HANDLER(opt_nothing)
     return true;
 }
 
-#define GROUP(text) {NULL, NULL, NULL, NULL, 0, NULL, text}
+#define GROUP(text)                                                                                \
+    {                                                                                              \
+        NULL, NULL, NULL, NULL, 0, NULL, text                                                      \
+    }
 #define FIELD(name) offsetof(struct config, name)
 
 const struct option_row option_rows[] = {
@@ -117,7 +123,8 @@ const struct option_row option_rows[] = {
     {"hdd", NULL, "FILE", opt_disk, 3, NULL, "hard disk image, secondary slave"},
     {"cdrom", NULL, "FILE", opt_disk, 2, NULL, "CD image, secondary master"},
     {"drive", NULL, "[if=ide|floppy][,file=FILE][,index=N][,media=disk|cdrom]", opt_drive, 0, NULL,
-     "a drive; further keys: bus=N, unit=N, format=raw, snapshot=on, readonly=on, id=NAME; a comma in a "
+     "a drive; further keys: bus=N, unit=N, format=raw, snapshot=on, readonly=on, id=NAME; a comma "
+     "in a "
      "file name is written twice"},
     {"kernel", NULL, "FILE", opt_string, FIELD(kernel), NULL,
      "starts a Linux or multiboot 1 kernel without a boot medium"},
@@ -127,19 +134,24 @@ const struct option_row option_rows[] = {
     {"snapshot", NULL, NULL, opt_set, FIELD(snapshot), NULL,
      "what the guest writes to images is forgotten at the end"},
     {"boot", NULL, "[order=]abcdn[,KEY=VALUE]", opt_boot, 0, NULL,
-     "drives to boot from; keys: once=LETTERS, menu=on, strict=on, splash-time=MS, reboot-timeout=MS"},
+     "drives to boot from; keys: once=LETTERS, menu=on, strict=on, splash-time=MS, "
+     "reboot-timeout=MS"},
     {"no-fd-bootchk", NULL, NULL, opt_clear, FIELD(floppy_check), NULL,
      "boot floppies without a boot signature, too"},
 
     {"flat", NULL, "[file=]FILE,addr=ADDRESS[,KEY=VALUE]", opt_flat, 0, NULL,
-     "run a program without firmware: FILE is loaded to ADDRESS and started there in real mode; what it writes to "
-     "ports 0x3f8 and 0xf1 is printed, HLT ends the run. Keys: ax, bx, cx, dx, si, di, bp, sp: registers; exits=N: "
+     "run a program without firmware: FILE is loaded to ADDRESS and started there in real mode; "
+     "what it writes to "
+     "ports 0x3f8 and 0xf1 is printed, HLT ends the run. Keys: ax, bx, cx, dx, si, di, bp, sp: "
+     "registers; exits=N: "
      "end after N device accesses"},
 
     GROUP("Ports and devices"),
     {"serial", NULL, "BACKEND|mon:BACKEND|chardev:ID|none", opt_serial, 0, NULL,
-     "what COM1 is connected to, given again COM2 and up to COM4; none: that port is not there; mon: a "
-     "monitor shares the line, Ctrl-A h tells how; BACKEND: null, stdio, pty, file:PATH, pipe:PATH, "
+     "what COM1 is connected to, given again COM2 and up to COM4; none: that port is not there; "
+     "mon: a "
+     "monitor shares the line, Ctrl-A h tells how; BACKEND: null, stdio, pty, file:PATH, "
+     "pipe:PATH, "
      "unix:PATH, tcp:HOST:PORT, telnet:HOST:PORT, the last three with ,server=on|off ,wait=on|off; "
      "default: one port, to null"},
     {"parallel", NULL, "BACKEND|chardev:ID|none", opt_parallel, 0, NULL,
@@ -151,7 +163,8 @@ const struct option_row option_rows[] = {
     {"monitor", NULL, "BACKEND|chardev:ID|none", opt_monitor, 0, NULL,
      "a monitor for people; \"help\" in it lists its commands"},
     {"qmp", NULL, "BACKEND|chardev:ID", opt_monitor, 1, NULL, "a monitor for programs: QMP"},
-    {"qmp-pretty", NULL, "BACKEND|chardev:ID", opt_monitor, 3, NULL, "the same with indented answers"},
+    {"qmp-pretty", NULL, "BACKEND|chardev:ID", opt_monitor, 3, NULL,
+     "the same with indented answers"},
     {"mon", NULL, "[chardev=]ID[,mode=readline|control][,pretty=on|off]", opt_mon, 0, NULL,
      "a monitor on a -chardev; mode=control: QMP"},
     {"device", NULL, "NAME[,KEY=VALUE]", opt_device, 0, NULL,
@@ -167,8 +180,8 @@ const struct option_row option_rows[] = {
 
     GROUP("Running"),
     {"clock", NULL, "host|virtual[,insn=NS][,io=NS]", opt_clock, 0, NULL,
-     "what time is for the guest: the host's, or a function of what it did (an instruction 30 ns, a "
-     "device access 1000 ns): repeatable, and idle time costs nothing"},
+     "what time is for the guest: the host's, or a function of what it did (an instruction 30 ns, "
+     "a device access 1000 ns): repeatable, and idle time costs nothing"},
     {"S", NULL, NULL, opt_set, FIELD(paused), NULL, "do not start the CPU"},
     {"gdb", NULL, "tcp:[HOST]:PORT|unix:PATH|BACKEND", opt_gdb, 0, NULL,
      "a server for gdb's `target remote`; without HOST only this host can connect"},
@@ -177,9 +190,11 @@ const struct option_row option_rows[] = {
      "end instead of resetting the machine"},
     {"no-shutdown", NULL, NULL, opt_set, FIELD(action.no_shutdown), NULL,
      "stop instead of ending when the guest powers off"},
-    {"action", NULL, "reboot=reset|shutdown,shutdown=poweroff|pause,panic=ACTION", opt_action, 0, NULL,
+    {"action", NULL, "reboot=reset|shutdown,shutdown=poweroff|pause,panic=ACTION", opt_action, 0,
+     NULL,
      "the same two as keys, and what a guest's panic does: shutdown, exit-failure, pause or none"},
-    {"pidfile", NULL, "FILE", opt_string, FIELD(pidfile), NULL, "write the process number to a file"},
+    {"pidfile", NULL, "FILE", opt_string, FIELD(pidfile), NULL,
+     "write the process number to a file"},
 
     GROUP("Messages"),
     {"d", NULL, "ITEM[,ITEM]", opt_log, 0, NULL, "log items; \"help\" lists them"},
@@ -196,22 +211,28 @@ const struct option_row option_rows[] = {
      "wait until TEXT stands left of the cursor, on a screen that the last input changed"},
     {"expect-still", NULL, "TIME", opt_step, STEP_WAIT_STILL, NULL,
      "wait until the screen has not changed for TIME"},
-    {"expect-serial", NULL, "TEXT", opt_step, STEP_WAIT_SERIAL, NULL, "wait until COM1 has sent TEXT"},
-    {"type", NULL, "TEXT", opt_step, STEP_TYPE, NULL, "type; \\n is Enter, <F1> and <C-A-Del> are keys"},
+    {"expect-serial", NULL, "TEXT", opt_step, STEP_WAIT_SERIAL, NULL,
+     "wait until COM1 has sent TEXT"},
+    {"type", NULL, "TEXT", opt_step, STEP_TYPE, NULL,
+     "type; \\n is Enter, <F1> and <C-A-Del> are keys"},
     {"key", NULL, "NAME[-NAME]", opt_step, STEP_KEY, NULL, "press keys together: ctrl-alt-delete"},
     {"mouse", NULL, "DX DY[ WHEEL]", opt_step, STEP_MOUSE, NULL,
      "move the mouse right and down (less than 0: left and up), turn its wheel"},
-    {"click", NULL, "BUTTON", opt_step, STEP_CLICK, NULL, "click left, middle or right (1, 2, 3), side or extra"},
+    {"click", NULL, "BUTTON", opt_step, STEP_CLICK, NULL,
+     "click left, middle or right (1, 2, 3), side or extra"},
     {"press", NULL, "BUTTON", opt_step, STEP_PRESS, NULL, "hold a button of the mouse"},
     {"release", NULL, "BUTTON", opt_step, STEP_RELEASE, NULL, "let a button of the mouse go"},
-    {"sleep", NULL, "TIME", opt_step, STEP_SLEEP, NULL, "let TIME of the guest's clock pass: 2s, 500ms"},
-    {"screenshot", NULL, "FILE", opt_step, STEP_SCREENSHOT, NULL, "save the screen as PNG (.ppm: PPM)"},
+    {"sleep", NULL, "TIME", opt_step, STEP_SLEEP, NULL,
+     "let TIME of the guest's clock pass: 2s, 500ms"},
+    {"screenshot", NULL, "FILE", opt_step, STEP_SCREENSHOT, NULL,
+     "save the screen as PNG (.ppm: PPM)"},
     {"screentext", NULL, "FILE", opt_step, STEP_SCREENTEXT, NULL,
      "save the text screen as UTF-8; - is standard output"},
-    {"fail-if", NULL, "TEXT", opt_step, STEP_FAIL_IF, NULL, "fail as soon as TEXT is on the screen"},
+    {"fail-if", NULL, "TEXT", opt_step, STEP_FAIL_IF, NULL,
+     "fail as soon as TEXT is on the screen"},
     {"timeout", NULL, "TIME", opt_time_limit, FIELD(script.limit_ns), NULL,
-     "limit of each step in guest time, default 60s; alone: end with status 4 unless the guest powers "
-     "off before"},
+     "limit of each step in guest time, default 60s; alone: end with status 4 unless the guest "
+     "powers off before"},
     {"host-timeout", NULL, "TIME", opt_time_limit, FIELD(host_limit_ns), NULL,
      "limit of a whole script in host time, default 300s"},
     {"digest", NULL, NULL, opt_set, FIELD(digest), NULL,
@@ -233,17 +254,28 @@ static const char no_net[] = "the network is not supported yet";
 static const char no_saving[] = "saved machines are not supported yet";
 
 const struct refused_row refused_rows[] = {
-    {"blockdev", "use -drive"}, {"netdev", no_net},
-    {"loadvm", no_saving}, {"incoming", no_saving},
-    {"dtb", "PCs have no device trees"}, {"option-rom", "option ROMs cannot be added yet"},
+    {"blockdev", "use -drive"},
+    {"netdev", no_net},
+    {"loadvm", no_saving},
+    {"incoming", no_saving},
+    {"dtb", "PCs have no device trees"},
+    {"option-rom", "option ROMs cannot be added yet"},
     {"pflash", "flash drives are not supported yet; -bios takes a file"},
-    {"vnc", "remote displays are not supported yet"}, {"usb", "USB is not supported yet"},
-    {"usbdevice", "USB is not supported yet"}, {"audio", "sound is not supported yet"},
-    {"audiodev", "sound is not supported yet"}, {"daemonize", "running in the background is not supported"},
-    {"icount", "use -clock virtual,insn=NS"}, {"full-screen", "there is no window yet"},
-    {"curses", "use -display term"}, {"sdl", "there is no window yet"},
-    {"smbios", "SMBIOS texts cannot be changed yet"}, {"acpitable", "ACPI tables cannot be added yet"},
-    {"numa", "memory nodes are not supported"}, {"object", "objects are not supported"},
-    {"readconfig", "configuration files are not supported"}, {"sandbox", "there is no sandbox yet"},
+    {"vnc", "remote displays are not supported yet"},
+    {"usb", "USB is not supported yet"},
+    {"usbdevice", "USB is not supported yet"},
+    {"audio", "sound is not supported yet"},
+    {"audiodev", "sound is not supported yet"},
+    {"daemonize", "running in the background is not supported"},
+    {"icount", "use -clock virtual,insn=NS"},
+    {"full-screen", "there is no window yet"},
+    {"curses", "use -display term"},
+    {"sdl", "there is no window yet"},
+    {"smbios", "SMBIOS texts cannot be changed yet"},
+    {"acpitable", "ACPI tables cannot be added yet"},
+    {"numa", "memory nodes are not supported"},
+    {"object", "objects are not supported"},
+    {"readconfig", "configuration files are not supported"},
+    {"sandbox", "there is no sandbox yet"},
     {NULL, NULL},
 };

@@ -5,11 +5,12 @@
 #include "core/main/options.h"
 
 struct option_row {
-    const char *name, *alias;         /* without dashes; alias may be NULL */
-    const char *arg;                  /* how help shows the argument; NULL: it takes none */
-    bool (*set)(struct config *c, const struct option_row *row, const char *arg, struct error **err);
-    int param;                        /* for the handler */
-    const char *only;                 /* for opt_only: the values that are accepted, with '|' between */
+    const char *name, *alias; /* without dashes; alias may be NULL */
+    const char *arg;          /* how help shows the argument; NULL: it takes none */
+    bool (*set)(struct config *c, const struct option_row *row, const char *arg,
+                struct error **err);
+    int param;        /* for the handler */
+    const char *only; /* for opt_only: the values that are accepted, with '|' between */
     const char *help;
 };
 
@@ -43,8 +44,8 @@ OPTION_HANDLER(opt_seed);
 OPTION_HANDLER(opt_action);
 
 /* options_drive.c */
-OPTION_HANDLER(opt_floppy);           /* param: which */
-OPTION_HANDLER(opt_disk);             /* param: index */
+OPTION_HANDLER(opt_floppy); /* param: which */
+OPTION_HANDLER(opt_disk);   /* param: index */
 OPTION_HANDLER(opt_drive);
 
 /* options_io.c */
@@ -66,20 +67,20 @@ OPTION_HANDLER(opt_serial);
 OPTION_HANDLER(opt_parallel);
 OPTION_HANDLER(opt_debugcon);
 OPTION_HANDLER(opt_chardev);
-OPTION_HANDLER(opt_monitor);          /* param: 1 QMP, 2 pretty */
+OPTION_HANDLER(opt_monitor); /* param: 1 QMP, 2 pretty */
 OPTION_HANDLER(opt_mon);
 OPTION_HANDLER(opt_gdb);
 /* Replaces "mon:BACKEND" of ports by a shared line and a monitor on it. */
 bool config_share_lines(struct config *c, struct error **err);
 
 /* options_table.c */
-OPTION_HANDLER(opt_step);             /* param: enum step_kind */
-OPTION_HANDLER(opt_time_limit);       /* param: offset of an int64_t (ns) in struct config */
-OPTION_HANDLER(opt_string);           /* param: offset of a char * in struct config; comes once */
-OPTION_HANDLER(opt_set);              /* param: offset of a bool in struct config */
+OPTION_HANDLER(opt_step);       /* param: enum step_kind */
+OPTION_HANDLER(opt_time_limit); /* param: offset of an int64_t (ns) in struct config */
+OPTION_HANDLER(opt_string);     /* param: offset of a char * in struct config; comes once */
+OPTION_HANDLER(opt_set);        /* param: offset of a bool in struct config */
 OPTION_HANDLER(opt_clear);
 OPTION_HANDLER(opt_append);
-OPTION_HANDLER(opt_show);             /* param: enum option_show */
+OPTION_HANDLER(opt_show); /* param: enum option_show */
 OPTION_HANDLER(opt_only);
 OPTION_HANDLER(opt_nothing);
 

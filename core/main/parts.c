@@ -33,7 +33,8 @@ static bool load_firmware(struct parts *p, const struct config *c, struct error 
         return error_prefix(err, "-bios");
     }
     p->pc.vga = c->vga ? PC_VGA_STD : PC_VGA_NONE;
-    return !c->vga || firmware_load(&p->pc.vga_bios, bios_dir(c, FIRMWARE_VGABIOS), FIRMWARE_VGABIOS, err) ||
+    return !c->vga ||
+           firmware_load(&p->pc.vga_bios, bios_dir(c, FIRMWARE_VGABIOS), FIRMWARE_VGABIOS, err) ||
            error_prefix(err, "-vga std");
 }
 
@@ -55,8 +56,8 @@ static struct part_chardev *find_chardev(struct parts *p, const char *name)
 }
 
 /* A new port of a shared line, which the first user opens. */
-static struct chardev *shared_port(struct parts *p, const struct chardev_config *line, const char *name,
-                                   struct chardev_mux **mux, struct error **err)
+static struct chardev *shared_port(struct parts *p, const struct chardev_config *line,
+                                   const char *name, struct chardev_mux **mux, struct error **err)
 {
     struct part_chardev *first = find_chardev(p, name);
     *mux = first != NULL ? first->mux : NULL;
@@ -92,8 +93,11 @@ bool parts_chardev(struct parts *p, const struct config *c, const char *spec, st
         return false;
     }
     p->chardevs[p->n_chardevs++] = (struct part_chardev){
-        .name = xstrdup(spec), .label = xstrdup(named != NULL ? named->id : ""), .spec = back_end,
-        .chardev = dev, .mux = mux,
+        .name = xstrdup(spec),
+        .label = xstrdup(named != NULL ? named->id : ""),
+        .spec = back_end,
+        .chardev = dev,
+        .mux = mux,
     };
     *out = dev;
     return true;
@@ -123,7 +127,8 @@ static bool has_device(const struct config *c, const char *name)
 
 /* A serial or parallel port: "none" leaves it out; without @spec @by_default decides. */
 static bool open_port(struct parts *p, const struct config *c, const char *spec, bool by_default,
-                      const char *label, unsigned n, bool *present, struct chardev **chr, struct error **err)
+                      const char *label, unsigned n, bool *present, struct chardev **chr,
+                      struct error **err)
 {
     if (spec == NULL) {
         spec = by_default ? "null" : "none"; /* expect listens to COM1 even when nobody else does */
@@ -141,14 +146,16 @@ static bool open_port(struct parts *p, const struct config *c, const char *spec,
 static bool open_chardevs(struct parts *p, const struct config *c, struct error **err)
 {
     for (unsigned i = 0; i < PC_COMS; i++) {
-        bool by_default = i == 0 && c->n_serials == 0 && c->defaults && !has_device(c, "isa-serial");
+        bool by_default =
+            i == 0 && c->n_serials == 0 && c->defaults && !has_device(c, "isa-serial");
         if (!open_port(p, c, i < c->n_serials ? c->serials[i] : NULL, by_default, "serial", i,
                        &p->pc.com_present[i], &p->pc.com[i], err)) {
             return error_prefix(err, "-serial");
         }
     }
     bool printer = c->defaults && !has_device(c, "isa-parallel");
-    if (!open_port(p, c, c->parallel, printer, "parallel", 0, &p->pc.lpt_present, &p->pc.lpt, err)) {
+    if (!open_port(p, c, c->parallel, printer, "parallel", 0, &p->pc.lpt_present, &p->pc.lpt,
+                   err)) {
         return error_prefix(err, "-parallel");
     }
     if (c->debugcon != NULL) {
@@ -195,7 +202,9 @@ static bool fill_config(struct parts *p, const struct config *c, struct error **
     pc->smm = c->smm && !p->machine->accel->no_smm;
     pc->no_graphics = !c->graphics;
     pc->fd_bootchk = c->floppy_check;
-    pc->boot_order = c->boot_once != NULL ? c->boot_once : c->boot_order != NULL ? c->boot_order : pc->boot_order;
+    pc->boot_order = c->boot_once != NULL    ? c->boot_once
+                     : c->boot_order != NULL ? c->boot_order
+                                             : pc->boot_order;
     pc->boot_menu = c->boot_menu;
     pc->boot_strict = c->boot_strict;
     pc->has_splash_time = c->boot_splash_ms >= 0;
@@ -207,7 +216,9 @@ static bool fill_config(struct parts *p, const struct config *c, struct error **
     }
     for (unsigned i = 0; i < c->n_fw_cfg; i++) {
         pc->fw_items[pc->n_fw_items++] = (struct pc_fw_item){
-            .name = c->fw_cfg[i].name, .data = c->fw_cfg[i].data, .bytes = c->fw_cfg[i].bytes,
+            .name = c->fw_cfg[i].name,
+            .data = c->fw_cfg[i].data,
+            .bytes = c->fw_cfg[i].bytes,
         };
     }
     return true;
@@ -216,12 +227,15 @@ static bool fill_config(struct parts *p, const struct config *c, struct error **
 static bool load_kernel(struct parts *p, const struct config *c, struct error **err)
 {
     const struct kernel_files files = {
-        .kernel = c->kernel, .initrd = c->initrd, .append = c->append,
+        .kernel = c->kernel,
+        .initrd = c->initrd,
+        .append = c->append,
         .low_ram_bytes = min_u64(c->ram_bytes, c->low_max),
     };
     if (c->kernel == NULL) {
         return (c->initrd == NULL && c->append == NULL) ||
-               error_set(err, "-%s goes with -kernel only", c->initrd != NULL ? "initrd" : "append");
+               error_set(err, "-%s goes with -kernel only",
+                         c->initrd != NULL ? "initrd" : "append");
     }
     return kernel_load(&p->pc.kernel, &files, err) || error_prefix(err, "-kernel");
 }
@@ -235,8 +249,8 @@ static bool open_flat(struct parts *p, const struct config *c, struct error **er
     l->starts = true;
     l->start.addr = c->flat.addr;
     memcpy(l->start.gpr, c->flat.gpr, sizeof(l->start.gpr));
-    return strcmp(c->serials[0], "none") == 0 || parts_chardev(p, c, c->serials[0], &p->pc.com[0], err) ||
-           error_prefix(err, "-serial");
+    return strcmp(c->serials[0], "none") == 0 ||
+           parts_chardev(p, c, c->serials[0], &p->pc.com[0], err) || error_prefix(err, "-serial");
 }
 
 bool parts_open(struct parts *p, const struct config *c, struct machine *m, struct error **err)
@@ -250,7 +264,8 @@ bool parts_open(struct parts *p, const struct config *c, struct machine *m, stru
         parts_close(p);
         return false;
     }
-    if (fill_config(p, c, err) && load_kernel(p, c, err) && media_open(&p->media, c, &p->pc, &p->image_drive, err) && load_firmware(p, c, err) &&
+    if (fill_config(p, c, err) && load_kernel(p, c, err) &&
+        media_open(&p->media, c, &p->pc, &p->image_drive, err) && load_firmware(p, c, err) &&
         open_chardevs(p, c, err) && add_devices(p, c, err)) {
         return true;
     }

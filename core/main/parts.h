@@ -13,24 +13,25 @@
 #include "hw/pc/pc.h"
 
 struct part_chardev {
-    char *name;                       /* the spec that asked for it: "chardev:ID" or a back end */
-    char *label;                      /* for queries: the ID or "serial0"; "" if nobody said */
-    const char *spec;                 /* the back end; borrowed from the config */
+    char *name;       /* the spec that asked for it: "chardev:ID" or a back end */
+    char *label;      /* for queries: the ID or "serial0"; "" if nobody said */
+    const char *spec; /* the back end; borrowed from the config */
     struct chardev *chardev;
-    struct chardev_mux *mux;          /* of a shared line; NULL: of one user alone */
+    struct chardev_mux *mux; /* of a shared line; NULL: of one user alone */
 };
 
 struct parts {
     struct pc_config pc;
     struct media media;
     struct loaders loaders;
-    const char *image_drive;          /* where the plain argument went; NULL without one */
+    const char *image_drive; /* where the plain argument went; NULL without one */
     struct part_chardev chardevs[CONFIG_LISTS];
     unsigned n_chardevs;
-    struct machine *machine;          /* borrowed */
+    struct machine *machine; /* borrowed */
 };
 
-/* Opens everything (for -flat: the program and the console, pc.com[0]); on false nothing stays open. The loop of @m serves the character devices. */
+/* Opens everything (for -flat: the program and the console, pc.com[0]); on false nothing stays
+ * open. The loop of @m serves the character devices. */
 bool parts_open(struct parts *p, const struct config *c, struct machine *m, struct error **err);
 void parts_close(struct parts *p);
 

@@ -14,12 +14,12 @@
 /* ---- accelerators ---------------------------------------------------------------------------- */
 
 extern const struct accel interp_accel; /* core/accel/interp */
-extern const struct accel jit_accel; /* core/accel/jit */
+extern const struct accel jit_accel;    /* core/accel/jit */
 extern const struct accel kvm_accel;    /* core/accel/kvm */
 
 struct accel_row {
     const char *name;
-    const struct accel *accel;        /* NULL: the name is known, and why says the rest */
+    const struct accel *accel; /* NULL: the name is known, and why says the rest */
     const char *why;
 };
 
@@ -62,7 +62,8 @@ bool registry_accel_known(const char *name, struct error **err)
             nearest_offer(&near, accels[i].name);
         }
     }
-    return near.distance == 0 || nearest_error(&near, "", err, "there is no accelerator \"%s\"", name);
+    return near.distance == 0 ||
+           nearest_error(&near, "", err, "there is no accelerator \"%s\"", name);
 }
 
 /* What the configuration asks of an accelerator. */
@@ -81,7 +82,8 @@ static bool can_do(const struct accel *a, const struct config *c, struct error *
 }
 
 /* @choose: nobody named it, so it must also be worth it. */
-static bool accel_works(const struct accel_row *row, const struct config *c, bool choose, struct error **err)
+static bool accel_works(const struct accel_row *row, const struct config *c, bool choose,
+                        struct error **err)
 {
     char text[256];
     if (row->accel == NULL) {
@@ -107,7 +109,8 @@ static const struct accel *software(void)
     return NULL;
 }
 
-const struct accel *registry_accel(const struct config *c, const struct accel **next, struct error **err)
+const struct accel *registry_accel(const struct config *c, const struct accel **next,
+                                   struct error **err)
 {
     char *reasons = xstrdup("");
     const struct accel *found = NULL;
@@ -124,8 +127,8 @@ const struct accel *registry_accel(const struct config *c, const struct accel **
                 *next = choose && found != software() ? software() : NULL;
                 continue;
             }
-            char *more = xasprintf("%s%s%s: %s", reasons, reasons[0] != '\0' ? "; " : "", accels[i].name,
-                                   error_text(why));
+            char *more = xasprintf("%s%s%s: %s", reasons, reasons[0] != '\0' ? "; " : "",
+                                   accels[i].name, error_text(why));
             free(reasons);
             reasons = more;
             error_free(why);
@@ -140,7 +143,9 @@ const struct accel *registry_accel(const struct config *c, const struct accel **
 
 void registry_list_accels(FILE *out, const char *name)
 {
-    fprintf(out, "Accelerators (-accel):\n%-10s the best that works here (default)\n%-10s the best software CPU\n",
+    fprintf(out,
+            "Accelerators (-accel):\n%-10s the best that works here (default)\n%-10s the best "
+            "software CPU\n",
             "auto", "tcg");
     for (size_t i = 0; i < ARRAY_SIZE(accels); i++) {
         if (accels[i].accel != NULL) {
@@ -191,9 +196,14 @@ static void speaker_rings(void *opaque, unsigned hz)
 static bool term_open(struct machine *m, void **state, struct error **err)
 {
     const struct display_term_config cfg = {
-        .loop = &m->loop, .source = m->display, .keyboard = m->keyboard,
-        .quit = quit_machine, .reset = reset_machine, .opaque = m,
-        .in_fd = STDIN_FILENO, .out_fd = STDOUT_FILENO,
+        .loop = &m->loop,
+        .source = m->display,
+        .keyboard = m->keyboard,
+        .quit = quit_machine,
+        .reset = reset_machine,
+        .opaque = m,
+        .in_fd = STDIN_FILENO,
+        .out_fd = STDOUT_FILENO,
     };
     *state = display_term_new(&cfg, err);
     if (*state == NULL) {
@@ -211,7 +221,8 @@ static void term_close(void *state)
 
 static const struct display_row displays[] = {
     {"none", NULL, "no display", NULL, NULL},
-    {"term", "curses", "the screen in this terminal; Ctrl-A h shows its keys", term_open, term_close},
+    {"term", "curses", "the screen in this terminal; Ctrl-A h shows its keys", term_open,
+     term_close},
 };
 
 const struct display_row *registry_display(const char *name, struct error **err)
@@ -241,7 +252,8 @@ void registry_list_displays(FILE *out, const char *name)
 static bool add_exit(struct parts *p, struct opts *o, uint64_t port, uint64_t bytes, bool plain,
                      struct error **err)
 {
-    if (!opts_u64(o, "iobase", 0, 0xffff, &port, err) || !opts_u64(o, "iosize", 1, 8, &bytes, err)) {
+    if (!opts_u64(o, "iobase", 0, 0xffff, &port, err) ||
+        !opts_u64(o, "iosize", 1, 8, &bytes, err)) {
         return false;
     }
     if (port + bytes > 0x10000) {
@@ -250,25 +262,30 @@ static bool add_exit(struct parts *p, struct opts *o, uint64_t port, uint64_t by
     if (p->pc.n_exits == PC_MAX_EXITS) {
         return error_set(err, "more than %d exit devices", PC_MAX_EXITS);
     }
-    p->pc.exits[p->pc.n_exits++] = (struct pc_exit){.port = (uint16_t)port, .bytes = (uint8_t)bytes, .plain = plain};
+    p->pc.exits[p->pc.n_exits++] =
+        (struct pc_exit){.port = (uint16_t)port, .bytes = (uint8_t)bytes, .plain = plain};
     return true;
 }
 
-static bool add_debug_exit(struct parts *p, const struct config *c, struct opts *o, struct error **err)
+static bool add_debug_exit(struct parts *p, const struct config *c, struct opts *o,
+                           struct error **err)
 {
     return add_exit(p, o, 0x501, 2, false, err);
 }
 
-static bool add_plain_exit(struct parts *p, const struct config *c, struct opts *o, struct error **err)
+static bool add_plain_exit(struct parts *p, const struct config *c, struct opts *o,
+                           struct error **err)
 {
     return add_exit(p, o, 0x500, 1, true, err);
 }
 
-static bool add_debugcon(struct parts *p, const struct config *c, struct opts *o, struct error **err)
+static bool add_debugcon(struct parts *p, const struct config *c, struct opts *o,
+                         struct error **err)
 {
     uint64_t port = c->debugcon_port, value = 0xe9;
     const char *id = opts_get(o, "chardev");
-    if (!opts_u64(o, "iobase", 0, 0xffff, &port, err) || !opts_u64(o, "readback", 0, 0xff, &value, err)) {
+    if (!opts_u64(o, "iobase", 0, 0xffff, &port, err) ||
+        !opts_u64(o, "readback", 0, 0xff, &value, err)) {
         return false;
     }
     if (id == NULL) {
@@ -288,8 +305,8 @@ static bool add_debugcon(struct parts *p, const struct config *c, struct opts *o
 }
 
 /* The back end that chardev= names, or NULL for none. */
-static bool port_chardev(struct parts *p, const struct config *c, struct opts *o, struct chardev **out,
-                         struct error **err)
+static bool port_chardev(struct parts *p, const struct config *c, struct opts *o,
+                         struct chardev **out, struct error **err)
 {
     const char *id = opts_get(o, "chardev");
     if (id == NULL) {
@@ -317,7 +334,8 @@ static bool add_serial(struct parts *p, const struct config *c, struct opts *o, 
     return port_chardev(p, c, o, &p->pc.com[n], err);
 }
 
-static bool add_parallel(struct parts *p, const struct config *c, struct opts *o, struct error **err)
+static bool add_parallel(struct parts *p, const struct config *c, struct opts *o,
+                         struct error **err)
 {
     if (p->pc.lpt_present) {
         return error_set(err, "this machine has one parallel port, and it is there already");
@@ -338,7 +356,8 @@ static bool add_once(bool *there, struct error **err)
 static bool add_pvpanic(struct parts *p, const struct config *c, struct opts *o, struct error **err)
 {
     uint64_t port = 0x505, events = 3;
-    if (!opts_u64(o, "ioport", 0, 0xffff, &port, err) || !opts_u64(o, "events", 0, 3, &events, err)) {
+    if (!opts_u64(o, "ioport", 0, 0xffff, &port, err) ||
+        !opts_u64(o, "events", 0, 3, &events, err)) {
         return false;
     }
     p->pc.pvpanic_port = (uint16_t)port;
@@ -346,12 +365,14 @@ static bool add_pvpanic(struct parts *p, const struct config *c, struct opts *o,
     return add_once(&p->pc.pvpanic, err);
 }
 
-static bool add_pc_testdev(struct parts *p, const struct config *c, struct opts *o, struct error **err)
+static bool add_pc_testdev(struct parts *p, const struct config *c, struct opts *o,
+                           struct error **err)
 {
     return add_once(&p->pc.pc_testdev, err);
 }
 
-static bool add_pci_testdev(struct parts *p, const struct config *c, struct opts *o, struct error **err)
+static bool add_pci_testdev(struct parts *p, const struct config *c, struct opts *o,
+                            struct error **err)
 {
     return add_once(&p->pc.pci_testdev, err);
 }
@@ -361,9 +382,11 @@ static bool add_loader(struct parts *p, const struct config *c, struct opts *o, 
     return loaders_add_device(&p->loaders, o, err);
 }
 
-static const char *const loader_keys[] = {"file=<path>", "addr=<address>", "cpu-num=<n>", "force-raw=<on|off>", NULL};
+static const char *const loader_keys[] = {"file=<path>", "addr=<address>", "cpu-num=<n>",
+                                          "force-raw=<on|off>", NULL};
 static const char *const exit_keys[] = {"iobase=<port>", "iosize=<1..8>", NULL};
-static const char *const debugcon_keys[] = {"chardev=<id>", "iobase=<port>", "readback=<byte>", NULL};
+static const char *const debugcon_keys[] = {"chardev=<id>", "iobase=<port>", "readback=<byte>",
+                                            NULL};
 
 static const char *const serial_keys[] = {"chardev=<id>", "index=<0..3>", NULL};
 static const char *const parallel_keys[] = {"chardev=<id>", NULL};
@@ -371,16 +394,20 @@ static const char *const pvpanic_keys[] = {"ioport=<port>", "events=<0..3>", NUL
 static const char *const no_keys[] = {NULL};
 
 static const struct device_row devices[] = {
-    {"coldboot-exit", "ISA", "ends the run with the written value as status", exit_keys, add_plain_exit},
+    {"coldboot-exit", "ISA", "ends the run with the written value as status", exit_keys,
+     add_plain_exit},
     {"isa-debug-exit", "ISA", "ends the run with status value * 2 + 1", exit_keys, add_debug_exit},
-    {"loader", "none", "puts a file into memory at each reset; cpu-num: that CPU starts there", loader_keys,
-     add_loader},
+    {"loader", "none", "puts a file into memory at each reset; cpu-num: that CPU starts there",
+     loader_keys, add_loader},
     {"isa-debugcon", "ISA", "debug console", debugcon_keys, add_debugcon},
     {"isa-parallel", "ISA", "parallel port LPT1", parallel_keys, add_parallel},
     {"isa-serial", "ISA", "serial port, COM1 to COM4", serial_keys, add_serial},
-    {"pc-testdev", "ISA", "scratch ports and memory, interrupt lines for test programs", no_keys, add_pc_testdev},
-    {"pci-testdev", "PCI", "a function to be written to, for test programs", no_keys, add_pci_testdev},
-    {"pvpanic", "ISA", "a port by which the guest tells that it panicked", pvpanic_keys, add_pvpanic},
+    {"pc-testdev", "ISA", "scratch ports and memory, interrupt lines for test programs", no_keys,
+     add_pc_testdev},
+    {"pci-testdev", "PCI", "a function to be written to, for test programs", no_keys,
+     add_pci_testdev},
+    {"pvpanic", "ISA", "a port by which the guest tells that it panicked", pvpanic_keys,
+     add_pvpanic},
 };
 
 const struct device_row *registry_device(const char *name, struct error **err)
@@ -399,7 +426,8 @@ const struct device_row *registry_device(const char *name, struct error **err)
 void registry_list_devices(FILE *out, const char *name)
 {
     for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
-        fprintf(out, "name \"%s\", bus %s, desc \"%s\"\n", devices[i].name, devices[i].bus, devices[i].text);
+        fprintf(out, "name \"%s\", bus %s, desc \"%s\"\n", devices[i].name, devices[i].bus,
+                devices[i].text);
     }
 }
 
@@ -426,7 +454,8 @@ void registry_list_cpus(FILE *out, const char *name)
     const struct x86_model *m;
     fprintf(out, "Available CPUs:\n");
     for (unsigned i = 0; (m = x86_model_list(i)) != NULL; i++) {
-        fprintf(out, "x86 %-20s %s%s\n", m->name, m->text, m == x86_model_default() ? " (default)" : "");
+        fprintf(out, "x86 %-20s %s%s\n", m->name, m->text,
+                m == x86_model_default() ? " (default)" : "");
     }
     fprintf(out, "    %-20s the host's own processor (with -accel kvm)\n", "host");
     fprintf(out, "\nFeatures, to add with +NAME or take away with -NAME:");

@@ -13,12 +13,12 @@ struct display_row {
     const char *name, *alias, *text;
     /* Shows @m's screen and takes its input until close; *state is the display's own. [locked] */
     bool (*open)(struct machine *m, void **state, struct error **err); /* NULL: nothing to do */
-    void (*close)(void *state);       /* NULL where open is */
+    void (*close)(void *state);                                        /* NULL where open is */
 };
 
 struct device_row {
     const char *name, *bus, *text;
-    const char *const *props;         /* "name=<type>" lines for help, ended by NULL */
+    const char *const *props; /* "name=<type>" lines for help, ended by NULL */
     bool (*add)(struct parts *p, const struct config *c, struct opts *o, struct error **err);
 };
 
@@ -29,9 +29,11 @@ const struct device_row *registry_device(const char *name, struct error **err);
 /* True if @name may stand in an -accel list, also where this build or host cannot run it. */
 bool registry_accel_known(const char *name, struct error **err);
 
-/* The first accelerator of -accel's list that works here and can do what is asked of it. The error gives
- * the reason of each. *next is who goes on where it cannot; NULL unless it was chosen by us, not named. */
-const struct accel *registry_accel(const struct config *c, const struct accel **next, struct error **err);
+/* The first accelerator of -accel's list that works here and can do what is asked of it. The error
+ * gives the reason of each. *next is who goes on where it cannot; NULL unless it was chosen by us,
+ * not named. */
+const struct accel *registry_accel(const struct config *c, const struct accel **next,
+                                   struct error **err);
 
 /* `coldboot accel`: what each can do here, measured now. */
 void registry_measure_accels(FILE *out, const char *name);
