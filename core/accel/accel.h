@@ -72,6 +72,9 @@ struct accel {
     void (*fini)(struct machine *m);
 };
 
+/* Those that exist, each in the folder of its name; core/main/registry.c lists them for users. */
+extern const struct accel kvm_accel, interp_accel, jit_accel;
+
 /* The state table of struct x86_state, for save/load and digests (x86_fields.c). */
 extern const struct state_field x86_state_fields[];
 

@@ -13,10 +13,6 @@
 
 /* ---- accelerators ---------------------------------------------------------------------------- */
 
-extern const struct accel interp_accel; /* core/accel/interp */
-extern const struct accel jit_accel;    /* core/accel/jit */
-extern const struct accel kvm_accel;    /* core/accel/kvm */
-
 struct accel_row {
     const char *name;
     const struct accel *accel; /* NULL: the name is known, and why says the rest */

@@ -15,8 +15,6 @@
 
 #define EXITS 2000000u
 
-extern const struct accel kvm_accel;
-
 static void out_byte(struct fake_kernel *f, struct kvm_run *run)
 {
     run->exit_reason = KVM_EXIT_IO;

@@ -15,7 +15,6 @@
 
 #include <time.h>
 
-extern const struct accel kvm_accel, interp_accel;
 
 /* ---- a machine with a vCPU that has no thread ------------------------------------------------ */
 

@@ -19,8 +19,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-extern const struct accel kvm_accel, interp_accel;
-
 /* ---- registers ------------------------------------------------------------------------------- */
 
 static uint64_t seed;

@@ -18,8 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const struct accel interp_accel; /* core/accel/interp/accel.c */
-
 #define MAX_DEVICES 64
 
 struct snapshot {

@@ -4,8 +4,6 @@
 #include "core/accel/jit/jit.h"
 #include "core/accel/vcpu.h"
 
-extern const struct accel interp_accel; /* core/accel/interp */
-
 static bool jit_probe(struct error **err)
 {
 #if defined(__x86_64__)

@@ -18,7 +18,6 @@ static uint64_t entries(struct vcpu *cpu)
     return kvm_vcpu_of(cpu)->entries;
 }
 
-extern const struct accel kvm_accel;
 const struct accel kvm_accel = {
     .name = "kvm",
     .exits_for_io = true,
