@@ -24,6 +24,7 @@
 enum ram_mark {
     RAM_MARK_CODE = 1,  /* some vCPU holds decoded or translated code of this line */
     RAM_MARK_WATCH = 2, /* a debugger watches this line */
+    RAM_MARK_LOG = 4,   /* dirty.h does not know yet that its page was written */
 };
 
 struct ram_listener {
@@ -34,6 +35,17 @@ struct ram_listener {
 
 struct ram_span {
     uint64_t addr, bytes;
+};
+
+struct ram_block;
+struct ram_dirty;
+
+/* Who keeps a log of stores that nobody tells of: a guest's, on hardware virtualisation. */
+struct ram_log {
+    /* Passes what was written to @b since the last call on to ram_dirty_mark (dirty.h). NULL: there is
+     * no log. [locked] */
+    void (*fetch)(void *opaque, struct ram_block *b);
+    void *opaque;
 };
 
 #define RAM_MAX_BLOCKS 64
@@ -47,6 +59,7 @@ struct ram_arena {
     unsigned n_blocks;
     struct ram_listener listeners[64];
     unsigned n_listeners;
+    struct ram_log log;      /* the accelerator's */
 };
 
 struct ram_block {
@@ -54,6 +67,7 @@ struct ram_block {
     const char *name;
     uint64_t addr;           /* ram address of its first byte */
     uint64_t bytes;
+    struct ram_dirty *dirty; /* who asks what was written (dirty.h); borrowed, NULL: nobody */
 };
 
 /* Reserves @bytes of address space for ram addresses 0..bytes-1 (plus their marks). */

@@ -185,6 +185,16 @@ static void tell_if_cut(struct display_term *d)
     }
 }
 
+/* The picture of the guest, which may be the one of the last frame. */
+static void draw(struct display_term *d)
+{
+    const struct display_source *src = d->cfg.source;
+    bool changed = src->changed == NULL || src->changed(src->dev);
+    if (changed || d->picture.pixels == NULL) {
+        src->render(src->dev, &d->picture);
+    }
+}
+
 static void compose(struct display_term *d)
 {
     const struct display_source *src = d->cfg.source;
@@ -198,7 +208,7 @@ static void compose(struct display_term *d)
         term_screen_text(s, &d->text);
         tell_if_cut(d);
     } else {
-        src->render(src->dev, &d->picture);
+        draw(d);
         if (s->utf8) {
             term_screen_picture(s, &d->picture);
         } else {

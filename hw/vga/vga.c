@@ -92,6 +92,11 @@ static void map_ports(struct vga *v, struct region *ports)
     region_map(ports, &v->vbe_ports, VGA_VBE_PORT, 0);
 }
 
+static void free_dirty(void *dirty)
+{
+    ram_dirty_fini(dirty);
+}
+
 bool vga_init(struct vga *v, struct machine *m, struct region *ports, uint32_t vram_bytes,
               struct error **err)
 {
@@ -101,11 +106,13 @@ bool vga_init(struct vga *v, struct machine *m, struct region *ports, uint32_t v
         return false;
     }
     v->vram = ram_host(&v->vram_block);
+    ram_dirty_init(&v->dirty, &v->vram_block);
+    machine_on_fini(m, free_dirty, &v->dirty);
     map_ports(v, ports);
     region_io(&v->window, "vga-window", &vga_window_ops, v, VGA_WINDOW_BYTES);
     v->window.posted = true;                 /* whoever looks at the picture looks between accesses */
     region_ram(&v->lfb, "vga-lfb", &v->vram_block);
-    v->source = (struct display_source){.text = vga_text, .render = vga_render, .dev = v};
+    v->source = (struct display_source){.text = vga_text, .render = vga_render, .changed = vga_changed, .dev = v};
     machine_add(m, &vga_type, "vga", v);
     return true;
 }

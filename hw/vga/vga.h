@@ -9,6 +9,7 @@
 #define HW_VGA_VGA_H
 
 #include "core/device/machine.h"
+#include "core/mem/dirty.h"
 #include "core/ui/surface.h"
 
 #define VGA_WINDOW_BASE  0xa0000u
@@ -41,6 +42,8 @@ struct vga {
     struct ram_block vram_block;
     uint8_t *vram;           /* host address of vram_block */
     uint32_t vram_bytes;     /* a power of two */
+    struct ram_dirty dirty;  /* of vram_block */
+    uint64_t shown;          /* hash of what vga_changed saw of the registers last */
 
     uint8_t misc, feature;
     uint8_t seq_index, seq[VGA_SEQ_REGS];

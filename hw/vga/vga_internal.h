@@ -164,5 +164,8 @@ extern const struct region_ops vga_port_ops, vga_window_ops, vga_vbe_ops;
 
 bool vga_text(void *dev, struct text_screen *out);
 void vga_render(void *dev, struct surface *out);
+bool vga_changed(void *dev);
+/* The cursor of text modes is in the half of its blinking that shows it. */
+bool vga_cursor_phase(const struct vga *v);
 
 #endif

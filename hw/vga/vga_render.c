@@ -108,6 +108,11 @@ static void text_line(const struct vga *v, const struct vga_text_layout *l,
     }
 }
 
+bool vga_cursor_phase(const struct vga *v)
+{
+    return clock_now(v->clock) / CURSOR_PHASE_NS % 2 == 0;
+}
+
 static void render_text(const struct vga *v, const struct vga_text_layout *l, struct surface *out)
 {
     uint32_t dots[(TEXT_MAX_COLS + 1) * 16];
@@ -120,7 +125,7 @@ static void render_text(const struct vga *v, const struct vga_text_layout *l, st
     pen.font[0] = font_cell(v, 0);
     pen.font[1] = font_cell(v, 1);
     pen.line_graphics = v->attr[ATTR_MODE] & ATTRMODE_LINE_GRAPHICS;
-    pen.cursor_phase = clock_now(v->clock) / CURSOR_PHASE_NS % 2 == 0;
+    pen.cursor_phase = vga_cursor_phase(v);
     walk_begin(v, &w);
     for (unsigned y = 0; y < height; y++) {
         text_line(v, l, &pen, w.addr, w.row_line, l->cols + 1, dots);

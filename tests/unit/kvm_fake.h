@@ -53,6 +53,7 @@ struct fake_kernel {
     struct kvm_debugregs debug;
     struct kvm_mp_state mp;
     struct kvm_userspace_memory_region slots[64];
+    uint64_t dirty[64][64];      /* by slot: pages that the guest wrote */
     unsigned overlaps;           /* slots that were set although they lie over another */
     struct { uint32_t index; uint64_t val; } msrs[64];
     unsigned n_msrs;
@@ -117,6 +118,20 @@ static int fake_set_slot(const struct kvm_userspace_memory_region *r)
         }
     }
     fake.slots[r->slot] = *r;
+    return 0;
+}
+
+/* Told once, and only of slots that are logged. */
+static int fake_dirty_log(const struct kvm_dirty_log *log)
+{
+    const struct kvm_userspace_memory_region *slot = &fake.slots[log->slot % ARRAY_SIZE(fake.slots)];
+    size_t bytes = align_up(slot->memory_size / FAKE_PAGE, 64) / 8;
+    if (!(slot->flags & KVM_MEM_LOG_DIRTY_PAGES) || bytes > sizeof(fake.dirty[0])) {
+        errno = ENOENT;
+        return -1;
+    }
+    memcpy(log->dirty_bitmap, fake.dirty[log->slot], bytes);
+    memset(fake.dirty[log->slot], 0, bytes);
     return 0;
 }
 
@@ -209,6 +224,7 @@ static int fake_ioctl(int fd, unsigned long request, void *arg)
     case KVM_UNREGISTER_COALESCED_MMIO:
     case KVM_SET_CPUID2: return 0;
     case KVM_SET_USER_MEMORY_REGION: return fake_set_slot(arg);
+    case KVM_GET_DIRTY_LOG: return fake_dirty_log(arg);
     case KVM_GET_SUPPORTED_CPUID: return fake_cpuid(arg);
     case KVM_RUN: return fake_run();
     case KVM_NMI: fake.nmis++; return 0;

@@ -15,7 +15,6 @@
 
 #include <time.h>
 
-
 /* ---- a machine with a vCPU that has no thread ------------------------------------------------ */
 
 #define MAX_SEEN 64

@@ -42,6 +42,7 @@ struct kvm_slot {
     uint64_t addr, bytes;        /* guest physical */
     uint64_t ram;                /* ram address of its first byte */
     bool read_only;              /* writes exit */
+    struct ram_block *logged;    /* somebody asks what is written there; borrowed, NULL: nobody */
 };
 
 struct kvm_vm {
@@ -102,6 +103,9 @@ void kvm_vm_fini(struct machine *m);
 void kvm_slots_follow(struct machine *m, const struct view *view);
 /* The slots that a view needs; returns how many, at most @max. Pure. */
 unsigned kvm_slots_of_view(const struct view *view, struct kvm_slot *slots, unsigned max);
+/* Keeps the arena's log of writes from now on; kvm_slots_fini ends it. */
+void kvm_slots_log(struct machine *m);
+void kvm_slots_fini(struct machine *m);
 
 /* ---- zones.c ---- */
 

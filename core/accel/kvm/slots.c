@@ -5,16 +5,21 @@
  * All else is no slot, so accesses exit as MMIO and go through the space, which knows both ways:
  * writes to ROM, PAM's "read DRAM, write PCI" and its opposite, devices, gaps.
  *
- * Source: [KVM] KVM_SET_USER_MEMORY_REGION.
+ * The pages that the guest writes are logged where somebody asks (core/mem/dirty.h).
+ *
+ * Source: [KVM] KVM_SET_USER_MEMORY_REGION, KVM_GET_DIRTY_LOG.
  * Left out: execution from a range that is no slot, which KVM cannot do (it reports an emulation
  *         failure); a page that only part of a region covers is such a range.
  */
 #include "core/accel/kvm/kvm.h"
 
+#include "core/base/alloc.h"
 #include "core/base/bits.h"
+#include "core/mem/dirty.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define PAGE 4096ull
@@ -46,6 +51,7 @@ static struct kvm_slot slot_of(const struct view_range *r, uint64_t start, uint6
         slot.bytes = end - start;
         slot.ram = ram_address(&r->rd) + (start - r->start);
         slot.read_only = !is_writable(r);
+        slot.logged = !slot.read_only && r->rd.region->ram->dirty ? r->rd.region->ram : NULL;
     }
     return slot;
 }
@@ -74,7 +80,7 @@ unsigned kvm_slots_of_view(const struct view *view, struct kvm_slot *slots, unsi
 static bool same_slot(const struct kvm_slot *a, const struct kvm_slot *b)
 {
     return a->addr == b->addr && a->bytes == b->bytes && a->ram == b->ram &&
-           a->read_only == b->read_only;
+           a->read_only == b->read_only && a->logged == b->logged;
 }
 
 static const struct kvm_slot *find_slot(const struct kvm_slot *slots, unsigned n,
@@ -94,7 +100,8 @@ static void set_slot(struct machine *m, unsigned number, const struct kvm_slot *
     struct kvm_vm *vm = kvm_vm_of(m);
     struct kvm_userspace_memory_region region = {
         .slot = number,
-        .flags = slot->read_only ? KVM_MEM_READONLY : 0,
+        .flags = (slot->read_only ? KVM_MEM_READONLY : 0) |
+                 (slot->logged != NULL ? KVM_MEM_LOG_DIRTY_PAGES : 0),
         .guest_phys_addr = slot->addr,
         .memory_size = bytes,
         .userspace_addr = (uintptr_t)(m->arena.base + slot->ram),
@@ -122,6 +129,57 @@ static void add_slot(struct machine *m, const struct kvm_slot *slot)
              vm->caps.slots);
 }
 
+/* All of a logged slot counts as written: what its log had is gone, or cannot be had. */
+static void mark_slot(const struct kvm_slot *slot)
+{
+    ram_dirty_mark(slot->logged, slot->ram - slot->logged->addr, slot->bytes);
+}
+
+static void fetch_slot(struct kvm_vm *vm, unsigned number)
+{
+    const struct kvm_slot *slot = &vm->slots[number];
+    uint64_t pages = slot->bytes / PAGE, words = align_up(pages, 64) / 64;
+    uint64_t *bits = NEW_ARRAY(uint64_t, words);
+    struct kvm_dirty_log log = {.slot = number, .dirty_bitmap = bits};
+    if (kvm_sys->ioctl(vm->vm, KVM_GET_DIRTY_LOG, &log) < 0) {
+        mark_slot(slot);
+        words = 0;
+    }
+    for (uint64_t i = 0; i < words; i++) {
+        for (uint64_t left = bits[i]; left != 0; left &= left - 1) {
+            uint64_t page = i * 64 + (unsigned)__builtin_ctzll(left);
+            ram_dirty_mark(slot->logged, slot->ram - slot->logged->addr + page * PAGE, PAGE);
+        }
+    }
+    free(bits);
+}
+
+static void fetch_log(void *machine, struct ram_block *b)
+{
+    struct kvm_vm *vm = kvm_vm_of(machine);
+    for (unsigned i = 0; i < vm->caps.slots; i++) {
+        if (vm->slots[i].bytes != 0 && vm->slots[i].logged == b) {
+            fetch_slot(vm, i);
+        }
+    }
+}
+
+void kvm_slots_log(struct machine *m)
+{
+    m->arena.log = (struct ram_log){.fetch = fetch_log, .opaque = m};
+}
+
+void kvm_slots_fini(struct machine *m)
+{
+    const struct kvm_vm *vm = kvm_vm_of(m);
+    for (unsigned i = 0; i < KVM_MAX_SLOTS; i++) {
+        if (vm->slots[i].bytes != 0 && vm->slots[i].logged != NULL) {
+            mark_slot(&vm->slots[i]);
+        }
+    }
+    m->arena.log = (struct ram_log){0};
+}
+
 /* Slots must not overlap and cannot change their memory or flags, so what is not as before goes
  * first. */
 void kvm_slots_follow(struct machine *m, const struct view *view)
@@ -132,6 +190,9 @@ void kvm_slots_follow(struct machine *m, const struct view *view)
     for (unsigned i = 0; i < vm->caps.slots; i++) {
         if (vm->slots[i].bytes != 0 && find_slot(wanted, n, &vm->slots[i]) == NULL) {
             set_slot(m, i, &vm->slots[i], 0);
+            if (vm->slots[i].logged != NULL) {
+                mark_slot(&vm->slots[i]);
+            }
             vm->slots[i].bytes = 0;
         }
     }

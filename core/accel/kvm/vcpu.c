@@ -52,6 +52,7 @@ bool kvm_vcpu_init(struct vcpu *cpu, struct error **err)
     }
     kvm_find_msrs(vm, v->fd);
     cpu->accel_data = v;
+    kvm_slots_log(m);
     kvm_slots_follow(m, m->mem.view);
     kvm_zones_follow(m, m->mem.view, false);
     kvm_zones_follow(m, m->ports.view, true);

@@ -153,6 +153,7 @@ fail:
 void kvm_vm_fini(struct machine *m)
 {
     if (m->accel_data != NULL) {
+        kvm_slots_fini(m);
         free_vm(kvm_vm_of(m));
         m->accel_data = NULL;
     }
