@@ -4,15 +4,6 @@
 
 %define DATA 0a000h
 
-print_name:
-        lodsb
-        test al, al
-        jz .end
-        out 0e9h, al
-        jmp print_name
-.end:   ret
-print_sum equ print_eax
-
 start:
         KERNEL "alu16", alu
         KERNEL "string16", strings
@@ -23,16 +14,7 @@ start:
         KERNEL "com16", com
         KERNEL "port16", ports
         KERNEL "smc16", patching
-        call finish
-        mov dx, 501h
-        xor al, al
-        out dx, al
-        hlt
-
-finish: mov ecx, 30000000                   ; so that the last time can be read
-.wait:  dec ecx
-        jnz .wait
-        ret
+        jmp finish
 
 alu:    mov ebp, 12000000
         xor ax, ax

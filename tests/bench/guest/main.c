@@ -1,0 +1,183 @@
+/*
+ * The table of kernels, and what runs them: prints each name, then, when it is done, its checksum. In
+ * the guest that goes to the debug port, on the host to standard output.
+ */
+#include "kernel.h"
+
+uint8_t arena[ARENA_BYTES] __attribute__((aligned(4096)));
+
+struct kernel {
+    const char *name;
+    uint32_t (*run)(void);
+    unsigned where;
+};
+
+#define KERNEL(name, run, where) {name, (where) & HERE ? run : NULL, where}
+#ifdef HOST
+#define HERE (sizeof(void *) == 8 ? HOST64 : HOST32)
+#define GUEST_KERNEL(name, run, where) {name, NULL, 0}
+#else
+#define HERE GUEST
+#define GUEST_KERNEL KERNEL
+#endif
+#ifdef __x86_64__
+#define LONG_KERNEL  KERNEL
+#define LONG_GUEST_KERNEL GUEST_KERNEL
+#else
+#define LONG_KERNEL(name, run, where) {name, NULL, 0}
+#define LONG_GUEST_KERNEL LONG_KERNEL
+#endif
+
+/* The measuring program reads the order of these lines: it is the order of bits in the mask. */
+static const struct kernel kernels[] = {
+    KERNEL("alu", run_alu, PLAIN),
+    KERNEL("vm", run_vm, ALL),
+    KERNEL("sieve", run_sieve, ALL),
+    KERNEL("crc", run_crc, PLAIN),
+    KERNEL("crcbits", run_crc_bits, PLAIN),
+    KERNEL("sort", run_sort, ALL),
+    KERNEL("lz", run_lz, ALL),
+    KERNEL("hash", run_hash, PLAIN),
+    KERNEL("table", run_table, ALL),
+    KERNEL("big", run_big, PLAIN),
+    LONG_KERNEL("mul128-", run_mul128, LONG | HOST64),
+    LONG_KERNEL("div128-", run_div128, LONG | HOST64),
+    KERNEL("random256k-", run_random_small, ALL),
+    KERNEL("random16m-", run_random_large, ALL),
+    KERNEL("chase256k-", run_chase_small, ALL),
+    KERNEL("chase16m-", run_chase_large, ALL),
+    KERNEL("stride16m-", run_stride, ALL),
+    KERNEL("copy256k-", run_copy_small, ALL),
+    KERNEL("copy16m-", run_copy_large, ALL),
+    KERNEL("bulk", run_bulk, ALL),
+    KERNEL("push", run_push, ALL),
+    KERNEL("x87mandel", run_x87_mandel, PLAIN),
+    KERNEL("x87bodies", run_x87_bodies, PLAIN),
+    KERNEL("x87dot", run_x87_dot, PLAIN),
+    KERNEL("ssemandel", run_sse_mandel, PLAIN),
+    KERNEL("ssebodies", run_sse_bodies, PLAIN),
+    KERNEL("ssematrix", run_sse_matrix, PLAIN),
+    KERNEL("ssepacked", run_sse_packed, PLAIN),
+    KERNEL("sseint", run_sse_int, PLAIN),
+    KERNEL("recursion", run_recursion, ALL),
+    KERNEL("calls", run_calls, PLAIN),
+    KERNEL("indirect1-", run_indirect_one, PLAIN),
+    KERNEL("indirect8-", run_indirect_many, PLAIN),
+    KERNEL("cases", run_cases, PLAIN),
+    GUEST_KERNEL("fresh", run_fresh, GUEST),
+    GUEST_KERNEL("patched", run_patched, GUEST),
+    GUEST_KERNEL("overlaid", run_overlaid, GUEST),
+    GUEST_KERNEL("cold", run_cold, GUEST),
+    GUEST_KERNEL("port", run_ports, FLAT | LONG),
+    GUEST_KERNEL("pci", run_pci, FLAT | LONG),
+    GUEST_KERNEL("vgatext", run_text, GUEST),
+    GUEST_KERNEL("int80-", run_int80, GUEST),
+    LONG_GUEST_KERNEL("syscall", run_syscall, LONG),
+    GUEST_KERNEL("fault", run_faults, PAGED | LONG),
+    GUEST_KERNEL("cr3-", run_cr3, PAGED | LONG),
+    GUEST_KERNEL("timer", run_timer, PAGED | LONG),
+};
+
+#ifdef HOST
+
+static void system_call(long number, long a, long b, long c)
+{
+#ifdef __x86_64__
+    __asm__ volatile("syscall" : "+a"(number) : "D"(a), "S"(b), "d"(c) : "rcx", "r11", "memory");
+#else
+    __asm__ volatile("int $0x80" : "+a"(number) : "b"(a), "c"(b), "d"(c) : "memory");
+#endif
+}
+
+static void put(const char *text, unsigned n)
+{
+    system_call(sizeof(void *) == 8 ? 1 : 4, 1, (long)text, (long)n); /* write */
+}
+
+#else
+
+static void put(const char *text, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        __asm__ volatile("outb %0, $0xe9" : : "a"(text[i]));
+    }
+}
+
+#endif
+
+static void put_name(const char *name, const char *mode)
+{
+    char line[32];
+    unsigned n = 0;
+    while (*name) {
+        line[n++] = *name++;
+    }
+    while (*mode) {
+        line[n++] = *mode++;
+    }
+    line[n++] = ' ';
+    put(line, n);
+}
+
+static void put_sum(uint32_t sum)
+{
+    char line[9];
+    for (int i = 7; i >= 0; i--, sum >>= 4) {
+        line[i] = "0123456789abcdef"[sum & 15];
+    }
+    line[8] = '\n';
+    put(line, 9);
+}
+
+/* Runs kernel i if bit i of @chosen is set. */
+void run_kernels(unsigned where, uint64_t chosen);
+
+void run_kernels(unsigned where, uint64_t chosen)
+{
+    const char *mode = where == PAGED ? BITS "p" : BITS;
+    for (unsigned i = 0; i < sizeof(kernels) / sizeof(kernels[0]); i++) {
+        const struct kernel *k = &kernels[i];
+        if (k->run && (k->where & where) && (chosen >> i & 1)) {
+            put_name(k->name, mode);
+            put_sum(k->run());
+        }
+    }
+    for (volatile unsigned i = 0; i < 20000000; i++) {  /* so that the last time can be read */
+    }
+}
+
+#ifdef HOST
+
+/* The mask is the first argument, in hexadecimal. */
+__attribute__((used)) static void host_main(const char *mask)
+{
+    uint64_t chosen = 0;
+    for (; *mask; mask++) {
+        chosen = chosen << 4 | (unsigned)(*mask <= '9' ? *mask - '0' : *mask - 'a' + 10);
+    }
+    run_kernels(HERE, chosen);
+    system_call(sizeof(void *) == 8 ? 60 : 1, 0, 0, 0); /* exit */
+}
+
+#ifdef __x86_64__
+__asm__(".globl _start; _start: mov 16(%rsp), %rdi; and $-16, %rsp; call host_main");
+#else
+__asm__(".globl _start; _start: mov 8(%esp), %eax; and $-16, %esp; sub $12, %esp; push %eax; call host_main");
+#endif
+
+#endif
+
+/* What the compiler may call. */
+void *memset(void *to, int val, size_t n)
+{
+    void *at = to;
+    __asm__ volatile("rep stosb" : "+D"(at), "+c"(n) : "a"(val) : "memory");
+    return to;
+}
+
+void *memcpy(void *to, const void *from, size_t n)
+{
+    void *at = to;
+    __asm__ volatile("rep movsb" : "+D"(at), "+S"(from), "+c"(n) : : "memory");
+    return to;
+}
