@@ -18,6 +18,7 @@
 
 #include "core/accel/accel.h"
 #include "core/accel/idle.h"
+#include "core/cpu/cpuid.h"
 
 #include <stdatomic.h>
 
@@ -128,6 +129,9 @@ struct vcpu_features {
     bool apic, x2apic, tsc_deadline;
 };
 struct vcpu_features vcpu_features(const struct machine *m);
+/* How vCPUs share sockets, and the ID that the local APIC of one has after reset. */
+struct x86_topology vcpu_topology(const struct machine *m);
+uint32_t vcpu_apic_id(const struct machine *m, unsigned index);
 /* Gives a vCPU its local APIC. Before the machine runs. */
 void vcpu_set_apic(struct machine *m, unsigned index, const struct vcpu_apic_ops *ops, void *apic);
 /* Where a vCPU starts after every reset, in place of the firmware: in real mode, with CS base 0 (or the

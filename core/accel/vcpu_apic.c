@@ -17,6 +17,17 @@ struct vcpu_features vcpu_features(const struct machine *m)
     };
 }
 
+struct x86_topology vcpu_topology(const struct machine *m)
+{
+    return (struct x86_topology){.cores = m->cores, .threads = m->threads};
+}
+
+uint32_t vcpu_apic_id(const struct machine *m, unsigned index)
+{
+    struct x86_topology t = vcpu_topology(m);
+    return x86_apic_id(&t, index);
+}
+
 void vcpu_set_apic(struct machine *m, unsigned index, const struct vcpu_apic_ops *ops, void *apic)
 {
     if (index < m->n_vcpus) {

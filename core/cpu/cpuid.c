@@ -10,6 +10,70 @@
 
 #include <string.h>
 
+/* ---- sockets, cores, threads ---- */
+
+/* Bits that number @count things. */
+static unsigned bits_for(unsigned count)
+{
+    return count > 1 ? 32 - (unsigned)__builtin_clz(count - 1) : 0;
+}
+
+unsigned x86_thread_bits(const struct x86_topology *t)
+{
+    return bits_for(t->threads);
+}
+
+unsigned x86_socket_shift(const struct x86_topology *t)
+{
+    return bits_for(t->cores) + bits_for(t->threads);
+}
+
+uint32_t x86_apic_id(const struct x86_topology *t, unsigned index)
+{
+    unsigned cores = t->cores ? t->cores : 1, threads = t->threads ? t->threads : 1;
+    unsigned thread = index % threads, core = index / threads % cores;
+    return index / (threads * cores) << x86_socket_shift(t) | core << x86_thread_bits(t) | thread;
+}
+
+/* Leaf 4: a cache of a core, shared by its threads; EAX also counts the cores of the socket. */
+static void leaf_cache(const struct x86_cpu *cpu, uint32_t subleaf, struct x86_cpuid *out)
+{
+    enum { SELF_INITIALIZING = 0x100 };
+    const struct x86_topology *t = &cpu->topology;
+    if (subleaf >= X86_CACHES || cpu->model->caches[subleaf].kind == X86_CACHE_NONE) {
+        return;
+    }
+    const struct x86_cache *c = &cpu->model->caches[subleaf];
+    unsigned sharing = BIT(x86_thread_bits(t)), cores = BIT(bits_for(t->cores));
+    out->eax = c->kind | (uint32_t)c->level << 5 | SELF_INITIALIZING | (sharing - 1) << 14 |
+               (cores - 1) << 26;
+    out->ebx = (c->ways - 1u) << 22 | (c->line - 1u);
+    out->ecx = c->kib * 1024u / (c->ways * (uint32_t)c->line) - 1;
+}
+
+/* Leaf Bh: threads of a core, then of the socket; EDX is the whole APIC ID. */
+static void leaf_topology(const struct x86_cpu *cpu, uint32_t subleaf, struct x86_cpuid *out)
+{
+    enum { THREADS = 1 << 8, CORES = 2 << 8 };
+    const struct x86_topology *t = &cpu->topology;
+    if (!x86_has_apic(cpu)) {
+        return;
+    }
+    out->ecx = subleaf & 0xff;
+    out->edx = cpu->apic_id;
+    if (subleaf == 0) {
+        out->eax = x86_thread_bits(t);
+        out->ebx = t->threads ? t->threads : 1;
+        out->ecx |= THREADS;
+    } else if (subleaf == 1) {
+        out->eax = x86_socket_shift(t);
+        out->ebx = x86_socket_cpus(t);
+        out->ecx |= CORES;
+    }
+}
+
+/* ---- leaves ---- */
+
 /* Leaf 1: features that depend on control registers are shown as they are now. */
 static void leaf_1(const struct x86_cpu *cpu, struct x86_cpuid *out)
 {
@@ -23,6 +87,10 @@ static void leaf_1(const struct x86_cpu *cpu, struct x86_cpuid *out)
         out->ecx |= BIT(27);
     }
     out->edx = m->features[X86_W_1_EDX];
+    if (x86_socket_cpus(&cpu->topology) > 1) {
+        out->ebx |= x86_socket_cpus(&cpu->topology) << 16;
+        out->edx |= F(HTT);
+    }
     if (!apic || !(cpu->s.apic_base & APIC_BASE_EN)) {
         out->edx &= ~F(APIC);
     }
@@ -84,6 +152,7 @@ static void leaf_ext_features(const struct x86_cpu *cpu, struct x86_cpuid *out)
         leaf_1(cpu, &basic);
         out->eax = m->signature;
         out->edx |= basic.edx & AMD_ALIASES;
+        out->ecx |= x86_socket_cpus(&cpu->topology) > 1 ? F(CMP_LEGACY) : 0;
     } else if (!(cpu->mode & MODE_CS64)) {
         out->edx &= ~F(SYSCALL); /* Intel: in 64-bit mode only */
     }
@@ -121,6 +190,9 @@ static void leaf_ext(const struct x86_cpu *cpu, uint32_t leaf, struct x86_cpuid 
         break;
     case 0x80000008:
         out->eax = m->phys_bits | (x86_has(m, X86_F_LM) ? 48 : 32) << 8;
+        if (is_amd(m)) { /* logical processors of the socket, and how many bits number them */
+            out->ecx = (x86_socket_cpus(&cpu->topology) - 1) | x86_socket_shift(&cpu->topology) << 12;
+        }
         break;
     }
 }
@@ -156,6 +228,12 @@ void x86_cpuid(struct x86_cpu *cpu, uint32_t leaf, uint32_t subleaf, struct x86_
         break;
     case 2:
         *out = (struct x86_cpuid){m->leaf2[0], m->leaf2[1], m->leaf2[2], m->leaf2[3]};
+        break;
+    case 4:
+        leaf_cache(cpu, subleaf, out);
+        break;
+    case 0xb:
+        leaf_topology(cpu, subleaf, out);
         break;
     case 7:
         if (subleaf == 0) {

@@ -52,6 +52,7 @@ enum x86_feature {
     X86_F_FXSR = X86_FEATURE(1_EDX, 24),
     X86_F_SSE = X86_FEATURE(1_EDX, 25),
     X86_F_SSE2 = X86_FEATURE(1_EDX, 26),
+    X86_F_HTT = X86_FEATURE(1_EDX, 28),     /* told where a socket has several processors */
 
     X86_F_SSE3 = X86_FEATURE(1_ECX, 0),
     X86_F_PCLMUL = X86_FEATURE(1_ECX, 1),
@@ -83,6 +84,7 @@ enum x86_feature {
     X86_F_3DNOW = X86_FEATURE(81_EDX, 31),
 
     X86_F_LAHF64 = X86_FEATURE(81_ECX, 0),
+    X86_F_CMP_LEGACY = X86_FEATURE(81_ECX, 1), /* told where a socket has several processors */
     X86_F_LZCNT = X86_FEATURE(81_ECX, 5),   /* ABM */
     X86_F_SSE4A = X86_FEATURE(81_ECX, 6),
     X86_F_PREFETCHW = X86_FEATURE(81_ECX, 8),
@@ -117,6 +119,21 @@ enum x86_feature {
     X86_F_P6 = X86_FEATURE(OTHER, 4),       /* multi-byte NOP, UD2 */
 };
 
+/* Caches of a core, as leaf 4 tells them: level and kind, size, ways, bytes a line. */
+enum x86_cache_kind { X86_CACHE_NONE, X86_CACHE_DATA, X86_CACHE_CODE, X86_CACHE_UNIFIED };
+struct x86_cache {
+    uint8_t kind, level;
+    uint16_t kib;
+    uint8_t ways, line;
+};
+#define X86_CACHES 3
+
+/* How processors share sockets. A count of 0 stands for 1. */
+struct x86_topology {
+    unsigned cores;          /* of a socket */
+    unsigned threads;        /* of a core */
+};
+
 struct x86_model {
     const char *name;        /* as -cpu names it */
     const char *text;        /* for lists */
@@ -125,6 +142,7 @@ struct x86_model {
     uint32_t signature;      /* leaf 1 EAX; in EDX after reset */
     uint32_t max_leaf, max_ext_leaf; /* max_ext_leaf 0: no extended leaves */
     uint32_t leaf2[4];       /* cache descriptors, as EAX EBX ECX EDX; used if max_leaf >= 2 */
+    struct x86_cache caches[X86_CACHES]; /* of leaf 4; none: the leaf is empty */
     uint8_t phys_bits;       /* width of the physical address bus: 32..52 */
     uint32_t features[X86_WORDS];
 };
@@ -141,6 +159,18 @@ bool x86_model_change(struct x86_model *m, const char *feature, size_t len, bool
 /* Name number @i, from 0; NULL behind the last. */
 const char *x86_feature_name(unsigned i);
 bool x86_feature_implemented(unsigned i);
+
+/* [SDM3] "Hierarchical Mapping of Shared Resources": an APIC ID is the number of the socket, of the
+ * core in it and of the thread in that, each count rounded up to a power of two. Bits of the last, and
+ * of the last two; the ID of processor @index when cores and sockets fill up in order. */
+unsigned x86_thread_bits(const struct x86_topology *t);
+unsigned x86_socket_shift(const struct x86_topology *t);
+uint32_t x86_apic_id(const struct x86_topology *t, unsigned index);
+/* Logical processors of a socket. */
+static inline unsigned x86_socket_cpus(const struct x86_topology *t)
+{
+    return (t->cores ? t->cores : 1) * (t->threads ? t->threads : 1);
+}
 
 static inline bool x86_has(const struct x86_model *m, enum x86_feature f)
 {

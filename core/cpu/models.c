@@ -24,6 +24,12 @@
 #define OTHER_P6    (OTHER_486 | F(RDPMC) | F(P6))
 #define WORD(word, bits) [X86_W_##word] = (bits) & IMPLEMENTED_##word
 
+/* Caches of leaf 4, as leaf 2 has them. */
+#define CACHE(kind, level, kib, ways, line) {X86_CACHE_##kind, level, kib, ways, line}
+#define P6_CACHES {CACHE(DATA, 1, 16, 4, 32), CACHE(CODE, 1, 16, 4, 32), CACHE(UNIFIED, 2, 512, 4, 32)}
+#define CORE2_CACHES                                                                               \
+    {CACHE(DATA, 1, 32, 8, 64), CACHE(CODE, 1, 32, 8, 64), CACHE(UNIFIED, 2, 4096, 16, 64)}
+
 static const char brand[] = "coldboot virtual CPU";
 
 static const struct x86_model models[] = {
@@ -59,7 +65,7 @@ static const struct x86_model models[] = {
         .name = "core2duo", .text = "Intel Core 2 Duo", .vendor = "GenuineIntel",
         .brand = "Intel(R) Core(TM)2 Duo CPU     T7700  @ 2.40GHz",
         .signature = 0x6fb, .max_leaf = 10, .max_ext_leaf = 0x80000008, .phys_bits = 36,
-        .leaf2 = {0x05b0b101, 0x005657f0, 0, 0x2cb43049},
+        .leaf2 = {0x05b0b101, 0x005657f0, 0, 0x2cb43049}, .caches = CORE2_CACHES,
         .features = {
             WORD(1_EDX, EDX_LATER),
             WORD(1_ECX, F(SSE3) | F(MONITOR) | F(SSSE3) | F(CX16) | F(HYPERVISOR)),
@@ -70,7 +76,7 @@ static const struct x86_model models[] = {
     {
         .name = "qemu32", .text = "32-bit virtual CPU", .vendor = "GenuineIntel", .brand = brand,
         .signature = 0x663, .max_leaf = 4, .max_ext_leaf = 0x80000004, .phys_bits = 36,
-        .leaf2 = {0x03020101, 0, 0, 0x0c040843},
+        .leaf2 = {0x03020101, 0, 0, 0x0c040843}, .caches = P6_CACHES,
         .features = {
             WORD(1_EDX, EDX_LATER & ~(F(VME) | F(MTRR) | F(MCA) | F(PSE36) | F(CLFSH))),
             WORD(1_ECX, F(SSE3) | F(HYPERVISOR)), WORD(OTHER, OTHER_P6),

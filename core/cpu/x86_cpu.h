@@ -14,6 +14,7 @@
 
 #include "core/base/bits.h"
 #include "core/base/bytes.h"
+#include "core/cpu/cpuid.h"
 #include "core/cpu/insn.h"
 #include "core/cpu/notes.h"
 #include "core/cpu/x86_state.h"
@@ -57,9 +58,6 @@ enum { TLB_SUPER, TLB_USER, TLB_SUPER_AC /* EFLAGS.AC lets SMAP pass */, TLB_COU
 enum x86_access { ACC_READ, ACC_WRITE, ACC_FETCH };
 
 #define X86_NO_PAGE (~0ull)
-
-/* What the CPU model has; bits by name in cpuid.h. */
-struct x86_model;
 
 struct x86_host_ops {
     uint64_t (*read)(void *host, struct space *s, uint64_t addr, unsigned size);
@@ -134,6 +132,7 @@ struct x86_cpu {
     uint16_t tlb_filled[TLB_NOTED]; /* which TLB << TLB_BITS | slot */
     uint64_t apic_page;          /* physical page that the local APIC answers, or X86_NO_PAGE */
     uint32_t apic_id;            /* initial APIC ID, as CPUID tells it */
+    struct x86_topology topology;
     const struct view_range *walk_range; /* last range a page walk used; of space->view */
     /* Told by mechanisms: */
     void (*flush_code)(struct x86_cpu *cpu);   /* cached code by address is stale (paging, view, A20) */

@@ -109,6 +109,7 @@ struct machine {
     void *died_opaque;
     struct stops *stops;                 /* a debugger's (core/accel/debug.h); NULL: nobody debugs */
     const struct x86_model *cpu_model;   /* what every vCPU is; set before the first vcpu_new */
+    unsigned cores, threads;             /* vCPUs' cores of a socket, threads of a core; 0 is 1 */
     const struct accel *accel;
     void *accel_data;
     const struct accel *next_accel;      /* goes on where accel cannot; NULL: nobody */

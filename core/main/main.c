@@ -125,6 +125,8 @@ static bool build_machine(struct run *r, struct error **err)
     m->cpu_model = c->cpu_host            ? m->accel->host_model(err)
                    : c->cpu_model != NULL ? c->cpu_model
                                           : x86_model_default();
+    m->cores = c->cores;
+    m->threads = c->threads;
     if (m->cpu_model == NULL) {
         return error_prefix(err, "-cpu host");
     }

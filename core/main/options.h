@@ -86,6 +86,7 @@ struct config {
     struct x86_model *cpu_model;    /* with its features changed; NULL: the default model */
     uint64_t ram_bytes, low_max;
     unsigned cpus, max_cpus; /* 1..PC_MAX_CPUS; max_cpus is at least cpus */
+    unsigned cores, threads; /* cores of a socket, threads of a core; 0 is 1 */
     bool hpet;
     bool acpi, smm, graphics, defaults, vga, vga_given, floppy_check;
     char *bios;                    /* file name; NULL: the default one */

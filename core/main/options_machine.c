@@ -201,48 +201,81 @@ OPTION_HANDLER(opt_cpu)
     return true;
 }
 
-/* As QEMU counts: sockets * cores * threads places for maxcpus CPUs; a factor that is not given is
- * what is missing. No model tells its guest which CPUs share a socket: all look like sockets. */
-static bool smp_counts(struct config *c, uint64_t cpus, uint64_t max, uint64_t places,
-                       bool all_given, struct error **err)
+/* What -smp says; 0 where it says nothing. */
+struct smp {
+    uint64_t cpus, max, sockets, cores, threads, groups; /* groups: dies and clusters of a socket */
+};
+
+static uint64_t or_one(uint64_t n)
 {
-    if (max == 0) {
-        max = cpus != 0 ? cpus : places;
+    return n != 0 ? n : 1;
+}
+
+/* sockets * cores * threads places for maxcpus CPUs. One factor that is not given is what the others
+ * leave: sockets before cores before threads. QEMU gives cores first; but firmware's MP table names
+ * one CPU a socket only, and guests without ACPI would not find the rest. */
+static void smp_fill(struct smp *s)
+{
+    if (s->cpus == 0 && s->max == 0) {
+        s->max = or_one(s->sockets) * s->groups * or_one(s->cores) * or_one(s->threads);
     }
-    if (cpus == 0) {
-        cpus = max;
+    s->max = s->max != 0 ? s->max : s->cpus;
+    s->cpus = s->cpus != 0 ? s->cpus : s->max;
+    uint64_t *open = s->sockets == 0 ? &s->sockets : s->cores == 0 ? &s->cores : &s->threads;
+    bool all_given = *open != 0;
+    s->sockets = or_one(s->sockets);
+    s->cores = or_one(s->cores);
+    s->threads = or_one(s->threads);
+    if (!all_given) {
+        *open = or_one(s->max / (s->sockets * s->cores * s->groups * s->threads));
     }
-    if (cpus > max) {
-        return error_set(err, "more CPUs (%u) than maxcpus (%u)", (unsigned)cpus, (unsigned)max);
+}
+
+static bool smp_check(const struct smp *s, struct error **err)
+{
+    uint64_t places = s->sockets * s->cores * s->groups * s->threads;
+    if (s->cpus > s->max) {
+        return error_set(err, "more CPUs (%u) than maxcpus (%u)", (unsigned)s->cpus,
+                         (unsigned)s->max);
     }
-    if (max > PC_MAX_CPUS) {
-        return error_set(err, "%u CPUs: this machine has at most %d", (unsigned)max, PC_MAX_CPUS);
+    if (s->max > PC_MAX_CPUS) {
+        return error_set(err, "%u CPUs: this machine has at most %d", (unsigned)s->max, PC_MAX_CPUS);
     }
-    if (all_given ? places != max : max % places != 0) {
-        return error_set(err, "%llu places for %u CPUs", (unsigned long long)places, (unsigned)max);
-    }
-    c->cpus = (unsigned)cpus;
-    c->max_cpus = (unsigned)max;
-    return true;
+    return places == s->max || error_set(err, "%llu places for %u CPUs", (unsigned long long)places,
+                                         (unsigned)s->max);
 }
 
 OPTION_HANDLER(opt_smp)
 {
-    static const char *const keys[] = {"dies", "clusters", "sockets", "cores", "threads"};
-    uint64_t n[ARRAY_SIZE(keys)] = {0}, cpus = 0, max = 0, places = 1;
+    struct smp s = {0};
+    uint64_t dies = 0, clusters = 0;
     struct opts o;
     if (!opts_parse(&o, arg, "cpus", err)) {
         return false;
     }
-    bool ok =
-        opts_u64(&o, "cpus", 1, 1024, &cpus, err) && opts_u64(&o, "maxcpus", 1, 1024, &max, err);
+    const struct {
+        const char *key;
+        uint64_t *val;
+    } keys[] = {
+        {"cpus", &s.cpus}, {"maxcpus", &s.max}, {"sockets", &s.sockets}, {"dies", &dies},
+        {"clusters", &clusters}, {"cores", &s.cores}, {"threads", &s.threads},
+    };
+    bool ok = true;
     for (size_t i = 0; ok && i < ARRAY_SIZE(keys); i++) {
-        ok = opts_u64(&o, keys[i], 1, 1024, &n[i], err);
-        places *= n[i] != 0 ? n[i] : 1;
+        ok = opts_u64(&o, keys[i].key, 1, PC_MAX_CPUS, keys[i].val, err);
     }
     ok = ok && opts_all_used(&o, err);
     opts_free(&o);
-    return ok && smp_counts(c, cpus, max, places, n[2] && n[3] && n[4], err);
+    s.groups = or_one(dies) * or_one(clusters);
+    smp_fill(&s);
+    if (!ok || !smp_check(&s, err)) {
+        return false;
+    }
+    c->cpus = (unsigned)s.cpus;
+    c->max_cpus = (unsigned)s.max;
+    c->cores = (unsigned)(s.cores * s.groups);
+    c->threads = (unsigned)s.threads;
+    return true;
 }
 
 OPTION_HANDLER(opt_memory)

@@ -135,7 +135,7 @@ static bool extint_waits(const struct lapic *s)
 
 static uint32_t x2apic_ldr(const struct lapic *s)
 {
-    return s->initial_id >> 4 << 16 | BIT(s->initial_id & 15);
+    return s->pins.id >> 4 << 16 | BIT(s->pins.id & 15);
 }
 
 static bool matches_logical(const struct lapic *s, uint32_t dest)
@@ -157,7 +157,7 @@ bool lapic_matches(const struct lapic *s, const struct apic_message *msg)
     if (msg->logical) {
         return matches_logical(s, msg->dest);
     }
-    return msg->dest == APIC_ALL || msg->dest == (x2apic(s) ? s->initial_id : s->id);
+    return msg->dest == APIC_ALL || msg->dest == (x2apic(s) ? s->pins.id : s->id);
 }
 
 int lapic_arbitration(const struct lapic *s)
@@ -368,7 +368,7 @@ static void send_ipi(struct lapic *s)
 static bool reg_read(const struct lapic *s, unsigned reg, uint32_t *val)
 {
     switch (reg) {
-    case REG_ID: *val = x2apic(s) ? s->initial_id : s->id << 24; break;
+    case REG_ID: *val = x2apic(s) ? s->pins.id : s->id << 24; break;
     case REG_VERSION: *val = VERSION; break;
     case REG_TPR: *val = s->tpr; break;
     case REG_PPR: *val = processor_priority(s); break;
@@ -564,7 +564,7 @@ static bool write_base(struct lapic *s, uint64_t val)
     s->base = (val & ~(uint64_t)BASE_BSP) | (s->base & BASE_BSP);
     derive(s);
     if (was_on && !on) {
-        s->id = s->initial_id & 0xff;
+        s->id = s->pins.id & 0xff;
         registers_reset(s);
     }
     update_intr(s);
@@ -656,8 +656,8 @@ void lapic_take_init(void *lapic)
 static void lapic_reset(void *dev)
 {
     struct lapic *s = dev;
-    s->base = LAPIC_BASE | BASE_EN | (s->initial_id == 0 ? BASE_BSP : 0);
-    s->id = s->initial_id & 0xff;
+    s->base = LAPIC_BASE | BASE_EN | (s->pins.id == 0 ? BASE_BSP : 0);
+    s->id = s->pins.id & 0xff;
     derive(s);
     registers_reset(s);
 }
@@ -696,7 +696,7 @@ static const struct device_type lapic_type = {
 
 void lapic_init(struct lapic *s, struct apic_bus *bus, const struct lapic_pins *pins)
 {
-    *s = (struct lapic){.bus = bus, .pins = *pins, .initial_id = bus->n, .page = LAPIC_NO_PAGE};
+    *s = (struct lapic){.bus = bus, .pins = *pins, .page = LAPIC_NO_PAGE};
     snprintf(s->name, sizeof(s->name), "lapic%u", bus->n);
     lapic_timer_init(s);
     lapic_timer_reset(s);

@@ -24,12 +24,12 @@ struct lapic_pins {
     void (*startup)(void *cpu, uint8_t vector); /* SIPI; may be NULL */
     void *cpu;
     bool x2apic, tsc_deadline;                 /* what the processor model has */
+    uint32_t id;                               /* the APIC ID it has after reset; of the first: 0 */
 };
 
 struct lapic {
     struct apic_bus *bus;        /* borrowed */
     struct lapic_pins pins;
-    uint32_t initial_id;         /* the number of the processor; 0 is the bootstrap processor */
     uint64_t base;               /* IA32_APIC_BASE */
     uint32_t id;                 /* xAPIC: 0..255, can be written */
     uint8_t tpr;

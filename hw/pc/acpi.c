@@ -7,6 +7,7 @@
  */
 #include "hw/pc/acpi.h"
 
+#include "core/accel/vcpu.h"
 #include "core/base/bits.h"
 #include "core/base/bytes.h"
 #include "hw/pc/acpi_dsdt.h"
@@ -205,9 +206,10 @@ static void madt_override(struct blob *t, uint8_t irq, uint32_t pin, uint16_t fl
     blob_u16(t, flags);
 }
 
-static size_t build_madt(struct builder *b, const struct pc_config *cfg)
+static size_t build_madt(struct builder *b, const struct acpi *a)
 {
     static const uint8_t pci_irqs[] = {5, 9, 10, 11}; /* what PIRQ lines and the SCI are led to */
+    const struct pc_config *cfg = a->config;
     struct blob *t = &b->tables;
     size_t at = begin_table(b, "APIC", 1);
 
@@ -217,7 +219,7 @@ static size_t build_madt(struct builder *b, const struct pc_config *cfg)
         blob_u8(t, MADT_LAPIC);
         blob_u8(t, 8);
         blob_u8(t, (uint8_t)i); /* processor, APIC ID */
-        blob_u8(t, (uint8_t)i);
+        blob_u8(t, (uint8_t)vcpu_apic_id(a->machine, i));
         blob_u32(t, i < cfg->cpus); /* enabled */
     }
     blob_u8(t, MADT_IOAPIC);
@@ -296,7 +298,7 @@ static void acpi_build(struct acpi *a)
     size_t tables[4], n = 0;
     tables[n++] = build_fadt(&b, facs, dsdt, pm_base);
     if (a->apic) {
-        tables[n++] = build_madt(&b, a->config);
+        tables[n++] = build_madt(&b, a);
     }
     if (a->config->hpet) {
         tables[n++] = build_hpet(&b);

@@ -4,12 +4,14 @@
  * Source: [ACPI] "Device Configuration" (_PRT, _CRS, _PRS, _SRS), "Power and Performance
  *         Management" (_Sx), "ACPI-Defined Devices and Device-Specific Objects"; [PIIX3] PIRQRC for
  *         the links.
- * Left out: what the board does not have (processors to be switched, hot plug).
+ * Left out: what the board does not have (hot plug, of processors too).
  */
 #include "hw/pc/acpi_dsdt.h"
 
 #include "core/base/bits.h"
 #include "hw/chips/hpet.h"
+
+#include <stdio.h>
 
 #define PCI_SLOTS     32
 #define SCI_IRQ       9
@@ -386,6 +388,18 @@ static void host_bridge(struct blob *b, const struct acpi *a)
     aml_close(b, scope);
 }
 
+/* A processor has the number that its entry of the MADT gives; no register block, C1 only. */
+static void processors(struct blob *b, const struct acpi *a)
+{
+    size_t scope = aml_scope(b, "\\_SB_");
+    for (unsigned i = 0; a->apic && i < a->config->cpus; i++) {
+        char name[8];
+        snprintf(name, sizeof(name), "C%03X", i & 0xfff);
+        aml_close(b, aml_processor(b, name, (uint8_t)i));
+    }
+    aml_close(b, scope);
+}
+
 /* [ACPI] "\_Sx (System States)": SLP_TYP for PM1a and PM1b, and two reserved elements. */
 static void sleep_state(struct blob *b, const char *name, unsigned type)
 {
@@ -402,6 +416,7 @@ void acpi_dsdt(struct blob *b, const struct acpi *a)
 {
     host_bridge(b, a);
     interrupt_links(b);
+    processors(b, a);
     sleep_state(b, "\\_S4_", PIIX4_SLP_S4);
     sleep_state(b, "\\_S5_", PIIX4_SLP_S5);
 }

@@ -23,6 +23,7 @@ enum {
     OP_EXT_REGION = 0x80,
     OP_EXT_FIELD = 0x81,
     OP_EXT_DEVICE = 0x82,
+    OP_EXT_PROCESSOR = 0x83,
     OP_IF = 0xa0,
 };
 
@@ -154,6 +155,18 @@ size_t aml_device(struct blob *b, const char *name)
     blob_u8(b, OP_EXT_DEVICE);
     size_t at = b->len;
     aml_path(b, name);
+    return at;
+}
+
+size_t aml_processor(struct blob *b, const char *name, uint8_t id)
+{
+    blob_u8(b, OP_EXT);
+    blob_u8(b, OP_EXT_PROCESSOR);
+    size_t at = b->len;
+    aml_path(b, name);
+    blob_u8(b, id);
+    blob_u32(b, 0);          /* P_BLK: address and length */
+    blob_u8(b, 0);
     return at;
 }
 

@@ -48,6 +48,7 @@ void aml_eisa_id(struct blob *b, const char *id);    /* "PNP0A03" as an integer 
 void aml_name(struct blob *b, const char *path);     /* an object follows */
 size_t aml_scope(struct blob *b, const char *path);
 size_t aml_device(struct blob *b, const char *name);
+size_t aml_processor(struct blob *b, const char *name, uint8_t id); /* without a register block */
 size_t aml_method(struct blob *b, const char *name, unsigned args, bool serialized);
 size_t aml_package(struct blob *b, unsigned elements);
 size_t aml_buffer(struct blob *b, unsigned bytes);   /* exactly as many bytes follow */

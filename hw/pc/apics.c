@@ -32,7 +32,7 @@ static void add_lapic(struct apics *a, unsigned i)
     struct lapic_pins pins = {
         .intr = vcpu_intr(m, i), .nmi = vcpu_nmi(m, i), .smi = vcpu_smi(m, i),
         .init = vcpu_init_pin(m, i), .startup = vcpu_startup, .cpu = m->vcpus[i],
-        .x2apic = has.x2apic, .tsc_deadline = has.tsc_deadline,
+        .x2apic = has.x2apic, .tsc_deadline = has.tsc_deadline, .id = vcpu_apic_id(m, i),
     };
     lapic_init(&a->lapic[i], &a->bus, &pins);
     vcpu_set_apic(m, i, &apic_ops, &a->lapic[i]);

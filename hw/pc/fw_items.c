@@ -5,6 +5,7 @@
  */
 #include "hw/pc/fw_items.h"
 
+#include "core/accel/vcpu.h"
 #include "core/base/alloc.h"
 #include "core/base/bits.h"
 #include "core/base/bytes.h"
@@ -44,12 +45,17 @@ static bool add_e820(struct fw_cfg *f, const struct machine *m, bool amd, struct
     return fw_cfg_add_file(f, "etc/e820", map, (size_t)(end - map), err);
 }
 
-/* No NUMA nodes: u64 count 0, then a node number (0) for each possible CPU. */
-static void add_numa(struct fw_cfg *f, const struct pc_config *cfg)
+/* One more than the highest APIC ID: where sockets have gaps, more than there can be CPUs. */
+static unsigned apic_ids(const struct machine *m, const struct pc_config *cfg)
 {
-    uint64_t numa[1 + PC_MAX_CPUS] = {0};
-    unsigned cpus = (unsigned)min_u64(cfg->max_cpus, PC_MAX_CPUS);
-    fw_cfg_add(f, FW_CFG_NUMA, numa, 8 * (1 + cpus));
+    return vcpu_apic_id(m, cfg->max_cpus - 1) + 1;
+}
+
+/* No NUMA nodes: u64 count 0, then a node number (0) for each possible APIC ID. */
+static void add_numa(struct fw_cfg *f, unsigned ids)
+{
+    uint64_t numa[1 + 256] = {0};
+    fw_cfg_add(f, FW_CFG_NUMA, numa, 8 * (1 + min_u64(ids, 256)));
 }
 
 static void add_numbers(struct fw_cfg *f, const struct machine *m, const struct pc_config *cfg)
@@ -58,9 +64,9 @@ static void add_numbers(struct fw_cfg *f, const struct machine *m, const struct 
     fw_cfg_add_number(f, FW_CFG_RAM_SIZE, m->ram_low.bytes + m->ram_high.bytes, 8);
     fw_cfg_add_number(f, FW_CFG_NOGRAPHIC, cfg->no_graphics, 2);
     fw_cfg_add_number(f, FW_CFG_NB_CPUS, cfg->cpus, 2);
-    fw_cfg_add_number(f, FW_CFG_MAX_CPUS, cfg->max_cpus, 2);
+    fw_cfg_add_number(f, FW_CFG_MAX_CPUS, apic_ids(m, cfg), 2);
     fw_cfg_add_number(f, FW_CFG_BOOT_MENU, cfg->boot_menu, 2);
-    add_numa(f, cfg);
+    add_numa(f, apic_ids(m, cfg));
     fw_cfg_add_number(f, FW_CFG_ACPI_TABLES, 0, 2);    /* the old ways to pass tables: none */
     fw_cfg_add_number(f, FW_CFG_SMBIOS_ENTRIES, 0, 2);
     fw_cfg_add_number(f, FW_CFG_IRQ0_OVERRIDE, 1, 4);  /* IRQ 0 is pin 2 of an I/O APIC */

@@ -7,6 +7,7 @@
  */
 #include "hw/pc/smbios.h"
 
+#include "core/accel/vcpu.h"
 #include "core/base/bits.h"
 #include "core/base/bytes.h"
 #include "hw/pc/blob.h"
@@ -120,8 +121,11 @@ static void chassis(struct builder *b, const struct pc_config *cfg)
     end(b);
 }
 
-static void processor(struct builder *b, const struct pc_config *cfg, unsigned n)
+static void processor(struct builder *b, const struct machine *m, const struct pc_config *cfg,
+                      unsigned n)
 {
+    struct x86_topology t = vcpu_topology(m);
+    unsigned cpus = x86_socket_cpus(&t), cores = t.cores ? t.cores : 1;
     char socket[16];
 
     snprintf(socket, sizeof(socket), "CPU %u", n);
@@ -145,9 +149,9 @@ static void processor(struct builder *b, const struct pc_config *cfg, unsigned n
     text(b, NULL);           /* serial number, asset tag, part number */
     text(b, NULL);
     text(b, NULL);
-    blob_u8(&b->blob, 1);    /* cores, enabled cores, threads */
-    blob_u8(&b->blob, 1);
-    blob_u8(&b->blob, 1);
+    blob_u8(&b->blob, (uint8_t)cores); /* cores, enabled cores, threads of the socket */
+    blob_u8(&b->blob, (uint8_t)cores);
+    blob_u8(&b->blob, (uint8_t)cpus);
     blob_u16(&b->blob, 2);   /* characteristics: unknown */
     blob_u16(&b->blob, 1);   /* family 2 */
     end(b);
@@ -258,8 +262,9 @@ bool smbios_add(struct fw_cfg *f, const struct machine *m, const struct pc_confi
 
     system_information(&b, cfg);
     chassis(&b, cfg);
-    for (unsigned i = 0; i < cfg->cpus; i++) {
-        processor(&b, cfg, i);
+    struct x86_topology t = vcpu_topology(m);
+    for (unsigned i = 0; i * x86_socket_cpus(&t) < cfg->cpus; i++) {
+        processor(&b, m, cfg, i);
     }
     memory(&b, m);
     boot_information(&b);

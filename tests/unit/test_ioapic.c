@@ -32,7 +32,7 @@ static int set_up(void **state)
         struct bench_probe *p = &r->b.probe[i * P_PINS];
         struct lapic_pins pins = {
             .intr = &p[P_INTR].irq, .nmi = &p[P_NMI].irq, .smi = &p[P_SMI].irq,
-            .init = &p[P_INIT].irq,
+            .init = &p[P_INIT].irq, .id = i,
         };
         lapic_init(&r->apic[i], &r->bus, &pins);
     }

@@ -61,7 +61,7 @@ static int set_up(void **state)
         struct lapic_pins pins = {
             .intr = &p[P_INTR].irq, .nmi = &p[P_NMI].irq, .smi = &p[P_SMI].irq,
             .init = &p[P_INIT].irq, .startup = started, .cpu = &r->startup[i],
-            .x2apic = true, .tsc_deadline = true,
+            .x2apic = true, .tsc_deadline = true, .id = i,
         };
         r->startup[i] = -1;
         lapic_init(&r->apic[i], &r->bus, &pins);

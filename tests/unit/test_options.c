@@ -182,8 +182,9 @@ static void cpu_and_smp_name_what_exists(void **state)
     refused("-cpu pentium,+no", "\"no\" is no CPU feature");
     refused("-cpu pentium,+3dnow", "the software CPU does not have \"3dnow\"");
     refused("-cpu pentium,tsc=maybe", "\"tsc=maybe\" is neither on nor off");
-    refused("-smp 0", "-smp 0: ");
-    refused("-smp 65", "65 CPUs: this machine has at most 64");
+    refused("-smp 0", "-smp 0: cpus: 0 is not in 1..64");
+    refused("-smp 65", "-smp 65: cpus: 65 is not in 1..64");
+    refused("-smp sockets=9,cores=8", "72 CPUs: this machine has at most 64");
     refused("-smp 4,maxcpus=2", "more CPUs (4) than maxcpus (2)");
     refused("-smp 4,sockets=3", "3 places for 4 CPUs");
 }
@@ -192,20 +193,27 @@ static void smp_counts_cpus_as_sockets_times_cores_times_threads(void **state)
 {
     static const struct {
         const char *args;
-        unsigned cpus, max;
+        unsigned cpus, max, cores, threads;
     } cases[] = {
-        {"-smp 2", 2, 2},
-        {"-smp 2,maxcpus=4", 2, 4},
-        {"-smp cores=2,threads=2", 4, 4},
-        {"-smp cpus=3,maxcpus=4,sockets=2,cores=2", 3, 4},
-        {"-smp maxcpus=8", 8, 8},
-        {"-smp 4,sockets=2,maxcpus=4", 4, 4},
+        {"-smp 2", 2, 2, 1, 1},
+        {"-smp 2,maxcpus=4", 2, 4, 1, 1},
+        {"-smp cores=2,threads=2", 4, 4, 2, 2},
+        {"-smp cpus=3,maxcpus=4,sockets=2,cores=2", 3, 4, 2, 1},
+        {"-smp maxcpus=8", 8, 8, 1, 1},
+        {"-smp 4,sockets=2,maxcpus=4", 4, 4, 2, 1},
+        {"-smp 8,cores=2", 8, 8, 2, 1},
+        {"-smp 8,sockets=1,cores=4", 8, 8, 4, 2},
+        {"-smp 8,sockets=2,threads=2", 8, 8, 2, 2},
+        {"-smp sockets=1,dies=2,cores=3", 6, 6, 6, 1},
+        {"-smp 64,cores=8,threads=2", 64, 64, 8, 2},
     };
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct config c;
         accepted(&c, cases[i].args);
         assert_int_equal(c.cpus, cases[i].cpus);
         assert_int_equal(c.max_cpus, cases[i].max);
+        assert_int_equal(c.cores, cases[i].cores);
+        assert_int_equal(c.threads, cases[i].threads);
         config_free(&c);
     }
 }

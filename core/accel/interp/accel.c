@@ -191,7 +191,8 @@ static bool interp_vcpu_init(struct vcpu *vcpu, struct error **err)
     cpu->model = m->cpu_model;
     cpu->host_ops = &host_ops;
     cpu->host = vcpu;
-    cpu->apic_id = vcpu->index;
+    cpu->apic_id = vcpu_apic_id(m, vcpu->index);
+    cpu->topology = vcpu_topology(m);
     vcpu->accel_data = e;
     x86_state_reset(&cpu->s, cpu->model->signature, false);
     x86_state_loaded(cpu);

@@ -94,18 +94,27 @@ static bool has_apic(void *host)
     return vcpu_features(host).apic;
 }
 
+/* How many subleaves of a leaf differ; 0: it has none. */
+static unsigned subleaves(uint32_t leaf)
+{
+    return leaf == 4 ? X86_CACHES + 1 : leaf == 0xb ? 3 : leaf == 7 || leaf == 0xd ? 1 : 0;
+}
+
 static void add_leaves(struct kvm_cpuid2 *out, struct x86_cpu *cpu, uint32_t first, uint32_t last,
                        struct kvm_cpuid2 *host)
 {
-    for (uint32_t leaf = first; leaf <= last && out->nent < KVM_CPUID_ENTRIES; leaf++) {
+    for (uint32_t leaf = first, sub = 0; leaf <= last && out->nent < KVM_CPUID_ENTRIES;) {
         struct x86_cpuid regs;
-        x86_cpuid(cpu, leaf, 0, &regs);
+        x86_cpuid(cpu, leaf, sub, &regs);
         struct kvm_cpuid_entry2 *e = &out->entries[out->nent++];
         *e = (struct kvm_cpuid_entry2){
-            .function = leaf, .eax = regs.eax, .ebx = regs.ebx, .ecx = regs.ecx, .edx = regs.edx,
-            .flags = leaf == 7 || leaf == 0xd ? KVM_CPUID_FLAG_SIGNIFCANT_INDEX : 0,
+            .function = leaf, .index = sub, .eax = regs.eax, .ebx = regs.ebx, .ecx = regs.ecx,
+            .edx = regs.edx, .flags = subleaves(leaf) ? KVM_CPUID_FLAG_SIGNIFCANT_INDEX : 0,
         };
         mask_leaf(e, host);
+        bool more = sub + 1 < subleaves(leaf);
+        leaf += more ? 0 : 1;
+        sub = more ? sub + 1 : 0;
     }
 }
 
@@ -118,6 +127,7 @@ static struct kvm_cpuid2 *of_model(struct machine *m, struct kvm_cpuid2 *host)
     cpu->model = m->cpu_model;
     cpu->host_ops = &ops;
     cpu->host = m;
+    cpu->topology = vcpu_topology(m);
     cpu->lma = true; /* show what 64-bit mode shows; the kernel hides what the mode hides */
     cpu->mode = MODE_CS64;
     x86_state_reset(&cpu->s, cpu->model->signature, false);
