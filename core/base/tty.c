@@ -52,7 +52,7 @@ static void hook_exits(void)
     }
 }
 
-bool tty_raw(int fd, struct error **err)
+bool tty_raw(int fd, bool signals, struct error **err)
 {
     struct termios raw;
     if (tty.changed || !isatty(fd) || tcgetpgrp(fd) != getpgrp()) {
@@ -63,7 +63,7 @@ bool tty_raw(int fd, struct error **err)
     }
     raw = tty.found;
     raw.c_iflag &= ~(tcflag_t)(ICRNL | INLCR | IGNCR | ISTRIP | IXON);
-    raw.c_lflag &= ~(tcflag_t)(ECHO | ICANON | IEXTEN);
+    raw.c_lflag &= ~(tcflag_t)(ECHO | ICANON | IEXTEN | (signals ? 0 : ISIG));
     raw.c_cc[VMIN] = 1;
     raw.c_cc[VTIME] = 0;
     tty.fd = fd;

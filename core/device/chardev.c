@@ -42,11 +42,12 @@ enum spec_kind {
 };
 
 static const struct {
-    const char *name; /* with the colon, if something follows */
+    const char *name; /* with the colon or comma, if something follows */
     enum spec_kind kind;
 } kinds[] = {
-    {"null", SPEC_NULL},  {"stdio", SPEC_STDIO}, {"pty", SPEC_PTY},  {"file:", SPEC_FILE},
-    {"pipe:", SPEC_PIPE}, {"unix:", SPEC_UNIX},  {"tcp:", SPEC_TCP}, {"telnet:", SPEC_TELNET},
+    {"null", SPEC_NULL},  {"pty", SPEC_PTY},   {"stdio", SPEC_STDIO}, {"stdio,", SPEC_STDIO},
+    {"file:", SPEC_FILE}, {"pipe:", SPEC_PIPE}, {"unix:", SPEC_UNIX},  {"tcp:", SPEC_TCP},
+    {"telnet:", SPEC_TELNET},
 };
 
 struct spec {
@@ -54,13 +55,14 @@ struct spec {
     char *rest; /* behind the colon: path, or host */
     char *port; /* inside of rest */
     bool server, wait;
+    bool signals; /* stdio: Ctrl-C is a signal */
 };
 
 static bool find_kind(const char *spec, enum spec_kind *kind, const char **rest)
 {
     for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
         size_t len = strlen(kinds[i].name);
-        bool more = kinds[i].name[len - 1] == ':';
+        bool more = strchr(":,", kinds[i].name[len - 1]) != NULL;
         if (more ? strncmp(spec, kinds[i].name, len) == 0 : strcmp(spec, kinds[i].name) == 0) {
             *kind = kinds[i].kind;
             *rest = spec + len;
@@ -84,6 +86,21 @@ static bool split_port(struct spec *s, struct error **err)
         return error_set(err, "%s: a port is at most 65535", s->port);
     }
     return true;
+}
+
+static bool stdio_spec(struct spec *s, const char *text, struct error **err)
+{
+    struct opts o;
+    s->signals = true;
+    if (text[0] == '\0') {
+        return true;
+    }
+    if (!opts_parse(&o, text, NULL, err)) {
+        return false;
+    }
+    bool ok = opts_bool(&o, "signal", &s->signals, err) && opts_all_used(&o, err);
+    opts_free(&o);
+    return ok;
 }
 
 static bool socket_spec(struct spec *s, const char *text, struct error **err)
@@ -121,6 +138,9 @@ static bool spec_parse(struct spec *s, const char *text, struct error **err)
                          "'%s' is none of null, stdio, pty, file:PATH, pipe:PATH, unix:PATH, "
                          "tcp:HOST:PORT, telnet:HOST:PORT",
                          text);
+    }
+    if (s->kind == SPEC_STDIO) {
+        return stdio_spec(s, rest, err);
     }
     if (s->kind < SPEC_FILE) {
         return true;
@@ -176,7 +196,7 @@ struct chardev *chardev_new(const char *spec, struct loop *loop, struct error **
         c = null_new();
         break;
     case SPEC_STDIO:
-        c = chardev_stdio_new(loop, err);
+        c = chardev_stdio_new(loop, s.signals, err);
         break;
     case SPEC_PTY:
         c = chardev_pty_new(loop, err);

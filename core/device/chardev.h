@@ -7,7 +7,8 @@
  * Back ends by their option text; a comma in a path is written twice:
  *
  *     null                            nothing
- *     stdio                           this process's standard input and output
+ *     stdio[,signal=on|off]           this process's standard input and output; off: Ctrl-C and
+ *                                     Ctrl-Z are input like other keys
  *     file:PATH                       output to a file
  *     pipe:PATH                       PATH.in and PATH.out, or one FIFO PATH for both
  *     pty                             a new pseudo-terminal, whose name is printed

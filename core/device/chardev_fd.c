@@ -354,14 +354,14 @@ static int open_stdout(bool *may_block, struct error **err)
     return fd;
 }
 
-struct chardev *chardev_stdio_new(struct loop *loop, struct error **err)
+struct chardev *chardev_stdio_new(struct loop *loop, bool signals, struct error **err)
 {
     bool may_block = false;
     int out = open_stdout(&may_block, err);
     if (out < 0) {
         return NULL;
     }
-    if (!tty_raw(STDIN_FILENO, err)) {
+    if (!tty_raw(STDIN_FILENO, signals, err)) {
         close(out);
         return NULL;
     }

@@ -27,7 +27,7 @@ void chardev_fd_attach(struct chardev *c, int in_fd, int out_fd);
 void chardev_fd_detach(struct chardev *c);
 
 /* Standard input and output; a terminal is put into raw mode. */
-struct chardev *chardev_stdio_new(struct loop *loop, struct error **err);
+struct chardev *chardev_stdio_new(struct loop *loop, bool signals, struct error **err);
 
 /* Output to a file, which is emptied first; or to a pipe or terminal of that name. */
 struct chardev *chardev_file_new(const char *path, struct loop *loop, struct error **err);

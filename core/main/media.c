@@ -78,12 +78,12 @@ bool media_open(struct media *m, const struct config *c, struct pc_config *pc, c
     *where = NULL;
     for (unsigned i = 0; i < PC_FLOPPIES; i++) {
         if (c->floppy[i].path != NULL && !open_floppy(m, i, &c->floppy[i], c->snapshot, err)) {
-            return error_prefix(err, "-fd%c", 'a' + i);
+            return error_prefix(err, "%s", c->floppy[i].option);
         }
     }
     for (unsigned i = 0; i < PC_DISKS; i++) {
         if (c->disk[i].given && !open_disk(m, pc, i, &c->disk[i], c->snapshot, err)) {
-            return error_prefix(err, i == FIRST_CD && c->disk[i].cd ? "-cdrom" : "-hd%c", 'a' + i);
+            return error_prefix(err, "%s", c->disk[i].option);
         }
     }
     if (c->image != NULL && !open_plain(m, c, pc, where, err)) {

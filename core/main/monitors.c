@@ -117,9 +117,7 @@ bool monitors_open(struct monitors *ms, struct parts *p, const struct config *c,
     ms->debug = debug_new(p->machine, &id);
     for (unsigned i = 0; i < c->n_monitors; i++) {
         if (!open_monitor(ms, p, c, i, err)) {
-            return error_prefix(err, c->monitors[i].gdb   ? "-gdb"
-                                     : c->monitors[i].qmp ? "-qmp"
-                                                          : "-monitor");
+            return error_prefix(err, "%s", c->monitors[i].given);
         }
     }
     for (unsigned i = 0; i < p->n_chardevs; i++) {

@@ -143,7 +143,10 @@ static bool expect_command(struct config *c, int argc, char *const *argv, int *n
 static bool is_stdio(const struct config *c, const char *spec)
 {
     const char *end = spec != NULL ? config_chardev(c, spec, NULL) : NULL;
-    return end != NULL && (strcmp(end, "stdio") == 0 || strcmp(end, "mon:stdio") == 0);
+    if (end != NULL && strncmp(end, "mon:", 4) == 0) {
+        end += 4;
+    }
+    return end != NULL && (strcmp(end, "stdio") == 0 || strncmp(end, "stdio,", 6) == 0);
 }
 
 /* A monitor on a -chardev with mux=on that a port uses, too. */
@@ -224,8 +227,8 @@ static bool check_chardevs(const struct config *c, struct error **err)
         }
     }
     for (unsigned i = 0; i < c->n_monitors; i++) {
-        if (!check_chardev(c, "-monitor", c->monitors[i].spec, err)) {
-            return false;
+        if (config_chardev(c, c->monitors[i].spec, err) == NULL) {
+            return error_prefix(err, "%s", c->monitors[i].given);
         }
     }
     return check_chardev(c, "-parallel", c->parallel, err) &&
@@ -327,10 +330,12 @@ void config_free(struct config *c)
         free(c->bios_dirs[i]);
     }
     for (unsigned i = 0; i < CONFIG_FLOPPIES; i++) {
+        free(c->floppy[i].option);
         free(c->floppy[i].path);
         free(c->floppy[i].format);
     }
     for (unsigned i = 0; i < CONFIG_DISKS; i++) {
+        free(c->disk[i].option);
         free(c->disk[i].path);
         free(c->disk[i].format);
     }
@@ -348,6 +353,7 @@ void config_free(struct config *c)
     }
     for (unsigned i = 0; i < c->n_monitors; i++) {
         free(c->monitors[i].spec);
+        free(c->monitors[i].given);
     }
     for (unsigned i = 0; i < c->n_traces; i++) {
         free(c->traces[i]);

@@ -26,6 +26,7 @@
 #define CONFIG_MAX_WAIT 0x7fff /* ms: -boot splash-time and reboot-timeout fit 16 bits */
 
 struct drive_config {
+    char *option; /* as the user wrote it, for messages: "-hda", "-drive file=..." */
     char *path;   /* NULL: the drive is empty */
     char *format; /* NULL: recognise it */
     bool snapshot, read_only;
@@ -40,7 +41,8 @@ struct chardev_config {
 };
 
 struct monitor_config {
-    char *spec; /* as for serials */
+    char *spec;  /* as for serials */
+    char *given; /* the option as the user wrote it, for messages */
     bool qmp, pretty;
     bool gdb; /* not a monitor but a server for gdb */
 };

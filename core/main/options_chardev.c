@@ -28,7 +28,7 @@ static bool check_spec(const char *spec, struct error **err)
         return spec[strlen(BY_ID)] != '\0' || error_set(err, "nothing after the colon");
     }
     spec += begins(spec, MONITORED) ? strlen(MONITORED) : 0;
-    if (strchr(spec, ':') != NULL) {
+    if (strpbrk(spec, ":,") != NULL) {
         return chardev_check(spec, err);
     }
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
@@ -118,7 +118,15 @@ static bool chardev_spec(struct opts *o, struct text *spec, struct error **err)
     if (backend == NULL || near.distance != 0) {
         return nearest_error(&near, "", err, "there is no character device \"%s\"", near.wanted);
     }
-    opts_get(o, "signal"); /* whether Ctrl-C ends the process: it does */
+    if (strcmp(backend, "stdio") == 0) {
+        bool signals = true;
+        text_puts(spec, "stdio");
+        if (!opts_bool(o, "signal", &signals, err)) {
+            return false;
+        }
+        text_puts(spec, signals ? "" : ",signal=off");
+        return true;
+    }
     if (strcmp(backend, "socket") == 0) {
         return socket_spec(o, spec, err);
     }
@@ -203,13 +211,16 @@ const char *config_chardev(const struct config *c, const char *spec, struct erro
 
 enum { MONITOR_QMP = 1, MONITOR_PRETTY = 2, MONITOR_GDB = 4 };
 
-static bool add_monitor(struct config *c, const char *spec, unsigned kind, struct error **err)
+/* @option and @arg are what the user wrote. */
+static bool add_monitor(struct config *c, const char *spec, unsigned kind, const char *option,
+                        const char *arg, struct error **err)
 {
     if (c->n_monitors == CONFIG_MONITORS) {
         return error_set(err, "more than %d monitors", CONFIG_MONITORS);
     }
     c->monitors[c->n_monitors++] = (struct monitor_config){
         .spec = xstrdup(spec),
+        .given = xasprintf("-%s%s%s", option, arg != NULL ? " " : "", arg != NULL ? arg : ""),
         .qmp = kind & MONITOR_QMP,
         .pretty = kind & MONITOR_PRETTY,
         .gdb = kind & MONITOR_GDB,
@@ -221,14 +232,16 @@ OPTION_HANDLER(opt_monitor)
 {
     c->monitor_given = true;
     return strcmp(arg, "none") == 0 || strcmp(arg, "null") == 0 ||
-           (check_spec(arg, err) && add_monitor(c, arg, (unsigned)row->param, err));
+           (check_spec(arg, err) && add_monitor(c, arg, (unsigned)row->param, row->name, arg, err));
 }
 
 /* A socket is one to listen on, and the machine does not wait for a debugger unless that is asked
  * for. */
 OPTION_HANDLER(opt_gdb)
 {
-    if (arg == NULL) {
+    const char *given = arg;
+    if (arg == NULL || arg[0] == '\0') {
+        given = NULL;
         arg = "tcp::1234"; /* -s */
     }
     bool is_socket = begins(arg, "tcp:") || begins(arg, "unix:") || begins(arg, "telnet:");
@@ -237,7 +250,7 @@ OPTION_HANDLER(opt_gdb)
         is_socket && strstr(arg, ",wait") == NULL && strstr(arg, ",nowait") == NULL ? ",wait=off"
                                                                                     : "");
     bool ok = strcmp(arg, "none") == 0 ||
-              (check_spec(spec, err) && add_monitor(c, spec, MONITOR_GDB, err));
+              (check_spec(spec, err) && add_monitor(c, spec, MONITOR_GDB, row->name, given, err));
     free(spec);
     return ok;
 }
@@ -261,7 +274,8 @@ OPTION_HANDLER(opt_mon)
     if (ok) {
         char *spec = xasprintf(BY_ID "%s", id);
         c->monitor_given = true;
-        ok = add_monitor(c, spec, (qmp ? MONITOR_QMP : 0) | (pretty ? MONITOR_PRETTY : 0), err);
+        unsigned kind = (qmp ? MONITOR_QMP : 0) | (pretty ? MONITOR_PRETTY : 0);
+        ok = add_monitor(c, spec, kind, row->name, arg, err);
         free(spec);
     }
     opts_free(&o);
@@ -276,8 +290,10 @@ static bool share_line(struct config *c, const char *name, unsigned n, char **sp
         return true;
     }
     char *id = xasprintf("%s%u", name, n), *by_id = xasprintf(BY_ID "%s", id);
-    bool ok =
-        add_chardev(c, id, *spec + strlen(MONITORED), true, err) && add_monitor(c, by_id, 0, err);
+    const char *back_end = *spec + strlen(MONITORED);
+    /* The terminal is the guest's then: Ctrl-C is a key, and Ctrl-A x ends the machine. */
+    back_end = strcmp(back_end, "stdio") == 0 ? "stdio,signal=off" : back_end;
+    bool ok = add_chardev(c, id, back_end, true, err) && add_monitor(c, by_id, 0, name, *spec, err);
     free(id);
     free(*spec);
     *spec = by_id;

@@ -19,6 +19,7 @@ struct drive_words {
 
 static void drive_free(struct drive_config *d)
 {
+    free(d->option);
     free(d->path);
     free(d->format);
     *d = (struct drive_config){0};
@@ -61,7 +62,8 @@ OPTION_HANDLER(opt_floppy)
     if (arg[0] == '\0') {
         return error_set(err, "no file name");
     }
-    struct drive_config d = {.path = xstrdup(arg), .given = true};
+    struct drive_config d = {
+        .option = xasprintf("-%s", row->name), .path = xstrdup(arg), .given = true};
     if (!put_floppy(c, (unsigned)row->param, &d, err)) {
         drive_free(&d);
         return false;
@@ -75,7 +77,13 @@ OPTION_HANDLER(opt_disk)
     if (arg[0] == '\0') {
         return error_set(err, "no file name");
     }
-    struct drive_config d = {.path = xstrdup(arg), .given = true, .cd = cd, .read_only = cd};
+    struct drive_config d = {
+        .option = xasprintf("-%s", row->name),
+        .path = xstrdup(arg),
+        .given = true,
+        .cd = cd,
+        .read_only = cd,
+    };
     if (!put_disk(c, (unsigned)row->param, &d, err)) {
         drive_free(&d);
         return false;
@@ -181,6 +189,7 @@ OPTION_HANDLER(opt_drive)
     if (!opts_parse(&o, arg, NULL, err)) {
         return false;
     }
+    w.drive.option = xasprintf("-drive %s", arg);
     bool ok = read_drive(&o, &w, err) && put_drive(c, &w, err);
     if (!ok) {
         drive_free(&w.drive);

@@ -123,9 +123,8 @@ const struct option_row option_rows[] = {
     {"hdd", NULL, "FILE", opt_disk, 3, NULL, "hard disk image, secondary slave"},
     {"cdrom", NULL, "FILE", opt_disk, 2, NULL, "CD image, secondary master"},
     {"drive", NULL, "[if=ide|floppy][,file=FILE][,index=N][,media=disk|cdrom]", opt_drive, 0, NULL,
-     "a drive; further keys: bus=N, unit=N, format=raw, snapshot=on, readonly=on, id=NAME; a comma "
-     "in a "
-     "file name is written twice"},
+     "a drive; further keys: bus=N, unit=N, format=raw, snapshot=on, readonly=on, id=NAME; a "
+     "comma in a file name is written twice"},
     {"kernel", NULL, "FILE", opt_string, FIELD(kernel), NULL,
      "starts a Linux or multiboot 1 kernel without a boot medium"},
     {"initrd", NULL, "FILE", opt_string, FIELD(initrd), NULL,
@@ -141,19 +140,15 @@ const struct option_row option_rows[] = {
 
     {"flat", NULL, "[file=]FILE,addr=ADDRESS[,KEY=VALUE]", opt_flat, 0, NULL,
      "run a program without firmware: FILE is loaded to ADDRESS and started there in real mode; "
-     "what it writes to "
-     "ports 0x3f8 and 0xf1 is printed, HLT ends the run. Keys: ax, bx, cx, dx, si, di, bp, sp: "
-     "registers; exits=N: "
-     "end after N device accesses"},
+     "what it writes to ports 0x3f8 and 0xf1 is printed, HLT ends the run. Keys: ax, bx, cx, dx, "
+     "si, di, bp, sp: registers; exits=N: end after N device accesses"},
 
     GROUP("Ports and devices"),
     {"serial", NULL, "BACKEND|mon:BACKEND|chardev:ID|none", opt_serial, 0, NULL,
      "what COM1 is connected to, given again COM2 and up to COM4; none: that port is not there; "
-     "mon: a "
-     "monitor shares the line, Ctrl-A h tells how; BACKEND: null, stdio, pty, file:PATH, "
-     "pipe:PATH, "
-     "unix:PATH, tcp:HOST:PORT, telnet:HOST:PORT, the last three with ,server=on|off ,wait=on|off; "
-     "default: one port, to null"},
+     "mon: a monitor shares the line, Ctrl-A h tells how; BACKEND: null, stdio, pty, file:PATH, "
+     "pipe:PATH, unix:PATH, tcp:HOST:PORT, telnet:HOST:PORT, the last three with ,server=on|off "
+     ",wait=on|off; default: one port, to null"},
     {"parallel", NULL, "BACKEND|chardev:ID|none", opt_parallel, 0, NULL,
      "where LPT1 prints to; none: there is no LPT1; default null"},
     {"debugcon", NULL, "BACKEND|chardev:ID", opt_debugcon, 0, NULL, "a debug console at port E9h"},

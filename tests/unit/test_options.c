@@ -346,6 +346,9 @@ static void character_devices_are_known_by_name(void **state)
     refused("-parallel null -parallel null", "was given before");
     refused("-parallel chardev:nobody", "-parallel");
     refused("-serial null -serial chardev:nobody", "-serial");
+    refused("-mon nobody", "-mon nobody: there is no -chardev");
+    refused("-qmp chardev:nobody", "-qmp chardev:nobody: there is no -chardev");
+    refused("-serial stdio,signal=perhaps", "neither on nor off");
     refused("-serial chardev:lgo -chardev null,id=log", "there is no -chardev with id=lgo");
     refused("-serial vc", "there is no character device");
     refused("-serial file:", "nothing after the colon");
@@ -363,6 +366,14 @@ static void the_terminal_has_one_owner(void **state)
     assert_string_equal(c.display, "none");
     assert_false(c.graphics);
     config_free(&c);
+    accepted(&c, "-chardev stdio,id=a,signal=off -serial chardev:a");
+    assert_string_equal(c.chardevs[0].spec, "stdio,signal=off");
+    config_free(&c);
+    accepted(&c, "-s -S -serial stdio,signal=off");
+    assert_true(c.monitors[0].gdb);
+    assert_string_equal(c.monitors[0].spec, "tcp::1234,server=on,wait=off");
+    config_free(&c);
+    refused("-serial stdio,signal=off -debugcon stdio", "something else uses the terminal");
     refused("-serial stdio -serial stdio", "something else uses the terminal");
     refused("-parallel stdio -serial null -serial stdio", "something else uses the terminal");
     refused("-serial stdio -debugcon stdio", "something else uses the terminal");

@@ -68,7 +68,7 @@ static int run(void (*end)(void), bool *raw_after)
         setsid();
         ioctl(slave, TIOCSCTTY, 0);
         signal(SIGABRT, SIG_DFL);
-        if (!tty_raw(slave, NULL) || !is_raw(slave)) {
+        if (!tty_raw(slave, true, NULL) || !is_raw(slave)) {
             _exit(1);
         }
         end();
@@ -116,7 +116,7 @@ static void what_is_no_terminal_is_left_alone(void **state)
 {
     int fds[2];
     assert_int_equal(pipe(fds), 0);
-    assert_true(tty_raw(fds[0], NULL));
+    assert_true(tty_raw(fds[0], true, NULL));
     tty_restore();
     close(fds[0]);
     close(fds[1]);
@@ -126,7 +126,7 @@ static void the_terminal_of_another_job_is_left_alone(void **state)
 {
     int master, slave;
     assert_int_equal(openpty(&master, &slave, NULL, NULL, NULL), 0);
-    assert_true(tty_raw(slave, NULL)); /* not our controlling terminal */
+    assert_true(tty_raw(slave, true, NULL)); /* not our controlling terminal */
     assert_false(is_raw(slave));
     close(master);
     close(slave);
