@@ -21,14 +21,23 @@
 #include <unistd.h>
 
 enum {
-    CODE = 0x1000, PROG_BYTES = 160, HANDLER = 0x600, IDT = 0x0, GDT = 0x800,
-    DATA = 0x20000, HIGH_DATA = 0x120000, STACK = 0x8000, PROGRAM_INSNS = 6000,
+    CODE = 0x1000, PROG_BYTES = 160, HANDLER = 0x600, IDT = 0x0, GDT = 0x800, TSS = 0x880,
+    DATA = 0x20000, HIGH_DATA = 0x120000, STACK = 0x8000, FAULT_STACK = 0x9000,
+    PROGRAM_INSNS = 6000, TABLES = 0x50000, TABLES_BYTES = 0x4000, ALIAS = 0x200000,
+    INTERRUPT = 32,
+};
+#define HIGH_ALIAS 0xffff800000000000ull
+
+/* What kind of programs. */
+struct kind {
+    unsigned bits;
+    bool paged, user;
 };
 
 struct pair {
     struct interp_bench *interp, *jit;
     uint64_t seed, first;
-    bool wide;                   /* 32-bit protected mode */
+    struct kind kind;
     uint8_t code[PROG_BYTES];
 };
 
@@ -63,6 +72,47 @@ static bool wanted(const struct insn_info *info, const struct insn *in)
            (info->test == TEST_N || info->test == TEST_T || info->test == TEST_J || harmless(info, in));
 }
 
+static enum decode_mode decode_mode(const struct pair *p)
+{
+    return p->kind.bits == 16 ? DECODE_16 : p->kind.bits == 32 ? DECODE_32 : DECODE_64;
+}
+
+/* Random bytes with more prefixes than chance gives. */
+static void random_bytes(struct pair *p, uint8_t bytes[16])
+{
+    unsigned at = 0;
+    for (unsigned i = 0; i < 16; i++) {
+        bytes[i] = (uint8_t)next_random(p);
+    }
+    if (below(p, 8) == 0) {
+        bytes[at++] = 0x66;
+    } else if (below(p, 16) == 0) {
+        bytes[at++] = 0x67;
+    }
+    if (p->kind.bits == 64 && below(p, 3)) {
+        bytes[at++] = (uint8_t)(0x40 | below(p, 16));
+    }
+    if (below(p, 4) == 0) {
+        bytes[at] = 0x0f;
+    }
+}
+
+/* Where there are 2 MiB only, a displacement of 32 bits leads into the data. */
+static void tame_displacement(struct pair *p, const struct insn *in, uint8_t *bytes)
+{
+    bool rip = in->base == GPR_OFF_RIP;
+    if (!p->kind.paged || !in->mem || (in->disp == (int8_t)in->disp && !rip)) {
+        return;
+    }
+    for (unsigned i = 1; i + 4 <= in->len; i++) {
+        if (ld32le(bytes + i) == (uint32_t)in->disp) {
+            uint32_t none = in->base == GPR_OFF_ZERO ? DATA : 0;
+            st32le(bytes + i, below(p, 0x3000) + (rip ? DATA - CODE : none));
+            return;
+        }
+    }
+}
+
 /* Random instructions behind each other, and a jump back to the first. */
 static void make_code(struct pair *p)
 {
@@ -71,18 +121,10 @@ static void make_code(struct pair *p)
     while (at < most) {
         uint8_t bytes[16];
         struct insn in;
-        for (unsigned i = 0; i < sizeof(bytes); i++) {
-            bytes[i] = (uint8_t)next_random(p);
-        }
-        if (below(p, 4) == 0) {
-            bytes[0] = 0x0f;
-        } else if (below(p, 8) == 0) {
-            bytes[0] = 0x66;
-        } else if (below(p, 16) == 0) {
-            bytes[0] = 0x67;
-        }
-        if (decode(bytes, 15, p->wide ? DECODE_32 : DECODE_16, &in) != DECODE_OK ||
-            !wanted(&insn_info[in.row], &in) || (in.adsize == 4 && below(p, 4))) {
+        random_bytes(p, bytes);
+        if (decode(bytes, 15, decode_mode(p), &in) != DECODE_OK ||
+            !wanted(&insn_info[in.row], &in) ||
+            (in.adsize == 4 && p->kind.bits < 64 && below(p, 4))) {
             continue;
         }
         if (insn_info[in.row].attr & A_JUMP) {          /* near ones stay near */
@@ -91,21 +133,56 @@ static void make_code(struct pair *p)
             }
             bytes[1] = bytes[0] < 0x70 || bytes[0] == 0xff ? bytes[1] : (uint8_t)(below(p, 24));
         }
+        tame_displacement(p, &in, bytes);
         memcpy(p->code + at, bytes, in.len);
         at += in.len;
     }
-    p->code[PROG_BYTES - 3] = 0xe9;
     unsigned back = -PROG_BYTES;
-    if (p->wide) {
+    if (p->kind.bits > 16) {
         st32le(p->code + PROG_BYTES - 5 + 1, back);
         p->code[PROG_BYTES - 5] = 0xe9;
     } else {
         st16le(p->code + PROG_BYTES - 3 + 1, (uint16_t)back);
+        p->code[PROG_BYTES - 3] = 0xe9;
     }
 }
 
-/* Handlers send the program back to its start with a sound stack. */
-static void make_handlers(struct interp_bench *b, bool wide)
+/* ---- handlers: they send the program back to its start with a sound stack and addresses ---- */
+
+static unsigned push_number(uint8_t *to, uint32_t number)
+{
+    to[0] = 0x68;
+    st32le(to + 1, number);
+    return 5;
+}
+
+static void handler_64(struct interp_bench *b, bool user)
+{
+    static const uint8_t refreshed[] = {R_BX, R_BP, R_SI, R_DI, R_8, R_9, R_12, R_13, R_15};
+    uint8_t code[128];
+    unsigned n = 0;
+    for (unsigned i = 0; i < sizeof(refreshed); i++) {
+        uint8_t reg = refreshed[i];
+        code[n++] = 0x40 | reg >> 3;
+        code[n++] = 0xb8 | (reg & 7);
+        st32le(code + n, DATA + 0x108u * reg);
+        n += 4;
+    }
+    n += push_number(code + n, user ? 0x23 : 0x10);
+    n += push_number(code + n, STACK);
+    code[n++] = 0x9c;                                   /* pushfq */
+    n += push_number(code + n, user ? 0x2b : 8);
+    n += push_number(code + n, CODE);
+    code[n++] = 0x48;                                   /* iretq */
+    code[n++] = 0xcf;
+    ibench_poke(b, HANDLER, code, n);
+    for (unsigned v = 0; v <= INTERRUPT; v++) {
+        uint8_t gate[16] = {HANDLER & 0xff, HANDLER >> 8, 8, 0, 1, 0x8e};
+        ibench_poke(b, IDT + v * 16, gate, sizeof(gate));
+    }
+}
+
+static void make_handlers(struct interp_bench *b, const struct kind *kind)
 {
     static const uint8_t handler16[] = {
         0xbc, STACK & 0xff, STACK >> 8,                 /* mov sp, STACK */
@@ -114,8 +191,13 @@ static void make_handlers(struct interp_bench *b, bool wide)
     static const uint8_t handler32[] = {
         0xbc, 0, STACK >> 8, 0, 0, 0x9c, 0x0e, 0x68, 0, CODE >> 8, 0, 0, 0xcf,
     };
+    bool wide = kind->bits == 32;
+    if (kind->bits == 64) {
+        handler_64(b, kind->user);
+        return;
+    }
     ibench_poke(b, HANDLER, wide ? handler32 : handler16, wide ? sizeof(handler32) : sizeof(handler16));
-    for (unsigned v = 0; v < 32; v++) {
+    for (unsigned v = 0; v <= INTERRUPT; v++) {
         uint8_t real[] = {HANDLER & 0xff, HANDLER >> 8, 0, 0};
         uint8_t gate[] = {HANDLER & 0xff, HANDLER >> 8, 8, 0, 0, 0x8e, 0, 0};
         ibench_poke(b, IDT + v * (wide ? 8 : 4), wide ? gate : real, wide ? 8 : 4);
@@ -139,11 +221,65 @@ static void protected_mode(struct interp_bench *b)
     struct x86_state *s = &b->cpu->s;
     ibench_poke(b, GDT, gdt, sizeof(gdt));
     s->gdtr = (struct x86_dtr){.base = GDT, .limit = sizeof(gdt) - 1};
-    s->idtr = (struct x86_dtr){.base = IDT, .limit = 255};
+    s->idtr = (struct x86_dtr){.base = IDT, .limit = 8 * INTERRUPT + 7};
     s->cr0 |= CR0_PE;
     for (unsigned i = 0; i < 6; i++) {
         set_flat(&s->seg[i], i == S_CS ? 8 : 16, i == S_CS);
     }
+}
+
+static void put_entry(struct interp_bench *b, unsigned bytes, uint64_t table, unsigned i, uint64_t val)
+{
+    st_le(ibench_mem(b, table + (uint64_t)i * bytes), val, bytes);
+}
+
+/* One to one for 2 MiB, with a page that cannot be written and one that is not there; the same
+ * memory once more in large pages, and in 64-bit mode in the upper half. */
+static void make_page_tables(struct interp_bench *b, unsigned bits)
+{
+    unsigned bytes = bits == 64 ? 8 : 4;
+    uint64_t table = TABLES;
+    if (bits == 64) {
+        put_entry(b, 8, TABLES, 0, (TABLES + 0x1000) | 7);
+        put_entry(b, 8, TABLES, 256, (TABLES + 0x1000) | 7);
+        put_entry(b, 8, TABLES + 0x1000, 0, (TABLES + 0x2000) | 7);
+        table = TABLES + 0x2000;
+    }
+    put_entry(b, bytes, table, 0, (TABLES + 0x3000) | 7);
+    put_entry(b, bytes, table, 1, 0x87);
+    for (unsigned i = 0; i < 512; i++) {
+        bool read_only = (i & 0xff) == (DATA >> 12) + 2, none = (i & 0xff) == (DATA >> 12) + 3;
+        put_entry(b, bytes, TABLES + 0x3000, i, i << 12 | (none ? 6 : read_only ? 5 : 7));
+    }
+    b->cpu->s.cr3 = TABLES;
+    b->cpu->s.cr4 |= CR4_PSE | (bits == 64 ? CR4_PAE : 0);
+    b->cpu->s.cr0 |= CR0_PG | CR0_WP;
+}
+
+static void long_mode(struct interp_bench *b, bool user)
+{
+    static const uint64_t gdt[] = {
+        0, 0x00209b0000000000, 0x00cf93000000ffff, 0x000093020000ffff, 0x00cff3000000ffff,
+        0x0020fb0000000000,
+    };
+    struct x86_state *s = &b->cpu->s;
+    ibench_poke(b, GDT, gdt, sizeof(gdt));
+    st64le(ibench_mem(b, TSS + 36), FAULT_STACK);       /* IST 1 */
+    s->gdtr = (struct x86_dtr){.base = GDT, .limit = sizeof(gdt) - 1};
+    s->idtr = (struct x86_dtr){.base = IDT, .limit = 16 * INTERRUPT + 15};
+    s->tr = (struct x86_seg){.attr = 0x8b, .base = TSS, .limit = 0x67};
+    uint32_t dpl = user ? AR_DPL : 0;
+    for (unsigned i = 0; i < 6; i++) {
+        s->seg[i] = (struct x86_seg){
+            .sel = user ? 0x23 : 0x10, .attr = 0xc093 | dpl, .limit = 0xffffffff,
+        };
+    }
+    s->seg[S_CS] = (struct x86_seg){
+        .sel = user ? 0x2b : 8, .attr = 0xa09b | dpl, .limit = 0xffffffff,
+    };
+    s->seg[S_GS].base = 0x100;
+    s->efer = EFER_LME | EFER_LMA;
+    s->cr0 |= CR0_PE;
 }
 
 static void start(struct pair *p, struct interp_bench *b)
@@ -153,22 +289,32 @@ static void start(struct pair *p, struct interp_bench *b)
     memset(ibench_mem(b, 0), 0, 2 * MiB);
     block_invalidate(b->e, 0, 2 * MiB);
     ibench_real(b, CODE);
-    make_handlers(b, p->wide);
+    make_handlers(b, &p->kind);
     for (unsigned i = 0; i < 0x4000; i++) {
         *ibench_mem(b, DATA + i) = *ibench_mem(b, HIGH_DATA + i) = (uint8_t)next_random(p);
     }
-    uint32_t data = p->wide && below(p, 2) ? HIGH_DATA : DATA; /* below and above 1 MiB */
+    uint32_t data = p->kind.bits > 16 && below(p, 2) ? HIGH_DATA : DATA; /* below and above 1 MiB */
     ibench_poke(b, CODE, p->code, sizeof(p->code));
-    for (unsigned r = 0; r < 8; r++) {
-        s->gpr[r] = below(p, 2) ? next_random(p) & 0x1ffff : data + below(p, 0x3000);
+    for (unsigned r = 0; r < (p->kind.bits == 64 ? 16 : 8); r++) {
+        uint64_t at = data + below(p, 0x2ff0);
+        at += p->kind.paged && !below(p, 4) ? ALIAS : p->kind.bits == 64 && !below(p, 6) ? HIGH_ALIAS : 0;
+        s->gpr[r] = below(p, 2) ? next_random(p) & 0x1ffff : at;
     }
-    if (p->wide) {
+    if (p->kind.bits == 64) {
+        long_mode(b, p->kind.user);
+    } else if (p->kind.bits == 32) {
         protected_mode(b);
     } else {
         s->seg[S_DS].sel = s->seg[S_ES].sel = DATA >> 4;
         s->seg[S_DS].base = s->seg[S_ES].base = below(p, 4) ? DATA : 0;
     }
+    if (p->kind.paged) {
+        make_page_tables(b, p->kind.bits);
+    }
     s->gpr[R_SP] = STACK;
+    s->rflags |= below(p, 2) ? FL_IF : 0;
+    b->vector = INTERRUPT;
+    atomic_store(b->cpu->pending, 0);
     x86_state_loaded(b->cpu);
     p->seed = seed;                                     /* the other one starts the same */
 }
@@ -179,7 +325,7 @@ static void show(const struct pair *p, const struct interp_bench *b, const char 
 {
     const struct x86_state *s = &b->cpu->s;
     print_error("%-6s", name);
-    for (unsigned i = 0; i < 8; i++) {
+    for (unsigned i = 0; i < (p->kind.bits == 64 ? 16 : 8); i++) {
         print_error(" %08llx", (unsigned long long)s->gpr[i]);
     }
     print_error(" ip %llx fl %llx insns %llu\n", (unsigned long long)s->rip,
@@ -190,7 +336,7 @@ static void show_code(const struct pair *p)
 {
     for (unsigned at = 0; at < PROG_BYTES;) {
         char text[DISASM_TEXT];
-        unsigned n = disasm(p->code + at, PROG_BYTES - at, p->wide ? 32 : 16, CODE + at, text);
+        unsigned n = disasm(p->code + at, PROG_BYTES - at, p->kind.bits, CODE + at, text);
         print_error("%04x  %s\n", CODE + at, text);
         at += n;
     }
@@ -207,6 +353,7 @@ static bool same(struct pair *p)
                 a->s.seg[i].limit == b->s.seg[i].limit && a->s.seg[i].attr == b->s.seg[i].attr;
     }
     return equal && memcmp(ibench_mem(p->interp, 0), ibench_mem(p->jit, 0), 0x40000) == 0 &&
+           memcmp(ibench_mem(p->interp, TABLES), ibench_mem(p->jit, TABLES), TABLES_BYTES) == 0 &&
            memcmp(ibench_mem(p->interp, 0x110000), ibench_mem(p->jit, 0x110000), 0x20000) == 0;
 }
 
@@ -218,7 +365,7 @@ static void find_first(struct pair *p, unsigned done, unsigned slice)
 {
     for (unsigned n = 1; n <= slice; n++) {
         struct pair again = {
-            .interp = ibench_new(2 * MiB, "pentium3"), .jit = ibench_new(2 * MiB, "pentium3"), .wide = p->wide,
+            .interp = ibench_new(2 * MiB, "qemu64"), .jit = ibench_new(2 * MiB, "qemu64"), .kind = p->kind,
         };
         jit_attach(again.jit->e, NULL);
         begin(&again, p->first);
@@ -243,7 +390,7 @@ static void check(struct pair *p, unsigned done, unsigned slice)
 {
     if (!same(p)) {
         find_first(p, done, slice);
-        print_error("%u bits, seed %llu\n", p->wide ? 32 : 16, (unsigned long long)p->first);
+        print_error("%u bits, seed %llu\n", p->kind.bits, (unsigned long long)p->first);
         show(p, p->interp, "interp");
         show(p, p->jit, "jit");
         for (unsigned i = 0; i < 0x40000; i++) {
@@ -257,8 +404,13 @@ static void check(struct pair *p, unsigned done, unsigned slice)
     }
 }
 
+/* An interrupt comes before some slices, the same before each run of one. */
 static bool run_both(struct pair *p, unsigned n)
 {
+    if (interp_icount(p->interp->cpu) % 7 == 3) {
+        atomic_fetch_or(p->interp->cpu->pending, PEND_INTR);
+        atomic_fetch_or(p->jit->cpu->pending, PEND_INTR);
+    }
     p->interp->stop_at = interp_icount(p->interp->cpu) + n;
     p->jit->stop_at = interp_icount(p->jit->cpu) + n;
     enum vcpu_exit_reason why = ibench_run(p->interp);
@@ -275,10 +427,10 @@ static void begin(struct pair *p, uint64_t seed)
     start(p, p->jit);
 }
 
-static void run_programs(bool wide)
+static void run_programs(struct kind kind)
 {
     struct pair p = {
-        .interp = ibench_new(2 * MiB, "pentium3"), .jit = ibench_new(2 * MiB, "pentium3"), .wide = wide,
+        .interp = ibench_new(2 * MiB, "qemu64"), .jit = ibench_new(2 * MiB, "qemu64"), .kind = kind,
     };
     assert_true(jit_attach(p.jit->e, NULL));
     for (unsigned n = 0; n < programs; n++) {
@@ -299,12 +451,19 @@ static void run_programs(bool wide)
 
 static void random_16_bit_programs_run_as_on_the_interpreter(void **state)
 {
-    run_programs(false);
+    run_programs((struct kind){.bits = 16});
 }
 
 static void random_32_bit_programs_run_as_on_the_interpreter(void **state)
 {
-    run_programs(true);
+    run_programs((struct kind){.bits = 32});
+    run_programs((struct kind){.bits = 32, .paged = true});
+}
+
+static void random_64_bit_programs_run_as_on_the_interpreter(void **state)
+{
+    run_programs((struct kind){.bits = 64, .paged = true});
+    run_programs((struct kind){.bits = 64, .paged = true, .user = true});
 }
 
 /* No address is writable and executable. */
@@ -333,6 +492,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_16_bit_programs_run_as_on_the_interpreter),
         cmocka_unit_test(random_32_bit_programs_run_as_on_the_interpreter),
+        cmocka_unit_test(random_64_bit_programs_run_as_on_the_interpreter),
         cmocka_unit_test(code_memory_is_never_writable_and_executable),
     };
     programs = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 0) : programs;

@@ -75,6 +75,7 @@ struct interp_translated {
     uint16_t flags;              /* OSZAPC: AH as by LAHF in bits 15:8, OF in bit 0 */
     uint64_t jump_key;           /* what entries of jumps[] must have besides the offset */
     void *jumps;
+    const uint8_t *marks;        /* the arena's, so that host address >> RAM_LINE_SHIFT indexes them */
     void *link;                  /* the exit that was taken, if it wants to be linked */
 };
 

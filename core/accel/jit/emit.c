@@ -35,14 +35,26 @@ static unsigned rex_bit(enum host_reg r)
     return r >= HOST_8 && r <= HOST_15;
 }
 
-/* Prefixes and opcode. */
-static void head(struct emit *e, unsigned op, unsigned size, unsigned r, unsigned x, unsigned b)
+/* SPL, BPL, SIL and DIL are told from AH and its like by any REX. */
+static bool low_byte(enum host_reg r)
+{
+    return r >= HOST_SP && r <= HOST_DI;
+}
+
+static bool byte_source(unsigned op, unsigned size)
+{
+    return size == 1 || op == 0x0fb6 || op == 0x0fbe;
+}
+
+/* Prefixes and opcode; @bare: a REX even if it says nothing. */
+static void head(struct emit *e, unsigned op, unsigned size, bool bare, unsigned r, unsigned x,
+                 unsigned b)
 {
     unsigned rex = (size == 8 ? 8u : 0) | r << 2 | x << 1 | b;
     if (size == 2) {
         emit_u8(e, 0x66);
     }
-    if (rex) {
+    if (rex || bare) {
         emit_u8(e, 0x40 | rex);
     }
     if (op > 0xff) {
@@ -53,7 +65,9 @@ static void head(struct emit *e, unsigned op, unsigned size, unsigned r, unsigne
 
 void emit_rr(struct emit *e, unsigned op, unsigned size, enum host_reg reg, enum host_reg rm)
 {
-    head(e, op, size, rex_bit(reg), 0, rex_bit(rm));
+    bool bare = (byte_source(op, size) && low_byte(rm)) ||
+                (size == 1 && low_byte(reg) && !high_byte(rm));
+    head(e, op, size, bare, rex_bit(reg), 0, rex_bit(rm));
     emit_u8(e, 0xc0 | low3(reg) << 3 | low3(rm));
 }
 
@@ -61,7 +75,8 @@ void emit_rm(struct emit *e, unsigned op, unsigned size, enum host_reg reg,
              const struct host_mem *m)
 {
     bool no_base = m->base == HOST_NONE, no_index = m->index == HOST_NONE;
-    head(e, op, size, rex_bit(reg), !no_index && rex_bit(m->index), !no_base && rex_bit(m->base));
+    head(e, op, size, size == 1 && low_byte(reg), rex_bit(reg), !no_index && rex_bit(m->index),
+         !no_base && rex_bit(m->base));
     /* Without a base the displacement has 32 bits; BP and R13 as a base need one. */
     bool disp8 = !no_base && m->disp == (int8_t)m->disp;
     bool disp0 = disp8 && m->disp == 0 && low3(m->base) != 5;
@@ -82,7 +97,7 @@ void emit_rm(struct emit *e, unsigned op, unsigned size, enum host_reg reg,
 
 void emit_o(struct emit *e, unsigned op, unsigned size, enum host_reg reg)
 {
-    head(e, op | low3(reg), size, 0, 0, rex_bit(reg));
+    head(e, op | low3(reg), size, false, 0, 0, rex_bit(reg));
 }
 
 void emit_mov_imm(struct emit *e, enum host_reg reg, uint64_t val)

@@ -33,7 +33,7 @@ static void swap_halves(struct trans *t, enum host_reg high)
 static void op_e(struct trans *t, unsigned op, unsigned size, enum host_reg reg)
 {
     if (!t->in->mem) {
-        emit_rr(&t->e, op, size, reg, trans_reg(t->in->m));
+        emit_rr(&t->e, op, size, reg, trans_reg(t, t->in->m));
     } else if (trans_high(reg)) {
         swap_halves(t, reg);
         emit_rm(&t->e, op, size, (enum host_reg)(reg - HOST_AH), &trans_operand);
@@ -70,7 +70,7 @@ bool emit_alu(struct trans *t)
                                      (int8_t)in->imm;
         op_ei(t, size == 1 ? 0x80 : small ? 0x83 : 0x81, size, op, small ? 1 : imm_bytes(size));
     } else {
-        op_e(t, sized(op << 3 | (g_first(t) ? 2 : 0), size), size, trans_reg(in->r));
+        op_e(t, sized(op << 3 | (g_first(t) ? 2 : 0), size), size, trans_reg(t, in->r));
     }
     trans_flags_after(t);
     return true;
@@ -85,7 +85,7 @@ bool emit_test(struct trans *t)
     if (is_imm(t, 1)) {
         op_ei(t, sized(0xf6, size), size, 0, imm_bytes(size));
     } else {
-        op_e(t, sized(0x84, size), size, trans_reg(t->in->r));
+        op_e(t, sized(0x84, size), size, trans_reg(t, t->in->r));
     }
     trans_flags_after(t);
     return true;
@@ -115,10 +115,10 @@ bool emit_move(struct trans *t)
         trans_mem(t, size, load ? READ : WRITE);
     }
     if (!is_imm(t, 1)) {
-        op_e(t, sized(load ? 0x8a : 0x88, size), size, trans_reg(t->in->r));
-    } else if (!t->in->mem && size == 4) {
-        emit_o(&t->e, 0xb8, 4, trans_reg(t->in->m));
-        emit_imm(&t->e, t->in->imm, 4);
+        op_e(t, sized(load ? 0x8a : 0x88, size), size, trans_reg(t, t->in->r));
+    } else if (!t->in->mem && size >= 4) {
+        uint64_t imm = size == 4 ? (uint32_t)t->in->imm : t->in->imm;
+        emit_mov_imm(&t->e, trans_reg(t, t->in->m), imm);
     } else {
         op_ei(t, sized(0xc6, size), size, 0, imm_bytes(size));
     }
@@ -131,6 +131,8 @@ bool emit_move_abs(struct trans *t)
     unsigned size = t->in->opsize;
     bool load = t->info->opcode < 0xa2;
     emit_mov_imm(&t->e, HOST_8, t->in->imm);
+    t->fixed = true;
+    t->offset = t->in->imm;
     trans_probe(t, t->in->seg, size, load ? READ : WRITE);
     emit_rm(&t->e, sized(load ? 0x8a : 0x88, size), size, HOST_AX, &trans_operand);
     return true;
@@ -140,9 +142,9 @@ bool emit_move_abs(struct trans *t)
 bool emit_xchg(struct trans *t)
 {
     unsigned size = t->in->opsize;
-    enum host_reg g = trans_reg(t->in->r);
+    enum host_reg g = trans_reg(t, t->in->r);
     if (!t->in->mem) {
-        emit_rr(&t->e, sized(0x86, size), size, g, trans_reg(t->in->m));
+        emit_rr(&t->e, sized(0x86, size), size, g, trans_reg(t, t->in->m));
         if (size == 4 && t->in->r == t->in->m) {
             emit_mov(&t->e, 4, g, g);
         }
@@ -165,7 +167,7 @@ bool emit_xchg(struct trans *t)
 bool emit_lea_insn(struct trans *t)
 {
     trans_ea(t);
-    emit_mov(&t->e, t->in->opsize, trans_reg(t->in->r), HOST_8);
+    emit_mov(&t->e, t->in->opsize, trans_reg(t, t->in->r), HOST_8);
     return true;
 }
 
@@ -175,18 +177,31 @@ bool emit_movx(struct trans *t)
     unsigned op = 0x0f00u | t->info->opcode, from = t->info->opcode & 1 ? 2 : 1;
     if (t->in->mem) {
         trans_mem(t, from, READ);
-    } else if (from == 1 && trans_high(trans_reg(t->in->m)) && t->in->r == GPR_OFF(R_SP)) {
+    } else if (from == 1 && trans_high(trans_reg(t, t->in->m)) &&
+               (t->in->r == GPR_OFF(R_SP) || t->in->opsize == 8)) {
         return false;                                   /* AH next to R15 */
     }
-    op_e(t, op, t->in->opsize, trans_reg(t->in->r));
+    op_e(t, op, t->in->opsize, trans_reg(t, t->in->r));
     return true;
 }
 
-/* CBW, CWDE, CWD, CDQ */
+bool emit_movsxd(struct trans *t)
+{
+    if (t->in->opsize != 8) {
+        return false;
+    }
+    if (t->in->mem) {
+        trans_mem(t, 4, READ);
+    }
+    op_e(t, 0x63, 8, trans_reg(t, t->in->r));
+    return true;
+}
+
+/* CBW, CWDE, CDQE, CWD, CDQ, CQO */
 bool emit_widen(struct trans *t)
 {
-    if (t->in->opsize == 2) {
-        emit_u8(&t->e, 0x66);
+    if (t->in->opsize != 4) {
+        emit_u8(&t->e, t->in->opsize == 2 ? 0x66 : 0x48);
     }
     emit_u8(&t->e, t->info->opcode);
     return true;
@@ -209,16 +224,16 @@ bool emit_cmov(struct trans *t)
         trans_mem(t, t->in->opsize, READ);
     }
     trans_flags_before(t);
-    op_e(t, 0x0f40u | (t->in->opcode & 15u), t->in->opsize, trans_reg(t->in->r));
+    op_e(t, 0x0f40u | (t->in->opcode & 15u), t->in->opsize, trans_reg(t, t->in->r));
     return true;
 }
 
 bool emit_bswap(struct trans *t)
 {
-    if (t->in->opsize != 4) {
+    if (t->in->opsize == 2) {
         return false;
     }
-    emit_o(&t->e, 0x0fc8, 4, trans_reg(t->in->r));
+    emit_o(&t->e, 0x0fc8, t->in->opsize, trans_reg(t, t->in->r));
     return true;
 }
 
@@ -249,7 +264,7 @@ static void rotate_overflow(struct trans *t, unsigned digit, unsigned count)
         return;
     }
     trans_save_flags(t);
-    emit_mov(&t->e, 4, HOST_10, trans_reg(t->in->m));
+    emit_mov(&t->e, 4, HOST_10, trans_reg(t, t->in->m));
     emit_rr(&t->e, op, size, (enum host_reg)(digit ^ 1), HOST_10);
     emit_u8(&t->e, count);
     emit_rr(&t->e, op, size, (enum host_reg)digit, HOST_10);
@@ -260,13 +275,13 @@ static void rotate_overflow(struct trans *t, unsigned digit, unsigned count)
 
 bool emit_shift(struct trans *t)
 {
-    unsigned size = t->in->opsize, digit = t->in->reg & 7u, count = (unsigned)t->in->imm & 31;
+    unsigned size = t->in->opsize, digit = t->in->reg & 7u, count = (unsigned)t->in->imm & (size == 8 ? 63 : 31);
     bool by_cl = t->info->operand[1] == OPD_CL, rotate = digit < 4;
     bool again = rotate && !by_cl && count > 1;         /* OF has to be worked out */
     if (by_cl ? rotate : count == 0 || count >= 8 * size) {
         return false;
     }
-    if (again && (digit > 1 || t->in->mem || trans_high(trans_reg(t->in->m)))) {
+    if (again && (digit > 1 || t->in->mem || trans_high(trans_reg(t, t->in->m)))) {
         return false;
     }
     if (!rotate && !t->j->shifts_match) {
@@ -291,14 +306,14 @@ bool emit_shift(struct trans *t)
 /* BT, BTS, BTR, BTC of a register by an immediate or register */
 bool emit_bit(struct trans *t)
 {
-    if (t->in->mem || t->in->opsize > 4) {
+    if (t->in->mem) {
         return false;
     }
     trans_flags_before(t);
     if (is_imm(t, 1)) {
         op_ei(t, 0x0fba, t->in->opsize, t->in->reg & 7u, 1);
     } else {
-        op_e(t, 0x0f00u | t->info->opcode, t->in->opsize, trans_reg(t->in->r));
+        op_e(t, 0x0f00u | t->info->opcode, t->in->opsize, trans_reg(t, t->in->r));
     }
     trans_flags_after(t);
     return true;
@@ -330,10 +345,10 @@ bool emit_imul(struct trans *t)
         trans_mem(t, size, READ);
     }
     if (is_imm(t, 2)) {
-        op_e(t, 0x69, size, trans_reg(t->in->r));
+        op_e(t, 0x69, size, trans_reg(t, t->in->r));
         emit_imm(&t->e, t->in->imm, imm_bytes(size));
     } else {
-        op_e(t, 0x0faf, size, trans_reg(t->in->r));
+        op_e(t, 0x0faf, size, trans_reg(t, t->in->r));
     }
     trans_flags_after(t);
     return true;
@@ -363,7 +378,7 @@ static void check_idiv(struct trans *t, unsigned size)
     emit_u8(e, 8 * size - 1);
     emit_rr(e, 0x3b, size, HOST_11, HOST_DX);
     trans_slow_if(t, 5);
-    emit_lea(e, 4, HOST_11, HOST_10, HOST_NONE, 1);
+    emit_lea(e, size == 8 ? 8 : 4, HOST_11, HOST_10, HOST_NONE, 1);
     emit_rr(e, 0x83, size, 7, HOST_11);
     emit_u8(e, 1);
     trans_slow_if(t, 6);
@@ -373,8 +388,8 @@ bool emit_div(struct trans *t)
 {
     unsigned size = t->in->opsize, digit = t->in->reg & 7u;
     struct emit *e = &t->e;
-    if (size == 8 || (size == 1 && digit == 7) ||
-        (!t->in->mem && trans_high(trans_reg(t->in->m)))) {
+    if ((size == 1 && digit == 7) ||
+        (!t->in->mem && trans_high(trans_reg(t, t->in->m)))) {
         return false;
     }
     trans_save_flags(t);
@@ -383,7 +398,7 @@ bool emit_div(struct trans *t)
         trans_mem(t, size, READ);
         emit_rm(e, sized(0x8a, size), size, HOST_10, &trans_operand);
     } else {
-        emit_rr(e, sized(0x8a, size), size, HOST_10, trans_reg(t->in->m));
+        emit_rr(e, sized(0x8a, size), size, HOST_10, trans_reg(t, t->in->m));
     }
     if (digit == 6) {
         check_div(t, size);

@@ -6,15 +6,16 @@
  */
 #include "core/accel/jit/translate.h"
 
-static bool stack_32(const struct trans *t)
+/* Bytes of the stack pointer that are used. */
+static unsigned stack_size(const struct trans *t)
 {
-    return t->context->mode & MODE_SS32;
+    return t->wide ? 8 : t->context->mode & MODE_SS32 ? 4 : 2;
 }
 
 void trans_stack_offset(struct trans *t, int by)
 {
-    if (stack_32(t)) {
-        emit_lea(&t->e, 4, HOST_8, REG_ESP, HOST_NONE, by);
+    if (stack_size(t) > 2) {
+        emit_lea(&t->e, stack_size(t), HOST_8, REG_ESP, HOST_NONE, by);
     } else if (by) {
         emit_lea(&t->e, 4, HOST_8, REG_ESP, HOST_NONE, by);
         emit_rr(&t->e, 0x0fb7, 4, HOST_8, HOST_8);
@@ -25,7 +26,7 @@ void trans_stack_offset(struct trans *t, int by)
 
 void trans_move_esp(struct trans *t, int by)
 {
-    emit_lea(&t->e, stack_32(t) ? 4 : 2, REG_ESP, REG_ESP, HOST_NONE, by);
+    emit_lea(&t->e, stack_size(t), REG_ESP, REG_ESP, HOST_NONE, by);
 }
 
 static void store_on_stack(struct trans *t, unsigned size, enum host_reg reg)
@@ -45,9 +46,6 @@ bool emit_push(struct trans *t)
     uint8_t o = t->info->operand[0];
     bool memory = o == OPD_Ev && t->in->mem;
     struct host_mem wait = cpu_field(ENGINE_OFFSET(translated.link));
-    if (size == 8) {
-        return false;
-    }
     if (memory) {
         trans_mem(t, size, READ);
         emit_rm(&t->e, 0x8b, size, HOST_10, &trans_operand);
@@ -59,9 +57,9 @@ bool emit_push(struct trans *t)
         store_on_stack(t, size, HOST_10);
     } else if (o == OPD_Iz || o == OPD_sIb) {
         emit_rm(&t->e, 0xc7, size, 0, &trans_operand);
-        emit_imm(&t->e, t->in->imm, size);
+        emit_imm(&t->e, t->in->imm, size == 2 ? 2 : 4);
     } else {
-        store_on_stack(t, size, trans_reg(o == OPD_Ev ? t->in->m : t->in->r));
+        store_on_stack(t, size, trans_reg(t, o == OPD_Ev ? t->in->m : t->in->r));
     }
     trans_move_esp(t, -(int)size);
     return true;
@@ -70,38 +68,37 @@ bool emit_push(struct trans *t)
 bool emit_pop(struct trans *t)
 {
     unsigned size = t->in->opsize;
-    if (size == 8) {
-        return false;
-    }
     trans_stack_offset(t, 0);
     trans_probe(t, S_SS, size, READ);
     trans_move_esp(t, (int)size);
-    emit_rm(&t->e, 0x8b, size, trans_reg(t->in->r), &trans_operand);
+    emit_rm(&t->e, 0x8b, size, trans_reg(t, t->in->r), &trans_operand);
     return true;
 }
 
 bool emit_leave(struct trans *t)
 {
     unsigned size = t->in->opsize;
-    if (size == 8) {
-        return false;
-    }
-    if (stack_32(t)) {
-        emit_mov(&t->e, 4, HOST_8, HOST_BP);
+    if (stack_size(t) > 2) {
+        emit_mov(&t->e, stack_size(t), HOST_8, HOST_BP);
     } else {
         emit_rr(&t->e, 0x0fb7, 4, HOST_8, HOST_BP);
     }
     trans_probe(t, S_SS, size, READ);
-    emit_lea(&t->e, stack_32(t) ? 4 : 2, REG_ESP, HOST_BP, HOST_NONE, (int)size);
+    emit_lea(&t->e, stack_size(t), REG_ESP, HOST_BP, HOST_NONE, (int)size);
     emit_rm(&t->e, 0x8b, size, HOST_BP, &trans_operand);
     return true;
 }
 
 /* ---- branches ---- */
 
+static bool canonical(uint64_t to)
+{
+    return (int64_t)(to << 16) >> 16 == (int64_t)to;
+}
+
 static bool fits(const struct trans *t, uint64_t to)
 {
-    return to <= t->context->cs_last;
+    return to <= t->context->cs_last && (!t->wide || canonical(to));
 }
 
 bool emit_jump(struct trans *t)
@@ -139,7 +136,7 @@ bool emit_jump_cc(struct trans *t)
 bool emit_loop(struct trans *t)
 {
     unsigned size = t->in->adsize;
-    if (!fits(t, trans_target(t)) || size == 8 || t->in->opcode < 0xe2) {
+    if (!fits(t, trans_target(t)) || t->in->opcode < 0xe2) {
         return false;
     }
     trans_save_flags(t);
@@ -155,25 +152,45 @@ bool emit_loop(struct trans *t)
     return true;
 }
 
+static void push_return(struct trans *t, unsigned size)
+{
+    uint64_t to = trans_next(t);
+    probe_push(t, size);
+    if (size == 8 && (int64_t)to != (int32_t)to) {
+        emit_mov_imm(&t->e, HOST_10, to);
+        store_on_stack(t, 8, HOST_10);
+    } else {
+        emit_rm(&t->e, 0xc7, size, 0, &trans_operand);
+        emit_imm(&t->e, to, size == 2 ? 2 : 4);
+    }
+    trans_move_esp(t, -(int)size);
+}
+
 bool emit_call(struct trans *t)
 {
-    unsigned size = t->in->opsize;
-    if (!fits(t, trans_target(t)) || size == 8) {
+    if (!fits(t, trans_target(t))) {
         return false;
     }
-    probe_push(t, size);
-    emit_rm(&t->e, 0xc7, size, 0, &trans_operand);
-    emit_imm(&t->e, trans_next(t), size);
-    trans_move_esp(t, -(int)size);
+    push_return(t, t->in->opsize);
     trans_exit_to(t, trans_target(t));
     t->ended = true;
     return true;
 }
 
-/* To the interpreter, which faults, if the target in @reg is beyond the limit. */
+/* To the interpreter, which faults, if the target in @reg is beyond the limit. Uses R9. */
 static void check_target(struct trans *t, enum host_reg reg)
 {
     uint64_t last = t->context->cs_last;
+    if (t->wide) {                                      /* canonical? */
+        emit_mov(&t->e, 8, HOST_9, reg);
+        emit_rr(&t->e, 0xc1, 8, 4, HOST_9);             /* shl */
+        emit_u8(&t->e, 16);
+        emit_rr(&t->e, 0xc1, 8, 7, HOST_9);             /* sar */
+        emit_u8(&t->e, 16);
+        emit_rr(&t->e, 0x3b, 8, HOST_9, reg);
+        trans_slow_if(t, 5);
+        return;
+    }
     if (last >= (t->in->opsize == 2 ? 0xffffu : 0xffffffffu)) {
         return;
     }
@@ -185,15 +202,12 @@ static void check_target(struct trans *t, enum host_reg reg)
 /* [R8 + R9] of @size bytes into @to. */
 static void load_offset(struct trans *t, unsigned size, enum host_reg to)
 {
-    emit_rm(&t->e, size == 2 ? 0x0fb7 : 0x8b, 4, to, &trans_operand);
+    emit_rm(&t->e, size == 2 ? 0x0fb7 : 0x8b, size == 8 ? 8 : 4, to, &trans_operand);
 }
 
 bool emit_ret(struct trans *t)
 {
     unsigned size = t->in->opsize, more = t->info->operand[0] == OPD_Iw ? (uint16_t)t->in->imm : 0;
-    if (size == 8) {
-        return false;
-    }
     trans_stack_offset(t, 0);
     trans_probe(t, S_SS, size, READ);
     load_offset(t, size, HOST_8);
@@ -210,24 +224,19 @@ bool emit_jump_e(struct trans *t)
     unsigned size = t->in->opsize;
     bool call = (t->in->reg & 7) == 2;
     struct emit *e = &t->e;
-    if (size == 8) {
-        return false;
-    }
     if (t->in->mem) {
         trans_mem(t, size, READ);
         load_offset(t, size, call ? HOST_11 : HOST_8);
     } else {
         trans_save_flags(t);
-        emit_rr(e, size == 2 ? 0x0fb7 : 0x8b, 4, call ? HOST_11 : HOST_8, trans_reg(t->in->m));
+        emit_rr(e, size == 2 ? 0x0fb7 : 0x8b, size == 8 ? 8 : 4, call ? HOST_11 : HOST_8,
+                trans_reg(t, t->in->m));
     }
     check_target(t, call ? HOST_11 : HOST_8);
     if (call) {
         struct host_mem keep = cpu_field(ENGINE_OFFSET(translated.link));
         emit_rm(e, 0x89, 8, HOST_11, &keep);            /* the probe uses every scratch register */
-        probe_push(t, size);
-        emit_rm(e, 0xc7, size, 0, &trans_operand);
-        emit_imm(e, trans_next(t), size);
-        trans_move_esp(t, -(int)size);
+        push_return(t, size);
         emit_rm(e, 0x8b, 8, HOST_8, &keep);
     }
     trans_exit_indirect(t);

@@ -47,7 +47,7 @@ bool emit_to_segment(struct trans *t)
         trans_mem(t, 2, READ);
         emit_rm(&t->e, 0x8b, 2, HOST_10, &trans_operand);
     } else {
-        emit_mov(&t->e, 4, HOST_10, trans_reg(t->in->m));
+        emit_mov(&t->e, 4, HOST_10, trans_reg(t, t->in->m));
     }
     load_segment(t, t->in->reg);
     return true;
@@ -57,7 +57,7 @@ bool emit_from_segment(struct trans *t)
 {
     struct host_mem sel = selector(t->in->reg);
     if (!t->in->mem) {
-        emit_rm(&t->e, 0x0fb7, t->in->opsize, trans_reg(t->in->m), &sel);
+        emit_rm(&t->e, 0x0fb7, t->in->opsize, trans_reg(t, t->in->m), &sel);
         return true;
     }
     trans_mem(t, 2, WRITE);
@@ -71,6 +71,9 @@ bool emit_push_segment(struct trans *t)
 {
     struct host_mem sel = selector(t->in->reg);
     int size = t->in->opsize;
+    if (t->wide) {
+        return false;
+    }
     trans_stack_offset(t, -size);
     trans_probe(t, S_SS, 2, WRITE);
     emit_rm(&t->e, 0x8b, 2, HOST_10, &sel);
@@ -129,7 +132,7 @@ bool emit_cli(struct trans *t)
 /* @to = operand size, negative with DF. */
 static void make_step(struct trans *t, enum host_reg to)
 {
-    unsigned size = t->in->opsize, shift = size == 1 ? 9 : size == 2 ? 8 : 7;
+    unsigned size = t->in->opsize, shift = 9u - (unsigned)__builtin_ctz(size);
     emit_load(&t->e, 4, to, CPU_OFFSET(s.rflags));
     emit_rr(&t->e, 0x81, 4, 4, to);                     /* and */
     emit_imm(&t->e, FL_DF, 4);
@@ -142,7 +145,8 @@ static void make_step(struct trans *t, enum host_reg to)
 
 static void string_offset(struct trans *t, enum host_reg reg)
 {
-    emit_rr(&t->e, t->in->adsize == 2 ? 0x0fb7 : 0x8b, 4, HOST_8, reg);
+    unsigned size = t->in->adsize;
+    emit_rr(&t->e, size == 2 ? 0x0fb7 : 0x8b, size == 8 ? 8 : 4, HOST_8, reg);
 }
 
 static void string_move(struct trans *t, enum host_reg reg, enum host_reg step)
@@ -152,7 +156,7 @@ static void string_move(struct trans *t, enum host_reg reg, enum host_reg step)
 
 static bool string_fits(const struct trans *t)
 {
-    return t->in->rep == REP_NONE && t->in->adsize != 8 && t->in->opsize != 8;
+    return t->in->rep == REP_NONE;
 }
 
 bool emit_lods(struct trans *t)
@@ -225,14 +229,14 @@ bool emit_pop_memory(struct trans *t)
 {
     unsigned size = t->in->opsize;
     struct host_mem wait = waiting();
-    if (size == 8 || (t->in->mem && t->in->base == GPR_OFF(R_SP))) {
+    if (t->in->mem && t->in->base == GPR_OFF(R_SP)) {
         return false;
     }
     trans_stack_offset(t, 0);
     trans_probe(t, S_SS, size, READ);
     if (!t->in->mem) {
         trans_move_esp(t, (int)size);
-        emit_rm(&t->e, 0x8b, size, trans_reg(t->in->m), &trans_operand);
+        emit_rm(&t->e, 0x8b, size, trans_reg(t, t->in->m), &trans_operand);
         return true;
     }
     emit_rm(&t->e, 0x8b, size, HOST_10, &trans_operand);

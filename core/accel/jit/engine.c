@@ -36,6 +36,9 @@ static void flags_from_image(struct x86_cpu *cpu, uint16_t image)
 static enum seg_kind seg_kind(const struct x86_cpu *cpu, unsigned seg)
 {
     uint64_t r = cpu->seg_top_r[seg], w = cpu->seg_top_w[seg];
+    if (cpu->mode & MODE_CS64) {
+        return r == 0 ? SEG_ANY : seg == S_FS || seg == S_GS ? SEG_BASED : SEG_FLAT;
+    }
     if (seg != S_CS && r != w) {
         return SEG_ANY;
     }
@@ -86,7 +89,7 @@ static bool same_context(const struct jit_context *a, const struct jit_context *
 static void find_window(const struct x86_cpu *cpu, struct jit_context *c)
 {
     const struct view_range *r = view_find(cpu->space->view, cpu->mode & MODE_CS32 ? 1 << 20 : 0);
-    if (cpu->pg || !cpu->s.a20 || cpu->watch_data || cpu->watched || !r) {
+    if (cpu->pg || (cpu->mode & MODE_CS64) || !cpu->s.a20 || cpu->watch_data || cpu->watched || !r) {
         return;
     }
     const struct region *ram = r->rd.region;
@@ -133,8 +136,7 @@ static void find_context(struct jit *j)
     if (j->n_contexts == 0 || !still_there(j, &j->contexts[j->context])) {
         j->context = search_context(j);
     }
-    j->e->translated.jump_key =
-        ((uint64_t)j->jump_generation * JIT_CONTEXTS + j->context + 1) << 32;
+    j->e->translated.jump_key = j->jump_generation * JIT_CONTEXTS + j->context + 1;
 }
 
 /* ---- slow instructions ---- */
@@ -245,8 +247,8 @@ static bool may_enter(struct interp *e, const struct block *b)
     if (e->patched && e->patched > b->insns && e->patched <= &b->insns[b->n]) {
         return false;
     }
-    return e->key != KEY_NEVER && !e->debug.stops && !(e->cpu.mode & MODE_CS64) &&
-           e->cpu.s.gpr[R_SP] >> 32 == 0;
+    return e->key != KEY_NEVER && !e->debug.stops &&
+           ((e->cpu.mode & MODE_CS64) || e->cpu.s.gpr[R_SP] >> 32 == 0);
 }
 
 /* insns[0].run of a translated block. */
@@ -297,7 +299,7 @@ static void run_warm(struct x86_cpu *cpu, const struct insn *in)
 
 static void block_added(struct interp *e, struct block *b)
 {
-    if (b->bytes == b->bytes1 && !(b->mode & MODE_CS64)) {
+    if (b->bytes == b->bytes1) {
         b->first = b->insns[0].run;
         b->insns[0].run = run_warm;
     }
@@ -349,10 +351,7 @@ static void code_moved(struct interp *e)
     struct jit *j = jit_of(e);
     j->moved = true;
     jit_unlink_far(j);
-    if (++j->jump_generation == UINT32_MAX / JIT_CONTEXTS) {
-        j->jump_generation = 0;
-        memset(j->jumps, 0, sizeof(j->jumps));
-    }
+    j->jump_generation++;
 }
 
 static const struct interp_translator translator = {
@@ -381,10 +380,11 @@ bool jit_attach(struct interp *e, struct error **err)
         error_set(err, "jit: no memory for its tables");
         goto fini_code;
     }
+    e->translated.jumps = j->jumps;
+    e->translated.marks = e->cpu.arena->marks - ((uintptr_t)e->cpu.arena->base >> RAM_LINE_SHIFT);
     jit_make_stubs(j);
     j->shifts_match = jit_host_shifts_match();
     j->muls_match = jit_host_muls_match();
-    e->translated.jumps = j->jumps;
     e->translator = &translator;
     e->translator_data = j;
     return true;

@@ -5,6 +5,8 @@
  * that has run WARM times is translated; its first run function then enters the host code. There,
  * guest registers live in their namesakes (ESP in R15), R14 is the context, R13 leads to the line
  * marks and R12 holds the budget; R8 to R11 are scratch. Blocks jump to each other directly.
+ * In 64-bit code R8 to R15 of the guest are in memory, and budget and marks too; R12 and R13 hold
+ * some of them inside a block (trans_regs.c).
  *
  * What is not translated, and every access that needs more than the TLB, is run by the interpreter's
  * own function of that instruction (jit_slow), with the exact state of the interpreter around it. So
@@ -34,6 +36,7 @@ enum seg_kind {
     SEG_ANY,                 /* nothing: base and limit are looked up */
     SEG_FLAT,                /* base 0, 4 GiB, readable and (but CS) writable */
     SEG_64K,                 /* 64 KiB, likewise; any base */
+    SEG_BASED,               /* FS or GS of 64-bit code: no limit, any base */
 };
 
 struct jit_context {
@@ -69,8 +72,18 @@ struct jit_link {
 };
 
 struct jit_jump {
-    uint64_t key;            /* jump_key of the time | offset; 0: none */
+    uint64_t rip;
+    uint64_t key;            /* jump_key of the time; 0: none */
     const uint8_t *entry;    /* executable view */
+    uint64_t unused;         /* 32 bytes: translated code scales an index to them */
+};
+
+/* The ways out of translated code, in the writable view. */
+struct jit_stubs {
+    uint8_t *exit_chain;     /* go on at offset R8 in the interpreter */
+    uint8_t *exit_link;      /* R8 is a struct jit_link */
+    uint8_t *exit_step;      /* interpret instruction R9 of jit_block R8 and what follows */
+    uint8_t *slow;           /* called: the same, and back */
 };
 
 struct jit_stats {
@@ -83,16 +96,13 @@ struct jit {
     uint8_t *next;           /* free code memory, writable view */
     uint8_t *first;          /* behind the stubs */
     int (*enter)(struct x86_cpu *cpu, const uint8_t *code);
-    uint8_t *exit_chain;     /* stubs, writable view: go on at offset R8 in the interpreter */
-    uint8_t *exit_link;      /* R8 is a struct jit_link */
-    uint8_t *exit_step;      /* interpret instruction R9 of jit_block R8 and what follows */
-    uint8_t *slow;           /* called: the same, and back */
+    struct jit_stubs stubs[2]; /* [1]: for 64-bit code */
     struct jit_context contexts[JIT_CONTEXTS];
     unsigned n_contexts, context; /* how many; the last one entered in */
     uint16_t context_hint[256]; /* by code segment: where it was found last */
     uint32_t seg_changes;    /* cpu->seg_changes when that was found */
     bool moved;              /* linear addresses may be elsewhere since then */
-    uint32_t jump_generation;
+    uint64_t jump_generation;
     struct jit_block *blocks;
     unsigned n_blocks;
     struct jit_link *links;

@@ -50,19 +50,20 @@ void jit_unlink_far(struct jit *j)
     }
 }
 
-static struct jit_jump *jump_slot_of(struct jit *j, uint64_t rip)
+static struct jit_jump *jit_jump_slot(struct jit *j, uint64_t rip)
 {
-    return &j->jumps[rip & (JIT_JUMPS - 1)];
+    return &j->jumps[((uint32_t)rip ^ (uint32_t)rip >> PAGE_BITS) & (JIT_JUMPS - 1)];
 }
 
 void jit_add_jump(struct jit *j, struct jit_block *jb)
 {
-    *jump_slot_of(j, jb->rip) = (struct jit_jump){
-        .key = j->e->translated.jump_key | jb->rip, .entry = codemem_rx(&j->code, jb->entry),
+    *jit_jump_slot(j, jb->rip) = (struct jit_jump){
+        .rip = jb->rip, .key = j->e->translated.jump_key,
+        .entry = codemem_rx(&j->code, jb->entry),
     };
 }
 
 void jit_drop_jump(struct jit *j, const struct jit_block *jb)
 {
-    jump_slot_of(j, jb->rip)->key = 0;
+    jit_jump_slot(j, jb->rip)->key = 0;
 }

@@ -26,17 +26,22 @@ static void move_sp(struct emit *e, int by)
     emit_lea(e, 8, HOST_SP, HOST_SP, HOST_NONE, by);
 }
 
-static void load_guest(struct emit *e)
+/* @wide: the budget stays in memory. */
+static void load_guest(struct emit *e, bool wide)
 {
-    emit_load(e, 8, REG_BUDGET, CPU_OFFSET(budget));
+    if (!wide) {
+        emit_load(e, 8, REG_BUDGET, CPU_OFFSET(budget));
+    }
     for (unsigned r = 0; r < 8; r++) {
         emit_load(e, 8, guest_reg(r), 8 * (int32_t)r);
     }
 }
 
-static void store_guest(struct emit *e)
+static void store_guest(struct emit *e, bool wide)
 {
-    emit_store(e, 8, REG_BUDGET, CPU_OFFSET(budget));
+    if (!wide) {
+        emit_store(e, 8, REG_BUDGET, CPU_OFFSET(budget));
+    }
     for (unsigned r = 0; r < 8; r++) {
         emit_store(e, 8, guest_reg(r), 8 * (int32_t)r);
     }
@@ -56,23 +61,22 @@ static void leave(struct emit *e)
 static uint8_t *make_enter(struct jit *j, struct emit *e)
 {
     uint8_t *start = e->at;
-    const struct ram_arena *a = j->e->cpu.arena;
     for (unsigned i = 0; i < ARRAY_SIZE(saved); i++) {
         push(e, saved[i]);
     }
     move_sp(e, -8);
     emit_mov(e, 8, HOST_8, HOST_SI);
     emit_mov(e, 8, REG_CPU, HOST_DI);
-    emit_mov_imm(e, REG_MARKS, (uintptr_t)a->marks - ((uintptr_t)a->base >> RAM_LINE_SHIFT));
-    load_guest(e);
+    emit_mov_imm(e, REG_MARKS, (uintptr_t)j->e->translated.marks);
+    load_guest(e, false);
     emit_rr(e, 0xff, 4, 4, HOST_8);                     /* jmp r8 */
     return start;
 }
 
-static uint8_t *make_exit(struct emit *e, enum jit_exit status)
+static uint8_t *make_exit(struct emit *e, enum jit_exit status, bool wide)
 {
     uint8_t *start = e->at;
-    store_guest(e);
+    store_guest(e, wide);
     emit_store(e, 8, HOST_8,
                status == JIT_CHAIN ? CPU_OFFSET(s.rip) : ENGINE_OFFSET(translated.link));
     emit_mov_imm(e, HOST_AX, status);
@@ -99,27 +103,27 @@ static int step_from(struct x86_cpu *cpu, struct jit_block *jb, unsigned index)
     return JIT_STEP;
 }
 
-static uint8_t *make_exit_step(struct emit *e)
+static uint8_t *make_exit_step(struct emit *e, bool wide)
 {
     uint8_t *start = e->at;
-    store_guest(e);
+    store_guest(e, wide);
     call_c(e, step_from);
     leave(e);
     return start;
 }
 
 /* Called, so SP is off by 8. */
-static uint8_t *make_slow(struct emit *e)
+static uint8_t *make_slow(struct emit *e, bool wide)
 {
     uint8_t *start = e->at;
-    store_guest(e);
+    store_guest(e, wide);
     move_sp(e, -8);
     call_c(e, jit_slow);
     move_sp(e, 8);
     emit_rr(e, 0x85, 4, HOST_AX, HOST_AX);              /* test eax, eax */
     uint8_t *out = emit_jcc(e, 5);
     emit_flags_to_host(e);
-    load_guest(e);
+    load_guest(e, wide);
     emit_u8(e, 0xc3);
     emit_link(out, e->at);
     move_sp(e, 8);
@@ -131,10 +135,14 @@ void jit_make_stubs(struct jit *j)
 {
     struct emit e = {.at = j->code.rw, .end = j->code.rw + j->code.bytes};
     uint8_t *enter = make_enter(j, &e);
-    j->exit_chain = make_exit(&e, JIT_CHAIN);
-    j->exit_link = make_exit(&e, JIT_LINK);
-    j->exit_step = make_exit_step(&e);
-    j->slow = make_slow(&e);
+    for (unsigned wide = 0; wide < 2; wide++) {
+        j->stubs[wide] = (struct jit_stubs){
+            .exit_chain = make_exit(&e, JIT_CHAIN, wide),
+            .exit_link = make_exit(&e, JIT_LINK, wide),
+            .exit_step = make_exit_step(&e, wide),
+            .slow = make_slow(&e, wide),
+        };
+    }
     j->enter = (int (*)(struct x86_cpu *, const uint8_t *))(uintptr_t)codemem_rx(&j->code, enter);
     j->first = j->next = e.at;
 }

@@ -63,6 +63,7 @@ static bool looks_at_all(const struct insn *in, const struct insn_info *info)
     bool absolute = info->operand[0] == OPD_Ob || info->operand[0] == OPD_Ov ||
                     info->operand[1] == OPD_Ob || info->operand[1] == OPD_Ov;
     return in->mem || absolute || !emitters[in->row] || emitters[in->row] == emit_div ||
+           emitters[in->row] == emit_cli ||
            info->feature != X86_F_BASE || may_load_segment(in) ||
            (info->attr & (A_STACK | A_STRING | A_JUMP | A_FAR));
 }
@@ -142,6 +143,12 @@ static void need_path(struct trans *t)
     }
 }
 
+void trans_slow(struct trans *t)
+{
+    need_path(t);
+    t->path->from[t->path->n++] = emit_jmp(&t->e);
+}
+
 void trans_slow_if(struct trans *t, unsigned cc)
 {
     need_path(t);
@@ -152,15 +159,18 @@ void trans_ea(struct trans *t)
 {
     const struct insn *in = t->in;
     bool base = in->base != GPR_OFF_ZERO, index = in->index != GPR_OFF_ZERO;
-    struct host_mem m = {
-        base ? guest_reg(in->base >> 3) : HOST_NONE, index ? guest_reg(in->index >> 3) : HOST_NONE,
-        in->scale, in->disp,
-    };
-    if (!base && !index) {
-        emit_mov_imm(&t->e, HOST_8, (uint64_t)(int64_t)in->disp & (~0ull >> in->ea_shift));
+    uint64_t rip = in->base == GPR_OFF_RIP ? t->jb->rip : 0;
+    if (rip || (!base && !index)) {
+        t->fixed = true;
+        t->offset = (rip + (uint64_t)(int64_t)in->disp) & (~0ull >> in->ea_shift);
+        emit_mov_imm(&t->e, HOST_8, t->offset);
         return;
     }
-    emit_rm(&t->e, 0x8d, 4, HOST_8, &m);
+    struct host_mem m = {
+        base ? trans_ea_reg(t, in->base, HOST_8) : HOST_NONE,
+        index ? trans_ea_reg(t, in->index, HOST_9) : HOST_NONE, in->scale, in->disp,
+    };
+    emit_rm(&t->e, 0x8d, in->adsize == 8 ? 8 : 4, HOST_8, &m);
     if (in->adsize == 2) {
         emit_rr(&t->e, 0x0fb7, 4, HOST_8, HOST_8);
     }
@@ -182,6 +192,14 @@ static void to_linear(struct trans *t, unsigned seg, unsigned size, enum access 
     int32_t seg_offset = (int32_t)(seg * sizeof(struct x86_seg));
     struct host_mem base = cpu_field(CPU_OFFSET(s.seg[0].base) + seg_offset);
     if (kind == SEG_FLAT) {
+        return;
+    }
+    if (kind == SEG_BASED) {
+        emit_rm(e, 0x03, 8, HOST_8, &base);
+        return;
+    }
+    if (t->wide) {
+        trans_slow(t);
         return;
     }
     if (kind == SEG_64K) {
@@ -206,25 +224,62 @@ static void compare_tag(struct trans *t, int32_t field)
     trans_slow_if(t, 5);
 }
 
+/* R10 leads to the mark of the line of the operand's byte @n. */
+static void find_mark(struct trans *t, unsigned n)
+{
+    struct emit *e = &t->e;
+    struct host_mem marks = cpu_field(ENGINE_OFFSET(translated.marks));
+    emit_lea(e, 8, HOST_10, HOST_8, HOST_9, (int32_t)n);
+    emit_rr(e, 0xc1, 8, 5, HOST_10);                    /* shr r10, 6 */
+    emit_u8(e, RAM_LINE_SHIFT);
+    if (t->wide) {
+        emit_rm(e, 0x03, 8, HOST_10, &marks);
+    }
+}
+
 /* Lines that are marked are written by the interpreter. */
 static void check_marks(struct trans *t, unsigned size)
 {
     struct emit *e = &t->e;
-    struct host_mem mark = {REG_MARKS, HOST_10, 0, 0};
-    emit_lea(e, 8, HOST_10, HOST_8, HOST_9, 0);
-    emit_rr(e, 0xc1, 8, 5, HOST_10);                    /* shr r10, 6 */
-    emit_u8(e, RAM_LINE_SHIFT);
+    struct host_mem mark = {HOST_10, t->wide ? HOST_NONE : REG_MARKS, 0, 0};
+    find_mark(t, 0);
     if (size == 1) {
         emit_rm(e, 0x80, 1, 7, &mark);                  /* cmp byte [mark], 0 */
         emit_u8(e, 0);
     } else {
         emit_rm(e, 0x0fb6, 4, HOST_11, &mark);
-        emit_lea(e, 8, HOST_10, HOST_8, HOST_9, (int32_t)size - 1);
-        emit_rr(e, 0xc1, 8, 5, HOST_10);
-        emit_u8(e, RAM_LINE_SHIFT);
+        find_mark(t, size - 1);
         emit_rm(e, 0x0a, 1, HOST_11, &mark);            /* or r11b, [mark] */
     }
     trans_slow_if(t, 5);
+}
+
+/* look_up for an operand at @lin, whose slot is known: inside one page. */
+static void look_up_fixed(struct trans *t, uint64_t lin, enum access access)
+{
+    struct emit *e = &t->e;
+    uint64_t page = lin & ~PAGE_OFFSET;
+    size_t slot = t->context->tlb * TLB_SIZE + (lin >> PAGE_BITS & (TLB_SIZE - 1));
+    int32_t entry = CPU_OFFSET(tlbs) + (int32_t)(slot * sizeof(struct tlb_entry));
+    bool short_form = (int64_t)page == (int32_t)page;
+    if (!short_form) {
+        emit_mov_imm(e, HOST_10, page);
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        size_t tag = i ? offsetof(struct tlb_entry, wtag) : offsetof(struct tlb_entry, rtag);
+        struct host_mem m = cpu_field(entry + (int32_t)tag);
+        if (access == (i ? READ : WRITE)) {
+            continue;
+        }
+        if (short_form) {
+            emit_rm(e, 0x81, 8, 7, &m);                 /* cmp [tag], page */
+            emit_imm(e, page, 4);
+        } else {
+            emit_rm(e, 0x3b, 8, HOST_10, &m);
+        }
+        trans_slow_if(t, 5);
+    }
+    emit_load(e, 8, HOST_9, entry + (int32_t)offsetof(struct tlb_entry, addend));
 }
 
 /* R9 = host address - linear address, for R8. */
@@ -280,12 +335,16 @@ void trans_probe(struct trans *t, unsigned seg, unsigned size, enum access acces
     to_linear(t, seg, size, access);
     if (t->context->window_end) {
         look_in_window(t, size, access);
+    } else if (t->fixed && seg_kind(t, seg, access) == SEG_FLAT &&
+               (t->offset & PAGE_OFFSET) + size <= PAGE_BYTES) {
+        look_up_fixed(t, t->offset, access);
     } else {
         look_up(t, size, access);
     }
     if (access != READ) {
         check_marks(t, size);
     }
+    t->fixed = false;
 }
 
 static void far_accesses(struct trans *t)
@@ -303,12 +362,17 @@ static void far_accesses(struct trans *t)
 
 uint64_t trans_next(const struct trans *t)
 {
-    return (t->jb->rip + t->in->offset + t->in->len) & 0xffffffff;
+    return (t->jb->rip + t->in->offset + t->in->len) & (t->wide ? ~0ull : 0xffffffff);
 }
 
 uint64_t trans_target(const struct trans *t)
 {
     return (trans_next(t) + t->in->imm) & (~0ull >> (64 - 8 * t->in->opsize));
+}
+
+static const struct jit_stubs *stubs_of(const struct trans *t)
+{
+    return &t->j->stubs[t->wide];
 }
 
 /* To the loop if something is pending that matters: once in every guest loop. */
@@ -334,7 +398,7 @@ void trans_exit_to(struct trans *t, uint64_t rip)
         check_pending(t);
         uint8_t *on = emit_jcc(e, 4);
         emit_mov_imm(e, HOST_8, rip);
-        emit_link(emit_jmp(e), t->j->exit_chain);
+        emit_link(emit_jmp(e), stubs_of(t)->exit_chain);
         emit_link(on, e->at);
     }
     struct jit_link *l = jit_new_link(t->j, t->jb, rip, far_page);
@@ -344,7 +408,7 @@ void trans_exit_to(struct trans *t, uint64_t rip)
     l->at = emit_jmp(e);
     l->stub = e->at;
     emit_mov_imm(e, HOST_8, (uintptr_t)l);
-    emit_link(emit_jmp(e), t->j->exit_link);
+    emit_link(emit_jmp(e), stubs_of(t)->exit_link);
     emit_link(l->at, l->stub);
 }
 
@@ -353,25 +417,32 @@ void trans_exit_indirect(struct trans *t)
     struct emit *e = &t->e;
     struct host_mem key = cpu_field(ENGINE_OFFSET(translated.jump_key));
     struct host_mem jumps = cpu_field(ENGINE_OFFSET(translated.jumps));
-    struct host_mem slot = {HOST_10, HOST_NONE, 0, 0}, entry = {HOST_10, HOST_NONE, 0, 8};
-    _Static_assert(sizeof(struct jit_jump) == 16 && JIT_JUMPS == 4096, "scaled below");
+    struct host_mem slot = {HOST_10, HOST_NONE, 0, offsetof(struct jit_jump, rip)};
+    struct host_mem slot_key = {HOST_10, HOST_NONE, 0, offsetof(struct jit_jump, key)};
+    struct host_mem entry = {HOST_10, HOST_NONE, 0, offsetof(struct jit_jump, entry)};
+    _Static_assert(sizeof(struct jit_jump) == 32, "scaled below");
     trans_save_flags(t);
     check_pending(t);
     uint8_t *out = emit_jcc(e, 5);
-    emit_mov(e, 4, HOST_10, HOST_8);
-    emit_rr(e, 0x81, 4, 4, HOST_10);                    /* and r10d, JIT_JUMPS - 1 */
+    emit_mov(e, 4, HOST_10, HOST_8);                    /* as jit_jump_slot */
+    emit_rr(e, 0xc1, 4, 5, HOST_10);
+    emit_u8(e, PAGE_BITS);
+    emit_rr(e, 0x33, 4, HOST_10, HOST_8);
+    emit_rr(e, 0x81, 4, 4, HOST_10);
     emit_imm(e, JIT_JUMPS - 1, 4);
-    emit_rr(e, 0xc1, 4, 4, HOST_10);                    /* shl r10d, 4 */
-    emit_u8(e, 4);
+    emit_rr(e, 0xc1, 4, 4, HOST_10);                    /* shl r10d, 5 */
+    emit_u8(e, 5);
     emit_rm(e, 0x03, 8, HOST_10, &jumps);
     emit_rm(e, 0x8b, 8, HOST_9, &key);
-    emit_rr(e, 0x0b, 8, HOST_9, HOST_8);
-    emit_rm(e, 0x3b, 8, HOST_9, &slot);
+    emit_rm(e, 0x3b, 8, HOST_8, &slot);
     uint8_t *miss = emit_jcc(e, 5);
+    emit_rm(e, 0x3b, 8, HOST_9, &slot_key);
+    uint8_t *stale = emit_jcc(e, 5);
     emit_rm(e, 0xff, 4, 4, &entry);                     /* jmp [entry] */
     emit_link(out, e->at);
     emit_link(miss, e->at);
-    emit_link(emit_jmp(e), t->j->exit_chain);
+    emit_link(stale, e->at);
+    emit_link(emit_jmp(e), stubs_of(t)->exit_chain);
 }
 
 /* The interpreter goes on at this instruction. */
@@ -379,7 +450,7 @@ static void exit_step(struct trans *t, unsigned index)
 {
     emit_mov_imm(&t->e, HOST_8, (uintptr_t)t->jb);
     emit_mov_imm(&t->e, HOST_9, index);
-    emit_link(emit_jmp(&t->e), t->j->exit_step);
+    emit_link(emit_jmp(&t->e), stubs_of(t)->exit_step);
 }
 
 static void slow_paths(struct trans *t)
@@ -397,7 +468,8 @@ static void slow_paths(struct trans *t)
         emit_mov_imm(&t->e, HOST_9, p->index);
         emit_u8(&t->e, 0xe8);                           /* call */
         emit_imm(&t->e, 0, 4);
-        emit_link(t->e.at - 4, t->j->slow);
+        emit_link(t->e.at - 4, stubs_of(t)->slow);
+        trans_reload(t, p->held);
         emit_link(emit_jmp(&t->e), p->back);
     }
 }
@@ -412,8 +484,9 @@ static void call_interpreter(struct trans *t)
     emit_mov_imm(&t->e, HOST_9, index | (may_load_segment(t->in) ? SLOW_SEGMENT : 0));
     emit_u8(&t->e, 0xe8);
     emit_imm(&t->e, 0, 4);
-    emit_link(t->e.at - 4, t->j->slow);
+    emit_link(t->e.at - 4, stubs_of(t)->slow);
     t->in_host = true;
+    trans_forget_held(t);
 }
 
 static void translate_insn(struct trans *t)
@@ -421,9 +494,17 @@ static void translate_insn(struct trans *t)
     bool exists = x86_has(t->j->e->cpu.model, t->info->feature); /* else it is #UD */
     trans_emitter emitter = exists ? emitters[t->in->row] : NULL;
     t->path = NULL;
+    t->fixed = false;
+    if (emitter && t->wide) {
+        trans_hold(t);
+    }
     if (emitter && emitter(t)) {
+        if (!t->ended) {
+            trans_write_back(t);
+        }
         if (t->path && !t->ended) {
             t->path->back = t->e.at;
+            memcpy(t->path->held, t->held, sizeof(t->held));
         }
         return;
     }
@@ -437,17 +518,27 @@ static void translate_insn(struct trans *t)
     call_interpreter(t);
 }
 
+/* Budget @digit (5: SUB, 0: ADD) the block's instructions. */
+static void take_budget(struct trans *t, unsigned digit)
+{
+    struct host_mem budget = cpu_field(CPU_OFFSET(budget));
+    if (t->wide) {
+        emit_rm(&t->e, 0x83, 8, (enum host_reg)digit, &budget);
+    } else {
+        emit_rr(&t->e, 0x83, 8, (enum host_reg)digit, REG_BUDGET);
+    }
+    emit_u8(&t->e, t->block->n);
+}
+
 /* Takes the block's instructions from the budget, or leaves if there are not so many. */
 static void make_entry(struct trans *t)
 {
     struct emit *e = &t->e;
-    emit_rr(e, 0x83, 8, 5, REG_BUDGET);                 /* sub budget, n */
-    emit_u8(e, t->block->n);
+    take_budget(t, 5);
     uint8_t *enough = emit_jcc(e, 9);                   /* jns */
-    emit_rr(e, 0x83, 8, 0, REG_BUDGET);
-    emit_u8(e, t->block->n);
+    take_budget(t, 0);
     emit_mov_imm(e, HOST_8, t->jb->rip);
-    emit_link(emit_jmp(e), t->j->exit_chain);
+    emit_link(emit_jmp(e), stubs_of(t)->exit_chain);
     emit_link(enough, e->at);
 }
 
@@ -465,6 +556,8 @@ struct jit_block *jit_translate(struct jit *j, struct block *b, uint64_t rip)
     t.jb = jb;
     t.block = b;
     t.context = &j->contexts[j->context];
+    t.wide = t.context->mode & MODE_CS64;
+    trans_forget_held(&t);
     t.in_host = t.ended = false;
     t.saved = true;
     t.n_slow = t.n_far = 0;

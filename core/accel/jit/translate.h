@@ -12,6 +12,7 @@
 #include "core/accel/jit/code.h"
 
 #define SLOW_JUMPS 10
+#define HELD 2               /* host registers for R8 to R15 of the guest */
 
 enum access { READ, WRITE, MODIFY };
 
@@ -21,6 +22,7 @@ struct slow_path {
     unsigned n;
     unsigned index;
     uint8_t *back;           /* NULL: not back here, but on in the interpreter */
+    uint8_t held[HELD];      /* what is expected there */
 };
 
 /* An access that is looked up in the TLB when it is not in the window. */
@@ -39,6 +41,11 @@ struct trans {
     const struct jit_context *context;
     const struct insn *in;   /* being translated */
     const struct insn_info *info;
+    bool wide;               /* 64-bit code */
+    uint8_t held[HELD];      /* R_8 to R_15: the guest register that is (also) there; 0: none */
+    unsigned next_held;
+    bool fixed;              /* the memory operand's offset is known: */
+    uint64_t offset;
     bool in_host, saved;     /* the flags are in EFLAGS; in translated.flags */
     bool ended;              /* the last instruction has emitted the way out */
     uint16_t live[BLOCK_INSNS]; /* flags that are looked at after each instruction */
@@ -51,9 +58,13 @@ struct trans {
 
 typedef bool (*trans_emitter)(struct trans *t);
 
-/* Code of one guest register operand (offset into gpr). */
-static inline enum host_reg trans_reg(unsigned offset)
+/* The host register of a guest register operand (offset into gpr). The registers that the
+ * instruction's ModRM byte and opcode name have one while its emitter runs. */
+static inline enum host_reg trans_reg(const struct trans *t, unsigned offset)
 {
+    if (unlikely(offset >= GPR_OFF(R_8))) {
+        return t->held[0] == offset >> 3 ? HOST_12 : HOST_13;
+    }
     return offset & 7 ? (enum host_reg)(HOST_AH + (offset >> 3)) : guest_reg(offset >> 3);
 }
 
@@ -61,6 +72,15 @@ static inline bool trans_high(enum host_reg r)
 {
     return r >= HOST_AH && r <= HOST_BH;
 }
+
+/* ---- trans_regs.c: R8 to R15 of the guest, which are always right in memory ---- */
+/* Gives the instruction's registers host registers; writes back those that it wrote. */
+void trans_hold(struct trans *t);
+void trans_write_back(struct trans *t);
+void trans_forget_held(struct trans *t);
+void trans_reload(struct trans *t, const uint8_t held[HELD]);
+/* The host register for part of an effective address; @scratch if it has to be loaded. */
+enum host_reg trans_ea_reg(struct trans *t, unsigned offset, enum host_reg scratch);
 
 /* ---- translate.c ---- */
 /* R8 = offset of the memory operand; its host address is then [R8 + R9]. */
@@ -72,7 +92,8 @@ static inline void trans_mem(struct trans *t, unsigned size, enum access access)
     trans_ea(t);
     trans_probe(t, t->in->seg, size, access);
 }
-/* To the interpreter if condition @cc holds. */
+/* To the interpreter; if condition @cc holds. */
+void trans_slow(struct trans *t);
 void trans_slow_if(struct trans *t, unsigned cc);
 /* Flags into translated.flags; EFLAGS stays as it is. Uses R10. */
 void trans_save_flags(struct trans *t);
@@ -111,5 +132,6 @@ bool emit_from_segment(struct trans *t), emit_push_segment(struct trans *t);
 bool emit_pop_segment(struct trans *t), emit_direction(struct trans *t), emit_cli(struct trans *t);
 bool emit_lods(struct trans *t), emit_stos(struct trans *t), emit_movs(struct trans *t);
 bool emit_scas(struct trans *t), emit_pop_memory(struct trans *t);
+bool emit_movsxd(struct trans *t);
 
 #endif

@@ -1,0 +1,163 @@
+/*
+ * R8 to R15 of 64-bit code. They live in the context; inside a block the instructions that name them
+ * find them in two host registers. Whatever is written goes to memory at once, so that nothing has
+ * to be saved on the way out.
+ */
+#include "core/accel/jit/translate.h"
+
+static const enum host_reg homes[HELD] = {HOST_12, HOST_13};
+
+static bool is_extra(unsigned offset)
+{
+    return offset >= GPR_OFF(R_8) && offset <= GPR_OFF(R_15);
+}
+
+static int held_at(const struct trans *t, unsigned reg)
+{
+    for (int i = 0; i < HELD; i++) {
+        if (t->held[i] == reg) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static bool g_operand(unsigned o)
+{
+    return (o >= OPD_Gb && o <= OPD_Gr) || o == OPD_Zb || o == OPD_Zv;
+}
+
+static bool e_operand(unsigned o)
+{
+    return (o >= OPD_Eb && o <= OPD_RMw) || o == OPD_Ry || o == OPD_Zb || o == OPD_Zv;
+}
+
+/* Nothing is written to the operands that the row names. */
+static bool reads_only(const struct trans *t)
+{
+    unsigned op = t->info->opcode, map = t->info->map, digit = t->in->reg & 7;
+    if (map != MAP_M1) {
+        return map == MAP_M0F && (op == 0xa3 || (op == 0xba && digit == 4)); /* BT */
+    }
+    return (op >= 0x38 && op < 0x3c) || (op >= 0x80 && op < 0x84 && digit == 7) || /* CMP */
+           op == 0x84 || op == 0x85 || (op & ~7u) == 0x50 ||                        /* TEST, PUSH */
+           ((op == 0xf6 || op == 0xf7) && digit != 2 && digit != 3);
+}
+
+/* Is the register operand a result, and does all of it come from elsewhere? */
+static bool result(const struct trans *t, bool g)
+{
+    uint8_t first = t->info->operand[0], second = t->info->operand[1];
+    if (reads_only(t)) {
+        return false;
+    }
+    if (g ? g_operand(first) : e_operand(first)) {
+        return true;
+    }
+    /* XCHG, XADD, CMPXCHG: both */
+    unsigned op = t->info->opcode;
+    bool both = t->info->map == MAP_M1 ? op == 0x86 || op == 0x87 || (op & ~7u) == 0x90
+                                       : op == 0xc0 || op == 0xc1;
+    return both && (g ? g_operand(second) : e_operand(second));
+}
+
+static bool pure_result(const struct trans *t, bool g)
+{
+    unsigned op = t->info->opcode, map = t->info->map;
+    bool moves = map == MAP_M1 ? (op >= 0x88 && op <= 0x8b) || op == 0x8d || (op & ~7u) == 0x58 ||
+                                     (op & ~15u) == 0xb0 || op == 0x63 || op == 0xc7
+                 : map == MAP_M0F && (op == 0xb6 || op == 0xb7 || op == 0xbe || op == 0xbf);
+    return moves && t->in->opsize >= 4 && result(t, g);
+}
+
+/* A home for guest register @reg, none of which is in @busy (bits). -1: there is none. */
+static int take(struct trans *t, unsigned reg, unsigned busy, bool load)
+{
+    int at = held_at(t, reg);
+    if (at >= 0) {
+        return at;
+    }
+    for (unsigned n = 0; n < HELD; n++) {
+        unsigned i = (t->next_held + n) % HELD;
+        if (!(busy >> i & 1)) {
+            t->held[i] = (uint8_t)reg;
+            t->next_held = i + 1;
+            if (load) {
+                emit_load(&t->e, 8, homes[i], 8 * (int32_t)reg);
+            }
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+void trans_hold(struct trans *t)
+{
+    const struct insn *in = t->in;
+    bool g = is_extra(in->r), e = !in->mem && is_extra(in->m);
+    bool base = in->mem && is_extra(in->base), index = in->mem && is_extra(in->index);
+    unsigned busy = 0;
+    /* What is there already and wanted stays. */
+    for (unsigned i = 0; i < HELD; i++) {
+        unsigned off = GPR_OFF(t->held[i]);
+        busy |= t->held[i] && ((g && off == in->r) || (e && off == in->m) ||
+                               (base && off == in->base)) ? 1u << i : 0;
+    }
+    int at = -1;
+    if (e) {
+        bool pure = pure_result(t, false) && (in->m != in->r || pure_result(t, true));
+        at = take(t, in->m >> 3, busy, !pure);
+        busy |= 1u << at;
+    }
+    if (base) {
+        at = take(t, in->base >> 3, busy, true);
+        busy |= 1u << at;
+    }
+    if (g) {
+        bool in_address = index && in->index == in->r;
+        at = take(t, in->r >> 3, busy, in_address || !pure_result(t, true));
+        busy |= 1u << at;
+    }
+    if (index) {
+        take(t, in->index >> 3, busy, true);            /* if there is a home left */
+    }
+}
+
+enum host_reg trans_ea_reg(struct trans *t, unsigned offset, enum host_reg scratch)
+{
+    if (!is_extra(offset)) {
+        return guest_reg(offset >> 3);
+    }
+    int at = held_at(t, offset >> 3);
+    if (at >= 0) {
+        return homes[at];
+    }
+    emit_load(&t->e, 8, scratch, offset);
+    return scratch;
+}
+
+void trans_write_back(struct trans *t)
+{
+    const struct insn *in = t->in;
+    bool g = is_extra(in->r) && result(t, true), e = !in->mem && is_extra(in->m) && result(t, false);
+    if (g) {
+        emit_store(&t->e, 8, trans_reg(t, in->r), in->r);
+    }
+    if (e && !(g && in->m == in->r)) {
+        emit_store(&t->e, 8, trans_reg(t, in->m), in->m);
+    }
+}
+
+void trans_forget_held(struct trans *t)
+{
+    memset(t->held, 0, sizeof(t->held));
+}
+
+void trans_reload(struct trans *t, const uint8_t held[HELD])
+{
+    for (unsigned i = 0; i < HELD; i++) {
+        if (held[i]) {
+            emit_load(&t->e, 8, homes[i], 8 * held[i]);
+        }
+    }
+}
