@@ -72,6 +72,7 @@ void block_close(struct block *b)
     if (b == NULL) {
         return;
     }
+    block_worker_stop(b);
     if (b->impl != NULL) {
         struct error *err = NULL;
         if (!b->read_only && !block_flush(b, &err)) {
@@ -93,12 +94,13 @@ static bool in_bounds(const struct block *b, uint64_t off, size_t len, struct er
     return true;
 }
 
-bool block_read(struct block *b, uint64_t off, void *buf, size_t len, struct error **err)
+static bool read_image(struct block *b, uint64_t off, void *buf, size_t len, struct error **err)
 {
     return in_bounds(b, off, len, err) && b->ops->read(b, off, buf, len, err);
 }
 
-bool block_write(struct block *b, uint64_t off, const void *buf, size_t len, struct error **err)
+static bool write_image(struct block *b, uint64_t off, const void *buf, size_t len,
+                        struct error **err)
 {
     if (b->read_only) {
         return error_set(err, "%s: is read-only", b->path);
@@ -106,7 +108,40 @@ bool block_write(struct block *b, uint64_t off, const void *buf, size_t len, str
     return in_bounds(b, off, len, err) && b->ops->write(b, off, buf, len, err);
 }
 
+bool block_read(struct block *b, uint64_t off, void *buf, size_t len, struct error **err)
+{
+    block_worker_drain(b);
+    return read_image(b, off, buf, len, err);
+}
+
+bool block_write(struct block *b, uint64_t off, const void *buf, size_t len, struct error **err)
+{
+    block_worker_drain(b);
+    return write_image(b, off, buf, len, err);
+}
+
 bool block_flush(struct block *b, struct error **err)
 {
+    block_worker_drain(b);
     return b->ops->flush(b, err);
+}
+
+void block_carry_out(struct block_request *r)
+{
+    struct block *b = r->block;
+
+    switch (r->op) {
+    case BLOCK_READ:
+        r->ok = read_image(b, r->off, r->buf, r->len, &r->err);
+        break;
+    case BLOCK_WRITE:
+        r->ok = write_image(b, r->off, r->buf, r->len, &r->err);
+        break;
+    case BLOCK_WRITE_FLUSH:
+        r->ok = write_image(b, r->off, r->buf, r->len, &r->err) && b->ops->flush(b, &r->err);
+        break;
+    case BLOCK_FLUSH:
+        r->ok = b->ops->flush(b, &r->err);
+        break;
+    }
 }

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 struct block;
+struct block_worker;
 
 struct block_ops {
     const char *name;                                         /* "raw" */
@@ -29,6 +30,7 @@ struct block {
     uint64_t bytes;
     bool read_only;
     void *impl;
+    struct block_worker *worker; /* worker.c's own; NULL: there was no request yet */
 };
 
 enum { BLOCK_READ_ONLY = 1, BLOCK_SNAPSHOT = 2 };
@@ -38,7 +40,8 @@ enum { BLOCK_READ_ONLY = 1, BLOCK_SNAPSHOT = 2 };
 struct block *block_open(const char *path, const char *format, unsigned flags, struct error **err);
 void block_close(struct block *b);      /* flushes; NULL is allowed */
 
-/* [off, off+len) must lie inside b->bytes, else an error. [locked] */
+/* [off, off+len) must lie inside b->bytes, else an error. They wait for requests (request.h) under
+ * way, and for the host: they are for opening and closing a machine. [locked] */
 bool block_read(struct block *b, uint64_t off, void *buf, size_t len, struct error **err);
 bool block_write(struct block *b, uint64_t off, const void *buf, size_t len, struct error **err);
 bool block_flush(struct block *b, struct error **err);

@@ -2,7 +2,14 @@
 #ifndef CORE_BLOCK_DRIVERS_H
 #define CORE_BLOCK_DRIVERS_H
 
-#include "core/block/block.h"
+#include "core/block/request.h"
+
+/* Does what @r asks for, on the calling thread, and notes the result in it. */
+void block_carry_out(struct block_request *r);
+
+/* Wait until @b's worker has nothing to do; then end its thread as well. */
+void block_worker_drain(struct block *b);
+void block_worker_stop(struct block *b);
 
 /* Fills in ops, bytes, read_only and impl of @b; its path is set. BLOCK_READ_ONLY in @flags opens
  * for reading only. On failure @b->impl is NULL and the file is closed. */

@@ -6,7 +6,8 @@
  * Pins:   CS0- and CS1- as two regions, INTRQ out, DMARQ and DMACK- as a window for the bus master.
  * Model:  a written command sets BSY, and a timer runs it. What a read command gives lies in a
  *         buffer of 64 KiB, out of which blocks of the data port follow each other at once; BSY
- *         comes back when the buffer has to be filled or stored.
+ *         comes back when the buffer has to be filled or stored. The image is read and written by
+ *         requests (core/block/request.h), for which no vCPU waits.
  * Left out: the CFA, overlapped and queued feature sets, 8-bit transfers, PDIAG- and DASP- timing.
  * Chosen: writes to a device with BSY or DRQ set, whose effect is indeterminate, are ignored. A
  *         byte read from the data port is the low half of a word that is gone then. A channel
@@ -91,6 +92,35 @@ void ata_later(struct ata_device *d, enum ata_step step, int64_t ns)
     timer_at(&d->timer, clock_now(&d->channel->machine->clock) + ns);
 }
 
+void ata_io(struct ata_device *d, struct block *b, enum block_op op, uint64_t off, size_t len,
+            int64_t ns)
+{
+    assert(len <= ATA_BUFFER_BYTES);
+    d->phase = ATA_WAIT;
+    d->step = ATA_STEP_IO;
+    d->status = ATA_SR_BSY;
+    if (op == BLOCK_WRITE || op == BLOCK_WRITE_FLUSH) {
+        memcpy(d->image, d->buffer, len);
+    }
+    trace_ata_io(d->id, op, off, len);
+    block_submit(&d->io, b, op, off, d->image, len, ns);
+}
+
+static void io_done(void *opaque)
+{
+    struct ata_device *d = opaque;
+    bool ok = d->io.ok;
+
+    if (!ok && !d->warned) {
+        log_error("%s: %s", d->id, error_text(d->io.err));
+    }
+    d->warned = !ok;
+    if (ok && d->io.op == BLOCK_READ) {
+        memcpy(d->buffer, d->image, d->io.len);
+    }
+    d->ops->io(d, ok);
+}
+
 static void end_command(struct ata_device *d, uint8_t status)
 {
     d->phase = ATA_IDLE;
@@ -170,8 +200,7 @@ static void buffer_done(struct ata_device *d)
     if (d->phase == ATA_PIO_IN || d->phase == ATA_DMA_IN) {
         d->ops->drained(d);
     } else {
-        ata_later(d, ATA_STEP_STORE,
-                  (int64_t)(d->end + ATA_SECTOR_BYTES - 1) / ATA_SECTOR_BYTES * ATA_SECTOR_NS);
+        d->ops->filled(d);
     }
 }
 
@@ -223,6 +252,7 @@ void ata_signature(struct ata_device *d)
 static void stop_device(struct ata_device *d)
 {
     timer_cancel(&d->timer);
+    block_cancel(&d->io);
     if (d->ops->reset != NULL) {
         d->ops->reset(d);
     }
@@ -278,11 +308,8 @@ static void run_step(void *opaque)
     case ATA_STEP_COMMAND:
         d->ops->command(d);
         break;
-    case ATA_STEP_FILL:
-        d->ops->fill(d);
-        break;
-    case ATA_STEP_STORE:
-        d->ops->store(d);
+    case ATA_STEP_PACKET:
+        d->ops->packet(d);
         break;
     case ATA_STEP_RESET:
     case ATA_STEP_DIAGNOSE:
@@ -310,7 +337,7 @@ static void write_command(struct ata_channel *c, uint8_t val)
     }
     trace_ata_command(d->id, val, d->now.feature, d->now.count, d->now.high, d->now.mid, d->now.low,
                       d->device);
-    if (val == COMMAND_DEVICE_RESET && d->ops->packet) {
+    if (val == COMMAND_DEVICE_RESET && d->ops->packet != NULL) {
         stop_device(d);
         d->command = val;
         ata_later(d, ATA_STEP_RESET, ATA_COMMAND_NS);
@@ -319,7 +346,7 @@ static void write_command(struct ata_channel *c, uint8_t val)
     d->command = val;
     d->error = 0;
     set_intrq(d, false);
-    ata_later(d, ATA_STEP_COMMAND, d->ops->command_ns(d));
+    d->ops->start(d);
 }
 
 /* True if the responding device takes register writes now. */
@@ -330,7 +357,7 @@ static bool writable(const struct ata_channel *c, unsigned off, uint8_t val)
     if (d == NULL || d->phase == ATA_IDLE) {
         return true;
     }
-    return off == REG_STATUS && val == COMMAND_DEVICE_RESET && d->ops->packet &&
+    return off == REG_STATUS && val == COMMAND_DEVICE_RESET && d->ops->packet != NULL &&
            d->phase != ATA_IN_RESET;
 }
 
@@ -573,6 +600,7 @@ void ata_channel_reset(struct ata_channel *c)
 void ata_device_reset(struct ata_device *d)
 {
     timer_cancel(&d->timer);
+    block_cancel(&d->io);
     memset(d->buffer, 0, sizeof(d->buffer));
     d->device = 0;
     d->command = 0;
@@ -590,20 +618,32 @@ void ata_channel_loaded(struct ata_channel *c)
 }
 
 /* A saved machine is hostile input: nothing may point outside the buffer. */
-void ata_device_loaded(struct ata_device *d)
+static bool contradicts_itself(const struct ata_device *d)
 {
-    bool data = d->phase >= ATA_PIO_IN && d->phase <= ATA_DMA_OUT;
+    bool pio = d->phase == ATA_PIO_IN || d->phase == ATA_PIO_OUT;
+    bool data = pio || d->phase == ATA_DMA_IN || d->phase == ATA_DMA_OUT;
 
-    if (d->phase >= ATA_PHASES || d->step >= ATA_STEPS || d->end > ATA_BUFFER_BYTES ||
-        d->block_end > d->end || d->pos > d->block_end ||
-        (data && (d->pos == d->block_end || d->block_bytes > ATA_BUFFER_BYTES)) ||
-        ((d->phase == ATA_PIO_IN || d->phase == ATA_PIO_OUT) && d->block_bytes == 0)) {
+    return d->phase >= ATA_PHASES || d->step >= ATA_STEPS || d->end > ATA_BUFFER_BYTES ||
+           d->block_end > d->end || d->pos > d->block_end ||
+           (data && (d->pos == d->block_end || d->block_bytes > ATA_BUFFER_BYTES)) ||
+           (pio && d->block_bytes == 0) ||
+           (d->phase == ATA_WAIT && d->step == ATA_STEP_PACKET && d->ops->packet == NULL);
+}
+
+bool ata_device_loaded(struct ata_device *d, int64_t *ns)
+{
+    int64_t now = clock_now(&d->channel->machine->clock);
+
+    *ns = timer_armed(&d->io.timer) ? d->io.timer.deadline_ns - now : 0;
+    block_cancel(&d->io); /* what the machine did before the load */
+    if (contradicts_itself(d)) {
         timer_cancel(&d->timer);
         d->phase = ATA_IDLE;
         d->step = ATA_STEP_COMMAND;
         d->status = d->ops->ready;
         d->pos = d->block_end = d->end = 0;
     }
+    return d->phase == ATA_WAIT && d->step == ATA_STEP_IO;
 }
 
 static const struct state_field taskfile_state[] = {
@@ -621,7 +661,7 @@ const struct state_field ata_device_state[] = {
     STATE(struct ata_device, step), STATE(struct ata_device, pos),
     STATE(struct ata_device, block_end), STATE(struct ata_device, end),
     STATE(struct ata_device, block_bytes), STATE(struct ata_device, buffer),
-    STATE_TIMER(struct ata_device, timer), STATE_END(),
+    STATE_TIMER(struct ata_device, timer), STATE_TIMER(struct ata_device, io.timer), STATE_END(),
 };
 
 const struct state_field ata_channel_state[] = {
@@ -638,6 +678,12 @@ void ata_string(uint8_t *to, const char *text, unsigned bytes)
     }
 }
 
+static void device_gone(void *opaque)
+{
+    struct ata_device *d = opaque;
+    block_cancel(&d->io);
+}
+
 void ata_attach(struct ata_channel *c, unsigned unit, struct ata_device *d,
                 const struct ata_device_ops *ops, const char *id)
 {
@@ -647,6 +693,8 @@ void ata_attach(struct ata_channel *c, unsigned unit, struct ata_device *d,
     d->unit = unit;
     snprintf(d->id, sizeof(d->id), "%s", id);
     timer_init(&d->timer, &c->machine->clock, d->id, run_step, d);
+    block_request_init(&d->io, &c->machine->loop, &c->machine->clock, d->id, io_done, d);
+    machine_on_fini(c->machine, device_gone, d);
     c->device[unit] = d;
 }
 

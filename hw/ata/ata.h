@@ -13,6 +13,7 @@
 #ifndef HW_ATA_ATA_H
 #define HW_ATA_ATA_H
 
+#include "core/block/request.h"
 #include "core/device/machine.h"
 
 #define ATA_SECTOR_BYTES  512u
@@ -49,7 +50,7 @@ struct ata_taskfile {
 /* What a device waits for. */
 enum ata_phase {
     ATA_IDLE,
-    ATA_WAIT,                /* BSY; the timer runs the step */
+    ATA_WAIT,                /* BSY; the timer, or the end of a request, runs the step */
     ATA_PIO_IN,              /* DRQ: the host takes buffer[pos..block_end) */
     ATA_PIO_OUT,
     ATA_DMA_IN,              /* DMARQ: a bus master moves buffer[pos..end) to memory */
@@ -61,8 +62,8 @@ enum ata_phase {
 /* What happens at the end of a wait. */
 enum ata_step {
     ATA_STEP_COMMAND,
-    ATA_STEP_FILL,
-    ATA_STEP_STORE,
+    ATA_STEP_PACKET,
+    ATA_STEP_IO,             /* the image has been read, written or flushed */
     ATA_STEP_RESET,
     ATA_STEP_DIAGNOSE,
     ATA_STEPS,
@@ -74,12 +75,12 @@ struct ata_device_ops {
     uint8_t ready;           /* status after a command without error */
     uint8_t reset_status;    /* status after a reset */
     uint8_t signature_mid, signature_high;
-    bool packet;             /* accepts DEVICE RESET, also while busy */
-    /* How long the command that was just written takes until it is run. */
-    int64_t (*command_ns)(const struct ata_device *d);
-    void (*command)(struct ata_device *d);
-    void (*fill)(struct ata_device *d);    /* ATA_STEP_FILL: put the next data into the buffer */
-    void (*store)(struct ata_device *d);   /* ATA_STEP_STORE: the host's data are in the buffer */
+    void (*start)(struct ata_device *d);   /* a command was written: ata_later or ata_io */
+    void (*command)(struct ata_device *d); /* ATA_STEP_COMMAND */
+    void (*packet)(struct ata_device *d);  /* ATA_STEP_PACKET; NULL: takes no packets,
+                                              nor DEVICE RESET, which those do also while busy */
+    void (*io)(struct ata_device *d, bool ok); /* ATA_STEP_IO: what was read is in the buffer */
+    void (*filled)(struct ata_device *d);  /* the host filled the buffer */
     void (*drained)(struct ata_device *d); /* the host took the whole buffer */
     void (*block)(struct ata_device *d, unsigned bytes); /* a data port block begins; may be NULL */
     void (*reset)(struct ata_device *d);   /* software reset: forget the command; may be NULL */
@@ -93,6 +94,8 @@ struct ata_device {
     unsigned unit;           /* 0 or 1 */
     char id[16];             /* of the device's section and for messages: "ide0.1" */
     struct timer timer;
+    struct block_request io;
+    bool warned;             /* the last access to the image failed, and the user knows */
     struct ata_taskfile now; /* last written, or results */
     struct ata_taskfile old; /* what was there before the last writes: the high bytes of LBA48 */
     uint8_t device;          /* bits 6, 4 and 3:0 */
@@ -102,6 +105,8 @@ struct ata_device {
     uint32_t pos, block_end, end;  /* in the buffer: pos <= block_end <= end */
     uint32_t block_bytes;    /* size of a data port block; the last may be shorter */
     uint8_t buffer[ATA_BUFFER_BYTES];
+    /* What a request moves: the buffer changes only when a request is done. Not saved. */
+    uint8_t image[ATA_BUFFER_BYTES];
 };
 
 struct ata_channel {
@@ -130,11 +135,17 @@ extern const struct state_field ata_channel_state[];
 void ata_attach(struct ata_channel *c, unsigned unit, struct ata_device *d,
                 const struct ata_device_ops *ops, const char *id);
 void ata_device_reset(struct ata_device *d);     /* power-on state of the common part */
-void ata_device_loaded(struct ata_device *d);
+/* After a load. True: the device waits for a request, which its owner starts again with ata_io for
+ * the *ns that were left; the task file and buffer are as when it was submitted. */
+bool ata_device_loaded(struct ata_device *d, int64_t *ns);
 extern const struct state_field ata_device_state[];
 
 /* What a command does; each ends one wait. */
 void ata_later(struct ata_device *d, enum ata_step step, int64_t ns);  /* BSY for @ns, then @step */
+/* BSY while the first @len bytes of the buffer come from @b or go there; at most ATA_BUFFER_BYTES.
+ * @ns: the time that takes on the virtual clock. */
+void ata_io(struct ata_device *d, struct block *b, enum block_op op, uint64_t off, size_t len,
+            int64_t ns);
 void ata_finish(struct ata_device *d);           /* without error, INTRQ */
 void ata_finish_silently(struct ata_device *d);  /* without INTRQ: after the last block of PIO in */
 void ata_fail(struct ata_device *d, uint8_t error);

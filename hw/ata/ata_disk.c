@@ -4,8 +4,9 @@
  * Source: [ATA6] 8 "Command descriptions", 6.2 on addresses; [ATA7] table of IDENTIFY DEVICE words.
  *         The names and the feature words are those of the disk that QEMU shows, since guests have
  *         tables.
- * Model:  a command moves chunks of at most 128 sectors between the image and the device's buffer.
- *         The sectors in front of a bad one are transferred before the error is reported.
+ * Model:  a command moves chunks of at most 128 sectors between the image and the device's buffer,
+ *         a request each. The sectors in front of a bad one are transferred before the error is
+ *         reported.
  * Left out: SMART, security, host protected area (SET MAX), DCO, streaming, CFA, TRIM, READ LONG;
  *         these end with ABRT as unsupported commands do. Power modes are accepted and change
  *         nothing.
@@ -58,16 +59,6 @@ static struct ata_disk *to_disk(struct ata_device *d)
 
 /* ---- the image ---- */
 
-static bool report(struct ata_disk *s, bool ok, struct error *err)
-{
-    if (!ok && !s->warned) {
-        log_error("%s: %s", s->ata.id, error_text(err));
-    }
-    s->warned = !ok;
-    error_free(err);
-    return ok;
-}
-
 /* Sectors [lba, lba + n) lie on the disk. An image may end within its last sector: what is missing
  * reads as zeros and is not stored. */
 static size_t bytes_in_image(const struct ata_disk *s, uint64_t lba, unsigned n)
@@ -77,32 +68,16 @@ static size_t bytes_in_image(const struct ata_disk *s, uint64_t lba, unsigned n)
     return off >= bytes ? 0 : min_u64((uint64_t)n * ATA_SECTOR_BYTES, bytes - off);
 }
 
-static bool read_sectors(struct ata_disk *s, uint64_t lba, unsigned n)
+/* The next chunk moves from the image to the buffer, or the other way. */
+static void chunk_io(struct ata_disk *s, enum block_op op, int64_t ns)
 {
-    struct error *err = NULL;
-    size_t len = bytes_in_image(s, lba, n);
-
-    trace_ata_disk_io(s->ata.id, 0, lba, n);
-    memset(s->ata.buffer + len, 0, (size_t)n * ATA_SECTOR_BYTES - len);
-    bool ok = len == 0 || block_read(s->block, lba * ATA_SECTOR_BYTES, s->ata.buffer, len, &err);
-    return report(s, ok, err);
+    ata_io(&s->ata, s->block, op, s->lba * ATA_SECTOR_BYTES, bytes_in_image(s, s->lba, s->chunk),
+           ns + s->chunk * ATA_SECTOR_NS);
 }
 
-static bool flush(struct ata_disk *s)
+static void flush(struct ata_disk *s)
 {
-    struct error *err = NULL;
-    bool ok = block_flush(s->block, &err);
-    return report(s, ok, err);
-}
-
-static bool write_sectors(struct ata_disk *s, uint64_t lba, unsigned n)
-{
-    struct error *err = NULL;
-    size_t len = bytes_in_image(s, lba, n);
-
-    trace_ata_disk_io(s->ata.id, 1, lba, n);
-    bool ok = len == 0 || block_write(s->block, lba * ATA_SECTOR_BYTES, s->ata.buffer, len, &err);
-    return report(s, ok, err) && (s->write_cache || flush(s));
+    ata_io(&s->ata, s->block, BLOCK_FLUSH, 0, 0, ATA_SECTOR_NS);
 }
 
 /* ---- addresses ---- */
@@ -223,31 +198,38 @@ static void chunk_done(struct ata_disk *s)
     s->chunk = 0;
 }
 
-/* The next chunk comes from the medium. */
-static void disk_fill(struct ata_device *d)
+/* Reads the next chunk, which takes @ns longer than the sectors alone. */
+static void read_next(struct ata_disk *s, int64_t ns)
 {
-    struct ata_disk *s = to_disk(d);
-    uint8_t flags = flags_of(s);
+    if (next_chunk(s)) {
+        chunk_io(s, BLOCK_READ, ns);
+    }
+}
 
-    if (!next_chunk(s)) {
-        return;
-    }
-    if (!read_sectors(s, s->lba, s->chunk)) {
-        media_error(s, ATA_ER_UNC);
-        return;
-    }
+static void write_chunk(struct ata_disk *s)
+{
+    chunk_io(s, s->write_cache ? BLOCK_WRITE : BLOCK_WRITE_FLUSH, 0);
+}
+
+/* The chunk is in the buffer. */
+static void chunk_read(struct ata_disk *s)
+{
+    uint8_t flags = flags_of(s);
     unsigned bytes = s->chunk * ATA_SECTOR_BYTES;
-    if (flags & RW_VERIFY) {
+    size_t there = bytes_in_image(s, s->lba, s->chunk);
+
+    memset(s->ata.buffer + there, 0, bytes - there);
+    if (flags & RW_DMA) {
+        ata_dma(&s->ata, true, bytes);
+    } else if (!(flags & RW_VERIFY)) {
+        ata_pio_in(&s->ata, bytes, block_sectors(s) * ATA_SECTOR_BYTES);
+    } else {
         chunk_done(s);
         if (s->left != 0) {
-            ata_later(d, ATA_STEP_FILL, CHUNK_SECTORS * ATA_SECTOR_NS);
+            read_next(s, 0);
         } else {
-            ata_finish(d);
+            ata_finish(&s->ata);
         }
-    } else if (flags & RW_DMA) {
-        ata_dma(d, true, bytes);
-    } else {
-        ata_pio_in(d, bytes, block_sectors(s) * ATA_SECTOR_BYTES);
     }
 }
 
@@ -260,7 +242,7 @@ static void disk_drained(struct ata_device *d)
         chunk_done(s);
     }
     if (s->left != 0) {
-        ata_later(d, ATA_STEP_FILL, (int64_t)min_u64(s->left, CHUNK_SECTORS) * ATA_SECTOR_NS);
+        read_next(s, 0);
     } else if (dma) {
         ata_finish(d);
     } else {
@@ -282,19 +264,39 @@ static void ask(struct ata_disk *s, bool first)
     }
 }
 
-static void disk_store(struct ata_device *d)
+static void disk_filled(struct ata_device *d)
 {
-    struct ata_disk *s = to_disk(d);
+    write_chunk(to_disk(d));
+}
 
-    if (!write_sectors(s, s->lba, s->chunk)) {
-        media_error(s, ATA_ER_ABRT);
-        return;
-    }
+/* The chunk is in the image. */
+static void chunk_written(struct ata_disk *s)
+{
     chunk_done(s);
     if (s->left != 0) {
         ask(s, false);
     } else {
-        ata_finish(d);
+        ata_finish(&s->ata);
+    }
+}
+
+static void disk_io(struct ata_device *d, bool ok)
+{
+    struct ata_disk *s = to_disk(d);
+    uint8_t flags = flags_of(s);
+
+    if (!(flags & RW_MEDIA)) { /* FLUSH CACHE, or the write cache was switched off */
+        if (ok) {
+            ata_finish(d);
+        } else {
+            ata_fail(d, ATA_ER_ABRT);
+        }
+    } else if (!ok) {
+        media_error(s, flags & RW_WRITE ? ATA_ER_ABRT : ATA_ER_UNC);
+    } else if (flags & RW_WRITE) {
+        chunk_written(s);
+    } else {
+        chunk_read(s);
     }
 }
 
@@ -316,7 +318,7 @@ static void run_media(struct ata_disk *s)
     if (flags & RW_WRITE) {
         ask(s, true);
     } else {
-        disk_fill(&s->ata);
+        read_next(s, 0);
     }
 }
 
@@ -495,11 +497,7 @@ static void run_native_max(struct ata_disk *s)
 
 static void run_flush(struct ata_disk *s)
 {
-    if (flush(s)) {
-        ata_finish(&s->ata);
-    } else {
-        ata_fail(&s->ata, ATA_ER_ABRT);
-    }
+    flush(s);
 }
 
 /* [ATA6] 8.37.10: modes that words 63, 64 and 88 offer. */
@@ -529,8 +527,8 @@ static void run_set_features(struct ata_disk *s)
         break;
     case 0x82:
         s->write_cache = false;
-        ok = flush(s);
-        break;
+        flush(s);
+        return;
     case 0x03:
         ok = valid_mode(s->ata.now.count);
         s->transfer_mode = ok ? s->ata.now.count : s->transfer_mode;
@@ -608,17 +606,24 @@ static void disk_command(struct ata_device *d)
     command_of(s)->run(s);
 }
 
-/* Reads take as long as their first chunk. */
-static int64_t disk_command_ns(const struct ata_device *d)
+/* Reads begin at once, so that the image is not waited for when the command's time is over. What
+ * cannot begin fails when a command does. */
+static void disk_start(struct ata_device *d)
 {
-    const struct ata_disk *s = container_of(d, struct ata_disk, ata);
+    struct ata_disk *s = to_disk(d);
     uint8_t flags = flags_of(s);
+    uint64_t lba;
 
-    if (!(flags & RW_MEDIA) || (flags & RW_WRITE)) {
-        return ATA_COMMAND_NS;
+    s->left = s->chunk = 0;
+    if ((flags & RW_MEDIA) && !(flags & RW_WRITE) &&
+        !((flags & RW_MULTIPLE) && s->multiple == 0) && get_address(s, flags & RW_EXT, &lba) &&
+        lba < s->sectors) {
+        s->lba = lba;
+        s->left = get_count(s, flags & RW_EXT);
+        read_next(s, ATA_COMMAND_NS);
+    } else {
+        ata_later(d, ATA_STEP_COMMAND, ATA_COMMAND_NS);
     }
-    return ATA_COMMAND_NS +
-           (int64_t)min_u64(get_count(s, flags & RW_EXT), CHUNK_SECTORS) * ATA_SECTOR_NS;
 }
 
 static void disk_forget(struct ata_device *d)
@@ -630,10 +635,10 @@ static void disk_forget(struct ata_device *d)
 static const struct ata_device_ops disk_ops = {
     .ready = ATA_SR_DRDY | ATA_SR_DSC,
     .reset_status = ATA_SR_DRDY | ATA_SR_DSC,
-    .command_ns = disk_command_ns,
+    .start = disk_start,
     .command = disk_command,
-    .fill = disk_fill,
-    .store = disk_store,
+    .io = disk_io,
+    .filled = disk_filled,
     .drained = disk_drained,
     .reset = disk_forget,
 };
@@ -654,15 +659,29 @@ static void ata_disk_reset(void *dev)
     default_translation(s);
 }
 
+/* Starts the request again that was under way when the state was saved. */
+static void restart_io(struct ata_disk *s, int64_t ns)
+{
+    uint8_t flags = flags_of(s);
+
+    if (!(flags & RW_MEDIA)) {
+        ata_io(&s->ata, s->block, BLOCK_FLUSH, 0, 0, ns);
+        return;
+    }
+    enum block_op op = !(flags & RW_WRITE) ? BLOCK_READ
+                       : s->write_cache    ? BLOCK_WRITE
+                                           : BLOCK_WRITE_FLUSH;
+    chunk_io(s, op, ns - s->chunk * ATA_SECTOR_NS);
+}
+
 static void ata_disk_loaded(void *dev)
 {
     struct ata_disk *s = dev;
-    bool waits = s->ata.phase == ATA_WAIT;
-    bool storing = s->ata.phase == ATA_PIO_OUT || s->ata.phase == ATA_DMA_OUT ||
-                   (waits && s->ata.step == ATA_STEP_STORE);
-    bool filling = waits && s->ata.step == ATA_STEP_FILL;
+    int64_t ns;
+    bool io = ata_device_loaded(&s->ata, &ns);
+    bool chunk = s->ata.phase == ATA_PIO_OUT || s->ata.phase == ATA_DMA_OUT ||
+                 (io && (flags_of(s) & RW_MEDIA));
 
-    ata_device_loaded(&s->ata);
     if (s->heads == 0 || s->heads > 16 || s->spt == 0) {
         default_translation(s);
     }
@@ -672,12 +691,16 @@ static void ata_disk_loaded(void *dev)
     /* A transfer stays inside buffer and disk, and writes what it asked for. */
     if (s->chunk > CHUNK_SECTORS || s->chunk > s->left || s->left > 65536 ||
         (s->chunk != 0 && (s->lba >= s->sectors || s->chunk > s->sectors - s->lba)) ||
-        (storing && s->chunk == 0) || (filling && s->left == 0)) {
+        (chunk && s->chunk == 0)) {
         s->left = s->chunk = 0;
         ata_device_reset(&s->ata);
+        io = false;
     }
     if ((flags_of(s) & RW_MULTIPLE) && s->multiple == 0) {
         s->multiple = 1;
+    }
+    if (io) {
+        restart_io(s, ns);
     }
 }
 

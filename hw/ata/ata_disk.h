@@ -23,7 +23,6 @@ struct ata_disk {
     uint8_t multiple;            /* sectors a block of READ MULTIPLE; 0: not set */
     uint8_t transfer_mode;       /* SET FEATURES 03h, as written */
     bool write_cache, read_ahead;
-    bool warned;                 /* the last access to the image failed, and the user knows */
 };
 
 /* A disk with the contents of @b, as @unit of @c. @number: 1 for the board's first drive; @id is

@@ -77,23 +77,6 @@ static uint32_t frames(const struct atapi *s)
     return (uint32_t)min_u64(n, UINT32_MAX);
 }
 
-/* One run of frames to @to; what an image lacks of its last frame is zeros. */
-static bool read_frames(struct atapi *s, uint32_t lba, unsigned n, uint8_t *to)
-{
-    uint64_t off = (uint64_t)lba * MMC_FRAME_BYTES;
-    size_t len = min_u64((uint64_t)n * MMC_FRAME_BYTES, s->block->bytes - off);
-    struct error *err = NULL;
-    bool ok = block_read(s->block, off, to, len, &err);
-
-    memset(to + len, 0, (size_t)n * MMC_FRAME_BYTES - len);
-    if (!ok && !s->warned) {
-        log_error("%s: %s", s->ata.id, error_text(err));
-    }
-    s->warned = !ok;
-    error_free(err);
-    return ok;
-}
-
 /* ---- the end of a packet command ---- */
 
 static void good(struct atapi *s)
@@ -155,50 +138,75 @@ static unsigned chunk_frames(const struct atapi *s, unsigned per_block)
     return (unsigned)min_u64(s->left, most);
 }
 
-static bool fill_buffer(struct atapi *s, unsigned n)
+/* Bytes of the next @n frames that the image has; the last frame may be short. */
+static size_t bytes_in_image(const struct atapi *s, unsigned n)
 {
-    if (s->frame_bytes == MMC_FRAME_BYTES) {
-        return read_frames(s, s->lba, n, s->ata.buffer);
-    }
-    for (unsigned i = 0; i < n; i++) {
-        uint8_t *raw = s->ata.buffer + i * MMC_RAW_BYTES;
-        if (!read_frames(s, s->lba + i, 1, raw + 16)) {
-            return false;
-        }
-        mmc_make_raw(raw, s->lba + i);
-    }
-    return true;
+    return min_u64((uint64_t)n * MMC_FRAME_BYTES,
+                   s->block->bytes - (uint64_t)s->lba * MMC_FRAME_BYTES);
 }
 
-static void atapi_fill(struct ata_device *d)
+/* Frames that the next block of the data port holds; 0: not even one, or there are no blocks. */
+static unsigned frames_per_block(const struct atapi *s)
 {
-    struct atapi *s = to_atapi(d);
-    unsigned limit = port_limit(s);
-    unsigned per_block = s->dma ? 0 : (unsigned)min_u64(limit, ATA_BUFFER_BYTES) / s->frame_bytes;
+    return s->dma ? 0 : port_limit(s) / s->frame_bytes;
+}
 
+static bool can_read(const struct atapi *s)
+{
+    return present(s) && s->left != 0 && s->lba < frames(s) && s->left <= frames(s) - s->lba;
+}
+
+static void start_read(struct atapi *s, int64_t ns)
+{
+    unsigned n = chunk_frames(s, frames_per_block(s));
+    ata_io(&s->ata, s->block, BLOCK_READ, (uint64_t)s->lba * MMC_FRAME_BYTES, bytes_in_image(s, n),
+           ns);
+}
+
+/* Starts to read what fits into the buffer, for @ns and the time that the data take. */
+static void read_frames(struct atapi *s, int64_t ns)
+{
     if (!present(s)) {
         check(s, s->tray_open ? no_disc_open : no_disc_closed);
     } else if (s->attention != ATTENTION_NONE) { /* the disc was changed in the middle of a read */
         s->attention = ATTENTION_NONE;
         check(s, changed);
-    } else if (s->left == 0 || s->lba >= frames(s) || s->left > frames(s) - s->lba) {
+    } else if (!can_read(s)) {
         check(s, out_of_range);
     } else {
-        unsigned n = chunk_frames(s, per_block);
-        if (!fill_buffer(s, n)) {
-            check(s, unreadable);
-            return;
-        }
-        s->lba += n;
-        s->left -= n;
-        send(s, n * s->frame_bytes, per_block != 0 ? per_block * s->frame_bytes : limit);
+        unsigned bytes = chunk_frames(s, frames_per_block(s)) * s->frame_bytes;
+        start_read(s, ns + bytes / ATA_SECTOR_BYTES * ATA_SECTOR_NS);
     }
 }
 
-static void fill_later(struct atapi *s, int64_t ns)
+/* @n frames of user data at the head of the buffer become raw sectors, the last one first. */
+static void spread_raw(struct atapi *s, unsigned n)
 {
-    uint64_t bytes = min_u64((uint64_t)s->left * s->frame_bytes, ATA_BUFFER_BYTES);
-    ata_later(&s->ata, ATA_STEP_FILL, ns + (int64_t)(bytes / ATA_SECTOR_BYTES) * ATA_SECTOR_NS);
+    while (n-- > 0) {
+        uint8_t *raw = s->ata.buffer + n * MMC_RAW_BYTES;
+        memmove(raw + 16, s->ata.buffer + n * MMC_FRAME_BYTES, MMC_FRAME_BYTES);
+        mmc_make_raw(raw, s->lba + n);
+    }
+}
+
+static void atapi_io(struct ata_device *d, bool ok)
+{
+    struct atapi *s = to_atapi(d);
+    unsigned per_block = frames_per_block(s);
+
+    if (!ok) {
+        check(s, unreadable);
+        return;
+    }
+    unsigned n = chunk_frames(s, per_block);
+    size_t there = bytes_in_image(s, n);
+    memset(d->buffer + there, 0, (size_t)n * MMC_FRAME_BYTES - there);
+    if (s->frame_bytes == MMC_RAW_BYTES) {
+        spread_raw(s, n);
+    }
+    s->lba += n;
+    s->left -= n;
+    send(s, n * s->frame_bytes, per_block != 0 ? per_block * s->frame_bytes : port_limit(s));
 }
 
 static void atapi_drained(struct ata_device *d)
@@ -208,10 +216,15 @@ static void atapi_drained(struct ata_device *d)
     if (d->command != COMMAND_PACKET) {
         ata_finish_silently(d);
     } else if (s->left != 0) {
-        fill_later(s, 0);
+        read_frames(s, 0);
     } else {
         good(s);
     }
+}
+
+static void atapi_filled(struct ata_device *d)
+{
+    ata_later(d, ATA_STEP_PACKET, ATA_SECTOR_NS);
 }
 
 /* ---- packet commands ---- */
@@ -220,13 +233,11 @@ static void read_disc(struct atapi *s, uint32_t lba, uint32_t n, unsigned frame_
 {
     if (n == 0) {
         good(s);
-    } else if (lba >= frames(s) || n > frames(s) - lba) {
-        check(s, out_of_range);
     } else {
         s->lba = lba;
         s->left = n;
         s->frame_bytes = (uint16_t)frame_bytes;
-        fill_later(s, ATA_COMMAND_NS);
+        read_frames(s, ATA_COMMAND_NS);
     }
 }
 
@@ -360,7 +371,7 @@ static bool refused(struct atapi *s)
 }
 
 /* The twelve bytes of the packet are in the buffer. */
-static void atapi_store(struct ata_device *d)
+static void atapi_packet(struct ata_device *d)
 {
     struct atapi *s = to_atapi(d);
     const uint8_t *p = s->packet;
@@ -503,9 +514,9 @@ static void atapi_command(struct ata_device *d)
     }
 }
 
-static int64_t atapi_command_ns(const struct ata_device *d)
+static void atapi_start(struct ata_device *d)
 {
-    return ATA_COMMAND_NS;
+    ata_later(d, ATA_STEP_COMMAND, ATA_COMMAND_NS);
 }
 
 static void atapi_forget(struct ata_device *d)
@@ -520,11 +531,11 @@ static const struct ata_device_ops atapi_ops = {
     .reset_status = 0,       /* [ATA6] 9.12: DRDY stays 0 until the first command */
     .signature_mid = 0x14,
     .signature_high = 0xeb,
-    .packet = true,
-    .command_ns = atapi_command_ns,
+    .start = atapi_start,
     .command = atapi_command,
-    .fill = atapi_fill,
-    .store = atapi_store,
+    .packet = atapi_packet,
+    .io = atapi_io,
+    .filled = atapi_filled,
     .drained = atapi_drained,
     .block = atapi_block,
     .reset = atapi_forget,
@@ -534,14 +545,14 @@ static const struct ata_device_ops atapi_ops = {
 
 bool atapi_change_medium(struct atapi *s, struct block *b, struct error **err)
 {
-    bool was_in = present(s);
-
     if (b != NULL && b->bytes == 0) {
         return error_set(err, "%s: %s is empty", s->ata.id, b->path);
     }
+    bool was_in = present(s);
+    block_finish(&s->ata.io); /* a read from the old disc */
     s->block = b;
     s->tray_open = false;
-    s->warned = false;
+    s->ata.warned = false;
     if (b == NULL) {
         s->attention = ATTENTION_NONE;
         s->event = EVENT_REMOVED;
@@ -576,13 +587,20 @@ static void atapi_reset(void *dev)
 static void atapi_loaded(void *dev)
 {
     struct atapi *s = dev;
+    int64_t ns;
+    bool io = ata_device_loaded(&s->ata, &ns);
 
-    ata_device_loaded(&s->ata);
     if (s->frame_bytes != MMC_RAW_BYTES) {
         s->frame_bytes = MMC_FRAME_BYTES;
     }
     if (s->attention > ATTENTION_CHANGED) {
         s->attention = ATTENTION_NONE;
+    }
+    if (io && can_read(s)) {
+        start_read(s, ns);
+    } else if (io) {
+        s->left = 0;
+        ata_device_reset(&s->ata);
     }
 }
 

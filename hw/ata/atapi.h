@@ -20,7 +20,6 @@ struct atapi {
     uint8_t event;               /* media event code for GET EVENT STATUS NOTIFICATION */
     bool locked;                 /* PREVENT ALLOW MEDIUM REMOVAL */
     bool tray_open;
-    bool warned;
     /* a read in progress */
     uint32_t lba;                /* next frame to read */
     uint32_t left;               /* frames still to be read */

@@ -10,8 +10,6 @@
 
 #include <string.h>
 
-#define MAX_CYLS 84 /* the heads of most drives go a few cylinders past 80 */
-
 static const struct {
     uint8_t cyls, heads, sectors;
     bool five_inch;
@@ -75,7 +73,7 @@ static bool from_boot_sector(struct floppy_media *f, const uint8_t *boot)
 
     if ((boot[0] != 0xeb && boot[0] != 0xe9) || ld16le(boot + 0x0b) != FLOPPY_SECTOR_BYTES ||
         boot[0x15] < 0xf0 || spt < 1 || spt > 63 || heads < 1 || heads > 2 || total == 0 ||
-        total % (spt * heads) != 0 || total / (spt * heads) > MAX_CYLS) {
+        total % (spt * heads) != 0 || total / (spt * heads) > FLOPPY_MAX_CYLS) {
         return false;
     }
     if (from_size(f, (uint64_t)total * FLOPPY_SECTOR_BYTES, true) && f->sectors == spt &&
@@ -144,31 +142,19 @@ unsigned floppy_media_rate(const struct floppy_media *f, enum floppy_drive_type 
     return f->density == FLOPPY_HD ? 0 : 3;
 }
 
-static uint64_t sector_offset(const struct floppy_media *f, unsigned cyl, unsigned head,
-                              unsigned sector)
+unsigned floppy_media_place(const struct floppy_media *f, unsigned cyl, unsigned head,
+                            unsigned sector, uint64_t *off)
 {
-    return ((uint64_t)(cyl * f->heads + head) * f->sectors + sector - 1) * FLOPPY_SECTOR_BYTES;
+    *off = ((uint64_t)(cyl * f->heads + head) * f->sectors + sector - 1) * FLOPPY_SECTOR_BYTES;
+    return *off < f->block->bytes
+               ? (unsigned)min_u64(f->block->bytes - *off, FLOPPY_SECTOR_BYTES)
+               : 0;
 }
 
-bool floppy_media_read(const struct floppy_media *f, unsigned cyl, unsigned head, unsigned sector,
-                       void *buf, struct error **err)
+bool floppy_media_writable(const struct floppy_media *f, uint64_t off)
 {
-    uint64_t off = sector_offset(f, cyl, head, sector);
-    uint64_t there = off < f->block->bytes ? f->block->bytes - off : 0;
-
-    memset(buf, 0, FLOPPY_SECTOR_BYTES);
-    return there == 0 ||
-           block_read(f->block, off, buf, min_u64(there, FLOPPY_SECTOR_BYTES), err);
-}
-
-bool floppy_media_write(const struct floppy_media *f, unsigned cyl, unsigned head, unsigned sector,
-                        const void *buf, bool *protect, struct error **err)
-{
-    uint64_t off = sector_offset(f, cyl, head, sector);
-
-    *protect = f->block->read_only || f->block->bytes < FLOPPY_SECTOR_BYTES ||
-               off > f->block->bytes - FLOPPY_SECTOR_BYTES;
-    return !*protect && block_write(f->block, off, buf, FLOPPY_SECTOR_BYTES, err);
+    return !f->block->read_only && f->block->bytes >= FLOPPY_SECTOR_BYTES &&
+           off <= f->block->bytes - FLOPPY_SECTOR_BYTES;
 }
 
 bool floppy_media_protected(const struct floppy_media *f)

@@ -1,7 +1,7 @@
 /*
  * A floppy disk: how the bytes of an image lie on cylinders, heads and sectors.
  *
- * Order of calls: floppy_media_probe on an open image, then read and write by C/H/R; the block
+ * Order of calls: floppy_media_probe on an open image, then floppy_media_place by C/H/R; the block
  * stays the caller's and must outlive the medium. A medium without a block is "no disk".
  *
  * An image may be shorter than its medium (a boot sector alone is enough): what lies past its end
@@ -17,6 +17,8 @@
 #include <stdint.h>
 
 #define FLOPPY_SECTOR_BYTES 512
+#define FLOPPY_MAX_CYLS     84   /* the heads of most drives go a few cylinders past 80 */
+#define FLOPPY_MAX_SECTORS  (FLOPPY_MAX_CYLS * 2 * 64)
 
 /* Drive types by their value in CMOS byte 10h. */
 enum floppy_drive_type {
@@ -55,13 +57,13 @@ bool floppy_media_fits(const struct floppy_media *f, enum floppy_drive_type type
 /* DRATE value (0 500K, 1 300K, 2 250K, 3 1M bit/s) at which a drive of @type reads the disk. */
 unsigned floppy_media_rate(const struct floppy_media *f, enum floppy_drive_type type);
 
-/* One sector; @sector counts from 1. The address must be inside the geometry. A false return of
- * write with *protect set means that the place cannot be written (read-only or past a short image);
- * any other false is a failure of the host, whose text is in *err. */
-bool floppy_media_read(const struct floppy_media *f, unsigned cyl, unsigned head, unsigned sector,
-                       void *buf, struct error **err);
-bool floppy_media_write(const struct floppy_media *f, unsigned cyl, unsigned head, unsigned sector,
-                        const void *buf, bool *protect, struct error **err);
+/* Where a sector lies in the image; @sector counts from 1, the address is inside the geometry.
+ * Returns how many of its bytes the image has: FLOPPY_SECTOR_BYTES or, past its end, fewer. */
+unsigned floppy_media_place(const struct floppy_media *f, unsigned cyl, unsigned head,
+                            unsigned sector, uint64_t *off);
+
+/* Whether that place can be written: not if the image is read-only or ends before it. */
+bool floppy_media_writable(const struct floppy_media *f, uint64_t off);
 
 /* The write-protect notch: the whole image is read-only. */
 bool floppy_media_protected(const struct floppy_media *f);

@@ -7,7 +7,8 @@
  *         Seeks take 50 us and 5 us a cylinder. The command's drive bits select, not the DOR's.
  *         EIS (implied seek) is on after a reset, where the chip has it off: SeaBIOS reads any
  *         cylinder without SEEK and never sends CONFIGURE.
- * Not:    SCAN (this chip has none), FORMAT AND WRITE, tape, power management, precompensation.
+ *         The SCAN commands are those of the 8272, which this chip has no more but QEMU's has.
+ * Not:    FORMAT AND WRITE, tape, power management, precompensation.
  */
 #include "hw/chips/i82078_data.h"
 
@@ -111,6 +112,8 @@ static void result_byte(struct i82078 *s, uint8_t val)
 static void software_reset(struct i82078 *s)
 {
     timer_cancel(&s->step);
+    block_cancel(&s->io);
+    s->io_waits = false;
     for (unsigned n = 0; n < ARRAY_SIZE(s->seek); n++) {
         timer_cancel(&s->seek[n].timer);
         s->seek[n].pcn = s->seek[n].target = s->seek[n].st0 = 0;
@@ -367,9 +370,12 @@ static const struct command {
     {0xff, 0x04, 2, "sense drive", cmd_sense_drive, 0},
     {0xbf, 0x0d, 6, "format track", NULL, OP_FORMAT},
     {0x9f, 0x02, 9, "read track", NULL, OP_READ_TRACK},
-    {0x3f, 0x09, 9, "write deleted", NULL, OP_WRITE},
+    {0x3f, 0x09, 9, "write deleted", NULL, OP_WRITE_DELETED},
     {0x1f, 0x0c, 9, "read deleted", NULL, OP_READ_DELETED},
     {0x1f, 0x16, 9, "verify", NULL, OP_VERIFY},
+    {0x1f, 0x11, 9, "scan equal", NULL, OP_SCAN_EQUAL},
+    {0x1f, 0x19, 9, "scan low or equal", NULL, OP_SCAN_LOW},
+    {0x1f, 0x1d, 9, "scan high or equal", NULL, OP_SCAN_HIGH},
     {0xff, 0x0e, 1, "dumpreg", cmd_dumpreg, 0},
     {0xff, 0x10, 1, "version", cmd_version, 0},
     {0xff, 0x12, 2, "perpendicular", cmd_perpendicular, 0},
@@ -616,10 +622,6 @@ static void i82078_loaded(void *dev)
     struct i82078 *s = dev;
 
     s->phase = s->phase <= PHASE_RESULT ? s->phase : PHASE_COMMAND;
-    s->op = s->op < OP_COUNT ? s->op : OP_READ;
-    s->head &= 1;
-    s->len = min_u64(s->len, sizeof(s->buf));
-    s->pos = min_u64(s->pos, s->len);
     s->res_len = min_u64(s->res_len, sizeof(s->res));
     if (s->phase == PHASE_RESULT && s->res_pos >= s->res_len) {
         to_command_phase(s);
@@ -627,6 +629,7 @@ static void i82078_loaded(void *dev)
     if (s->cmd_need > sizeof(s->cmd) || (s->phase == PHASE_COMMAND && s->cmd_len >= s->cmd_need)) {
         s->cmd_len = s->cmd_need = 0;
     }
+    i82078_data_loaded(s);
     update_irq(s);
 }
 
@@ -643,6 +646,7 @@ static const struct state_field seek_state[] = {
 static const struct state_field drive_state[] = {
     STATE(struct i82078_drive, track),
     STATE(struct i82078_drive, changed),
+    STATE_KEPT(struct i82078_drive, deleted),
     STATE_END(),
 };
 
@@ -680,6 +684,8 @@ static const struct state_field i82078_state[] = {
     STATE(struct i82078, pos),
     STATE(struct i82078, len),
     STATE(struct i82078, buf),
+    STATE(struct i82078, io_waits),
+    STATE_TIMER(struct i82078, io.timer),
     STATE_TIMER(struct i82078, step),
     STATE_TIMER(struct i82078, ready),
     STATE_END(),
@@ -713,7 +719,9 @@ bool i82078_insert(struct i82078 *s, unsigned drive, struct block *b, struct err
         return error_set(err, "%s: a disk of %s does not fit drive %c (%s)", b->path, disk.name,
                          drive ? 'B' : 'A', name[d->type]);
     }
+    block_finish(&s->io); /* a sector of the old disk */
     d->disk = disk;
+    memset(d->deleted, 0, sizeof(d->deleted));
     d->failed = false;
     d->changed = true;
     trace_i82078_insert(drive, disk.name);
@@ -723,6 +731,7 @@ bool i82078_insert(struct i82078 *s, unsigned drive, struct block *b, struct err
 void i82078_eject(struct i82078 *s, unsigned drive)
 {
     trace_i82078_insert(drive, "nothing");
+    block_finish(&s->io);
     memset(&s->drive[drive].disk, 0, sizeof(s->drive[drive].disk));
     s->drive[drive].changed = true;
 }
@@ -730,6 +739,12 @@ void i82078_eject(struct i82078 *s, unsigned drive)
 unsigned i82078_cmos_type(const struct i82078 *s, unsigned drive)
 {
     return s->drive[drive].type;
+}
+
+static void i82078_gone(void *opaque)
+{
+    struct i82078 *s = opaque;
+    block_cancel(&s->io);
 }
 
 void i82078_init(struct i82078 *s, struct machine *m, uint16_t base, struct irq *irq6,
@@ -747,6 +762,8 @@ void i82078_init(struct i82078 *s, struct machine *m, uint16_t base, struct irq 
     }
     timer_init(&s->step, &m->clock, "i82078 step", i82078_data_step, s);
     timer_init(&s->ready, &m->clock, "i82078 ready", ready_fired, s);
+    block_request_init(&s->io, &m->loop, &m->clock, "i82078 image", i82078_data_io, s);
+    machine_on_fini(m, i82078_gone, s);
     region_io(&s->low, "i82078", &low_ops, s, REG_COUNT);
     region_map(&m->ports.root, &s->low, base, 0);
     region_io(&s->high, "i82078 dir", &high_ops, s, 1);

@@ -9,6 +9,7 @@
 #ifndef HW_CHIPS_I82078_H
 #define HW_CHIPS_I82078_H
 
+#include "core/block/request.h"
 #include "core/device/irq.h"
 #include "core/device/machine.h"
 #include "hw/chips/floppy_media.h"
@@ -23,6 +24,9 @@ struct i82078_drive {
     bool failed;             /* the host failed on this disk, and the user knows */
     uint8_t track;           /* where the heads are */
     bool changed;            /* DSKCHG: a disk came or went since the last step with a disk in */
+    /* Bit n: sector n of the disk has a deleted data mark. An image cannot hold that, so it is
+     * forgotten when the disk goes. */
+    uint8_t deleted[FLOPPY_MAX_SECTORS / 8];
 };
 
 /* A SEEK or RECALIBRATE of one drive; they go on while the chip takes further commands. */
@@ -73,6 +77,9 @@ struct i82078 {
     uint8_t dma_waits;
     uint16_t pos, len;       /* in buf */
     uint8_t buf[FLOPPY_SECTOR_BYTES];
+    bool io_waits;           /* for `io`, which moves the sector at chrn */
+    struct block_request io;
+    uint8_t image[FLOPPY_SECTOR_BYTES]; /* what `io` moves; buf changes when it is done. Not saved */
     struct timer step;       /* its next event */
     struct timer ready;      /* the interrupt after a reset */
 };

@@ -1,9 +1,11 @@
 /*
- * Data commands of the 82078: READ, WRITE, VERIFY, READ TRACK, READ ID, FORMAT TRACK.
+ * Data commands of the 82078: READ, WRITE, VERIFY, READ TRACK, READ ID, FORMAT TRACK, SCAN.
  *
- * Source: [82078] "Data Transfer Commands", "Read Track", "Format a Track", "Result Phase Table".
+ * Source: [82078] "Data Transfer Commands", "Read Track", "Format a Track", "Result Phase Table";
+ *         [8272] "Scan Commands".
  * Model:  a sector passes every 20 us and its 512 bytes move at once. A disk has 512-byte MFM
- *         sectors numbered from 1, all with normal data marks, also after WRITE DELETED DATA.
+ *         sectors numbered from 1. The image is read and written by requests (core/block/request.h),
+ *         a sector each. Which sectors have deleted data marks is remembered while the disk is in.
  *         An empty drive answers like an unformatted disk (MA) where the chip would wait for an
  *         index pulse for ever. The motor is not looked at.
  *         With implied seek on, a multi-track transfer also goes on at the track's real end when
@@ -39,12 +41,15 @@ enum { /* ST2 */
     ST2_CM = 0x40,           /* the other kind of data mark */
     ST2_DD = 0x20,           /* ST1_DE was in the data field */
     ST2_WC = 0x10,           /* wrong cylinder */
+    ST2_SH = 0x08,           /* [8272] "Scan Commands": hit by equality */
+    ST2_SN = 0x04,           /* no sector met the condition */
 };
 
 enum { C, H, R, N };         /* in chrn */
 
 #define SIZE_CODE     2      /* 128 << 2 bytes a sector */
 #define FORMAT_BYTES  4      /* C, H, R, N of a sector */
+#define IO_NS         (5 * NS_PER_US) /* the image is read or written within this, at the latest */
 #define DMA_RETRY_NS  NS_PER_MS
 #define DMA_RETRIES   200    /* a revolution; then it is an overrun */
 
@@ -53,9 +58,25 @@ static bool multi_track(const struct i82078 *s)
     return (s->cmd[0] & CMD_MT) && s->op != OP_READ_TRACK;
 }
 
+static bool is_scan(const struct i82078 *s)
+{
+    return s->op == OP_SCAN_EQUAL || s->op == OP_SCAN_LOW || s->op == OP_SCAN_HIGH;
+}
+
+/* STP: contiguous sectors, or every second one. */
+static uint8_t scan_step(const struct i82078 *s)
+{
+    return s->cmd[8] == 2 ? 2 : 1;
+}
+
+static bool writes_disk(const struct i82078 *s)
+{
+    return s->op == OP_WRITE || s->op == OP_WRITE_DELETED || s->op == OP_FORMAT;
+}
+
 bool i82078_data_is_output(const struct i82078 *s)
 {
-    return s->op == OP_WRITE || s->op == OP_FORMAT;
+    return writes_disk(s) || is_scan(s);
 }
 
 static void finish(struct i82078 *s, uint8_t st0, uint8_t st1, uint8_t st2)
@@ -128,15 +149,21 @@ static bool find_sector(struct i82078 *s, struct i82078_drive *d)
     return true;
 }
 
+/* Whether the sector is the last one of its track that the command wants. */
+static bool at_eot(const struct i82078 *s)
+{
+    uint8_t eot = s->cmd[6];
+    return is_scan(s) ? s->chrn[R] + scan_step(s) > eot : s->chrn[R] == eot;
+}
+
 /* To the sector after this one, as [82078] "Result Phase Table" has it. False at the end. */
 static bool advance(struct i82078 *s, const struct i82078_drive *d)
 {
-    uint8_t eot = s->cmd[6];
     bool implied = s->config & CONFIG_EIS;
-    bool beyond = multi_track(s) && implied && eot > d->disk.sectors;
+    bool beyond = multi_track(s) && implied && s->cmd[6] > d->disk.sectors;
 
-    if (s->chrn[R] != eot && !(beyond && s->chrn[R] >= d->disk.sectors)) {
-        s->chrn[R]++;
+    if (!at_eot(s) && !(beyond && s->chrn[R] >= d->disk.sectors)) {
+        s->chrn[R] += is_scan(s) ? scan_step(s) : 1;
         return true;
     }
     s->chrn[R] = 1;
@@ -170,51 +197,95 @@ static void next_sector(struct i82078 *s, const struct i82078_drive *d)
     uint8_t head = s->head;
     bool more = advance(s, d);
     bool enough = s->tc || (s->op == OP_VERIFY && s->left > 0 && --s->left == 0) ||
-                  (s->op == OP_READ_DELETED && !(s->cmd[0] & CMD_SK));
+                  ((s->st2 & ST2_CM) && !(s->cmd[0] & CMD_SK));
 
     if (enough) {
         s->head = head; /* ST0 shows the head of the last sector */
-        finish(s, 0, 0, 0);
+        finish(s, 0, 0, is_scan(s) ? ST2_SN : 0);
     } else if (more) {
         wait_for_sector(s);
+    } else if (is_scan(s)) {
+        finish(s, 0, 0, ST2_SN);
     } else {
         fail(s, ST1_EN, 0);
     }
 }
 
+/* ---- the image ---- */
+
+static unsigned mark_number(const struct i82078 *s, const struct i82078_drive *d)
+{
+    unsigned track = i82078_disk_cyl(d) * d->disk.heads + s->head;
+    return (track * d->disk.sectors + s->chrn[R] - 1u) % FLOPPY_MAX_SECTORS;
+}
+
+static bool has_deleted_mark(const struct i82078 *s, const struct i82078_drive *d)
+{
+    unsigned n = mark_number(s, d);
+    return d->deleted[n / 8] & BIT(n % 8);
+}
+
+static void set_mark(const struct i82078 *s, struct i82078_drive *d, bool deleted)
+{
+    unsigned n = mark_number(s, d);
+    d->deleted[n / 8] = (uint8_t)((d->deleted[n / 8] & ~BIT(n % 8)) | (deleted ? BIT(n % 8) : 0));
+}
+
+static void image_moved(struct i82078 *s, struct i82078_drive *d);
+
+/* Moves the sector at s->chrn between s->buf and the image, for @ns on the virtual clock. What the
+ * image does not have reads as zeros. */
+static void start_io(struct i82078 *s, struct i82078_drive *d, int64_t ns)
+{
+    uint64_t off;
+    unsigned there = floppy_media_place(&d->disk, i82078_disk_cyl(d), s->head, s->chrn[R], &off);
+
+    if (writes_disk(s) && !floppy_media_writable(&d->disk, off)) {
+        fail(s, ST1_NW, 0);
+        return;
+    }
+    s->io_waits = there != 0;
+    if (writes_disk(s)) {
+        memcpy(s->image, s->buf, sizeof(s->image));
+        block_submit(&s->io, d->disk.block, BLOCK_WRITE, off, s->image, sizeof(s->image), ns);
+        return;
+    }
+    memset(s->image, 0, sizeof(s->image));
+    if (there != 0) {
+        block_submit(&s->io, d->disk.block, BLOCK_READ, off, s->image, there, ns);
+    } else {
+        image_moved(s, d);
+    }
+}
+
 /* The host could not read or write its file: a data error for the guest, one line for the user. */
-static void host_failed(struct i82078 *s, struct i82078_drive *d, struct error *err)
+static void host_failed(struct i82078 *s, struct i82078_drive *d)
 {
     if (!d->failed) {
-        log_warn("floppy drive %c: %s", d == s->drive ? 'A' : 'B', error_text(err));
+        log_warn("floppy drive %c: %s", d == s->drive ? 'A' : 'B', error_text(s->io.err));
         d->failed = true;
     }
-    error_free(err);
     fail(s, ST1_DE, ST2_DD);
 }
 
-static void store_sector(struct i82078 *s, struct i82078_drive *d)
+void i82078_data_io(void *opaque)
 {
-    struct error *err = NULL;
-    bool protect;
+    struct i82078 *s = opaque;
+    struct i82078_drive *d = i82078_addressed(s);
 
-    memset(s->buf + s->pos, 0, sizeof(s->buf) - s->pos); /* [82078] TC inside a sector: zeros */
-    if (floppy_media_write(&d->disk, i82078_disk_cyl(d), s->head, s->chrn[R], s->buf, &protect,
-                           &err)) {
-        next_sector(s, d);
-    } else if (protect) {
-        fail(s, ST1_NW, 0);
+    s->io_waits = false;
+    if (d == NULL || d->disk.block == NULL) { /* a saved state that contradicts itself */
+        fail(s, ST1_MA, 0);
+    } else if (s->io.ok) {
+        image_moved(s, d);
     } else {
-        host_failed(s, d, err);
+        host_failed(s, d);
     }
 }
 
 /* The address field of one sector of FORMAT TRACK has come. */
 static void format_sector(struct i82078 *s, struct i82078_drive *d)
 {
-    struct error *err = NULL;
-    bool protect;
-
     if (s->pos < FORMAT_BYTES) { /* TC inside an address field */
         finish(s, 0, 0, 0);
         return;
@@ -226,16 +297,26 @@ static void format_sector(struct i82078 *s, struct i82078_drive *d)
         return;
     }
     memset(s->buf, s->cmd[5], sizeof(s->buf));
-    if (!floppy_media_write(&d->disk, s->chrn[C], s->head, s->chrn[R], s->buf, &protect, &err)) {
-        if (protect) {
-            fail(s, ST1_NW, 0);
-        } else {
-            host_failed(s, d, err);
-        }
-    } else if (--s->left == 0 || s->tc) {
+    start_io(s, d, IO_NS);
+}
+
+/* [8272] "Scan Commands": FFh on either side is equal to all; the first byte that differs decides
+ * which side is lower. The disk's sector is in s->image, the system's in s->buf. */
+static void compare_sector(struct i82078 *s, const struct i82078_drive *d)
+{
+    unsigned i = 0;
+
+    while (i < sizeof(s->buf) &&
+           (s->image[i] == s->buf[i] || s->image[i] == 0xff || s->buf[i] == 0xff)) {
+        i++;
+    }
+    bool equal = i == sizeof(s->buf);
+    if (equal) {
+        finish(s, 0, 0, ST2_SH);
+    } else if (s->op == (s->image[i] < s->buf[i] ? OP_SCAN_LOW : OP_SCAN_HIGH)) {
         finish(s, 0, 0, 0);
     } else {
-        wait_for_sector(s);
+        next_sector(s, d);
     }
 }
 
@@ -250,8 +331,11 @@ static void moved(struct i82078 *s)
         fail(s, ST1_MA, 0);
     } else if (s->op == OP_FORMAT) {
         format_sector(s, d);
-    } else if (s->op == OP_WRITE) {
-        store_sector(s, d);
+    } else if (is_scan(s)) {
+        start_io(s, d, IO_NS);
+    } else if (writes_disk(s)) {
+        memset(s->buf + s->pos, 0, sizeof(s->buf) - s->pos); /* [82078] TC inside a sector: zeros */
+        start_io(s, d, IO_NS);
     } else {
         next_sector(s, d);
     }
@@ -322,23 +406,52 @@ void i82078_data_put(struct i82078 *s, uint8_t val)
     }
 }
 
-static void load_sector(struct i82078 *s, struct i82078_drive *d)
+/* The image has been read, into s->image, or written. */
+static void image_moved(struct i82078 *s, struct i82078_drive *d)
 {
-    struct error *err = NULL;
+    if (s->op == OP_FORMAT) {
+        set_mark(s, d, false);
+        if (--s->left == 0 || s->tc) {
+            finish(s, 0, 0, 0);
+        } else {
+            wait_for_sector(s);
+        }
+    } else if (writes_disk(s)) {
+        set_mark(s, d, s->op == OP_WRITE_DELETED);
+        next_sector(s, d);
+    } else if (is_scan(s)) {
+        compare_sector(s, d);
+    } else if (s->op == OP_VERIFY) {
+        next_sector(s, d);
+    } else {
+        memcpy(s->buf, s->image, sizeof(s->buf));
+        start_moving(s, sizeof(s->buf));
+    }
+}
 
-    if (s->op == OP_READ_DELETED) { /* every sector has a normal mark */
+/* The sector at s->chrn passes under the head. [82078] "Skip Bit vs READ DATA Command". */
+static void at_sector(struct i82078 *s, struct i82078_drive *d)
+{
+    trace_i82078_sector(s->cmd[1] & 3, s->chrn[C], s->chrn[H], s->chrn[R]);
+    if (writes_disk(s)) {
+        if (floppy_media_protected(&d->disk)) {
+            fail(s, ST1_NW, 0);
+        } else {
+            start_moving(s, sizeof(s->buf));
+        }
+        return;
+    }
+    if (s->op != OP_READ_TRACK && has_deleted_mark(s, d) != (s->op == OP_READ_DELETED)) {
         s->st2 |= ST2_CM;
         if (s->cmd[0] & CMD_SK) {
             next_sector(s, d);
             return;
         }
     }
-    if (!floppy_media_read(&d->disk, i82078_disk_cyl(d), s->head, s->chrn[R], s->buf, &err)) {
-        host_failed(s, d, err);
-    } else if (s->op == OP_VERIFY) {
-        next_sector(s, d);
-    } else {
+    if (is_scan(s)) {
         start_moving(s, sizeof(s->buf));
+    } else {
+        start_io(s, d, IO_NS);
     }
 }
 
@@ -384,14 +497,7 @@ void i82078_data_step(void *opaque)
     } else if (s->op == OP_FORMAT) {
         format_track(s, d);
     } else if (find_sector(s, d)) {
-        trace_i82078_sector(s->cmd[1] & 3, s->chrn[C], s->chrn[H], s->chrn[R]);
-        if (s->op != OP_WRITE) {
-            load_sector(s, d);
-        } else if (floppy_media_protected(&d->disk)) {
-            fail(s, ST1_NW, 0);
-        } else {
-            start_moving(s, sizeof(s->buf));
-        }
+        at_sector(s, d);
     }
 }
 
@@ -417,4 +523,30 @@ void i82078_data_start(struct i82078 *s, enum op op)
         }
     }
     wait_for_sector(s);
+}
+
+void i82078_data_loaded(struct i82078 *s)
+{
+    const int64_t now = clock_now(&s->m->clock);
+    int64_t ns = timer_armed(&s->io.timer) ? s->io.timer.deadline_ns - now : 0;
+
+    block_cancel(&s->io); /* what the machine did before the load */
+    s->op = s->op < OP_COUNT ? s->op : OP_READ;
+    s->head &= 1;
+    s->len = min_u64(s->len, sizeof(s->buf));
+    s->pos = min_u64(s->pos, s->len);
+    if (!s->io_waits) {
+        return;
+    }
+    struct i82078_drive *d = i82078_addressed(s);
+    bool there = d != NULL && d->disk.block != NULL && s->head < d->disk.heads &&
+                 i82078_disk_cyl(d) < d->disk.cyls && s->chrn[R] >= 1 &&
+                 s->chrn[R] <= d->disk.sectors;
+    if (s->phase == PHASE_EXECUTE && s->op != OP_READ_ID && there) {
+        s->moving = false;
+        start_io(s, d, ns);
+    } else {
+        s->io_waits = false;
+        timer_at(&s->step, now);
+    }
 }

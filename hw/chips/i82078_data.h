@@ -12,9 +12,13 @@ enum op {
     OP_READ_DELETED,
     OP_READ_TRACK,
     OP_VERIFY,
-    OP_WRITE,                /* WRITE DATA and WRITE DELETED DATA */
+    OP_WRITE,
+    OP_WRITE_DELETED,
     OP_FORMAT,
     OP_READ_ID,
+    OP_SCAN_EQUAL,
+    OP_SCAN_LOW,             /* disk <= system */
+    OP_SCAN_HIGH,            /* disk >= system */
     OP_COUNT,
 };
 
@@ -66,7 +70,11 @@ void i82078_data_put(struct i82078 *s, uint8_t val);
 /* Whether the system writes bytes in the running command (else it reads them). */
 bool i82078_data_is_output(const struct i82078 *s);
 
-/* Called by s->step. */
+/* Called by s->step, and when s->io is done. */
 void i82078_data_step(void *opaque);
+void i82078_data_io(void *opaque);
+
+/* After a load: brings the data command into range and starts s->io again if it was under way. */
+void i82078_data_loaded(struct i82078 *s);
 
 #endif

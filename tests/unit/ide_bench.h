@@ -8,6 +8,7 @@
 #include "bench.h"
 
 #include "core/base/bytes.h"
+#include "core/block/drivers.h"
 #include "hw/ata/ata_disk.h"
 #include "hw/ata/atapi.h"
 
@@ -84,6 +85,7 @@ static inline void image_init(struct image *im, uint64_t bytes, bool stored)
 
 static inline void image_fini(struct image *im)
 {
+    block_worker_stop(&im->block);
     free(im->data);
 }
 
