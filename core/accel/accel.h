@@ -65,6 +65,9 @@ struct accel {
     /* What debug.h describes changed for this vCPU: m->stops, cpu->step or cpu->stop_count. NULL: it
      * cannot be debugged. [locked, vCPU out of run] */
     void (*debug_changed)(struct vcpu *cpu);
+    unsigned untold;                                    /* EVENT_* of debug.h that it cannot tell of */
+    /* Can it stop at these points? NULL: at any. Without points: can it be debugged at all? [locked] */
+    bool (*debug_fits)(struct machine *m, const struct stops *s);
     /* What the CPU did last, for post-mortems. NULL: it does not know. [vCPU out of run] */
     void (*history)(struct vcpu *cpu, struct x86_history *out);
     void (*get_state)(struct vcpu *cpu, struct x86_state *out);      /* stopped vCPU only */

@@ -26,11 +26,21 @@ enum cpu_mode cpu_mode_of(const struct x86_state *s)
     return s->rflags & FL_VM ? CPU_V86 : CPU_PROTECTED;
 }
 
+static bool fits(const struct stops *s)
+{
+    const struct accel *a = s->machine->accel;
+    return a->debug_fits == NULL || a->debug_fits(s->machine, s);
+}
+
 struct stops *stops_get(struct machine *m)
 {
     if (m->stops == NULL && m->n_vcpus != 0 && m->accel->debug_changed != NULL) {
-        m->stops = NEW(struct stops);
-        m->stops->machine = m;
+        struct stops *s = NEW(struct stops);
+        s->machine = m;
+        m->stops = fits(s) ? s : NULL;
+        if (m->stops == NULL) {
+            free(s);
+        }
     }
     return m->stops;
 }
@@ -97,6 +107,10 @@ bool stops_add(struct stops *s, const struct stop_point *p)
     }
     s->points[s->n] = *p;
     s->points[s->n++].users = 1;
+    if (!fits(s)) {
+        s->n--;
+        return false;
+    }
     s->version += p->on & POINT_CODE;
     changed(s);
     return true;

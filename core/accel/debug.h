@@ -74,7 +74,8 @@ struct stops *stops_get(struct machine *m);
 void stops_listen(struct stops *s, struct stops_listener *l);
 void stops_unlisten(struct stops *s, struct stops_listener *l);
 
-/* False: there is no room for more, or a length or address that cannot be. Added twice it must be
+/* False: there is no room for more, a length or address that cannot be, or a point that the accelerator
+ * does not have. Added twice it must be
  * removed twice. [vCPUs out of run] */
 bool stops_add(struct stops *s, const struct stop_point *p);
 bool stops_remove(struct stops *s, const struct stop_point *p);

@@ -234,6 +234,9 @@ bool vcpus_move(struct machine *m, const char *why)
         m->next_accel = NULL;
         for (unsigned i = 0; i < m->n_vcpus; i++) {
             m->accel->set_state(m->vcpus[i], &states[i]);
+            if (m->stops != NULL) {
+                m->accel->debug_changed(m->vcpus[i]);
+            }
         }
         log_warn("%s; %s goes on from here", why, m->accel->name);
     } else {

@@ -555,6 +555,20 @@ static void brk_free(struct brk *k)
     free(k);
 }
 
+/* False and err: the accelerator does not tell of what @k waits for. */
+static bool is_told(const struct debug *d, const struct brk *k, struct error **err)
+{
+    const struct accel *a = d->machine->accel;
+    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+        if (rows[i].kind == k->kind && ((rows[i].event & a->untold) ||
+                                        (k->kind == BREAK_INSN && !a->counts_insns))) {
+            return error_set(err, "-accel %s cannot break on '%s'; -accel tcg can", a->name,
+                             rows[i].word);
+        }
+    }
+    return true;
+}
+
 static struct stop_point point_of(const struct brk *k)
 {
     return (struct stop_point){.addr = k->first, .len = 1, .on = POINT_CODE};
@@ -567,7 +581,7 @@ bool breaks_add(struct debug *d, const char *what, unsigned *id, struct error **
         return false;
     }
     struct brk *k = NEW(struct brk);
-    if (!parse(k, what, err)) {
+    if (!parse(k, what, err) || !is_told(d, k, err)) {
         brk_free(k);
         return false;
     }

@@ -144,6 +144,20 @@ static void what_devices_write_is_not_in_the_log_but_told(void **state)
     rig_fini(&r);
 }
 
+static void devices_may_go_before_the_virtual_machine(void **state)
+{
+    struct rig r;
+    rig_init(&r);
+    rig_kvm(&r);
+    kvm_vcpu_fini(&r.cpu);
+    ram_dirty_fini(&r.dirty);
+    struct ram_block block = r.block;
+    memset(&r.block, 0xff, sizeof(r.block));
+    kvm_vm_fini(&r.m);
+    r.block = block;
+    machine_fini(&r.m);
+}
+
 static void a_slot_that_goes_or_whose_log_fails_counts_as_written(void **state)
 {
     struct rig r;
@@ -253,6 +267,7 @@ int main(void)
         cmocka_unit_test(only_the_slot_that_somebody_asks_for_is_logged),
         cmocka_unit_test(pages_of_the_log_are_told_once),
         cmocka_unit_test(what_devices_write_is_not_in_the_log_but_told),
+        cmocka_unit_test(devices_may_go_before_the_virtual_machine),
         cmocka_unit_test(a_slot_that_goes_or_whose_log_fails_counts_as_written),
         ON_BENCH(a_vga_picture_changes_with_what_is_visible),
         ON_BENCH(a_text_picture_changes_with_cells_font_and_cursor),

@@ -6,14 +6,14 @@
  *         name of the ioctl, capability or exit.
  * Files:  vm.c the machine, slots.c and zones.c its memory, vcpu.c the processors, run.c entering
  *         the guest and what comes back, convert.c registers as structures, state.c registers by
- *         ioctl, cpuid.c, failure.c what to say when KVM cannot go on, probe.c whether it is worth
+ *         ioctl, cpuid.c, debug.c a debugger's points and steps, failure.c what to say when KVM cannot go on, probe.c whether it is worth
  *         it.
  */
 #ifndef CORE_ACCEL_KVM_KVM_H
 #define CORE_ACCEL_KVM_KVM_H
 
+#include "core/accel/debug.h"
 #include "core/accel/kvm/kvm_sys.h"
-#include "core/accel/vcpu.h"
 
 #include <linux/kvm.h>
 
@@ -33,6 +33,7 @@
 /* What the kernel offers; each a capability of the same name. */
 struct kvm_caps {
     bool xsave, xcrs, debugregs, vcpu_events, intr_shadow, sregs2, mp_state, coalesced_pio, tsc_khz;
+    bool guest_debug;
     unsigned coalesced_page;     /* page of the ring in the vCPU's mapping; 0: there is no ring */
     unsigned slots;              /* how many memory slots there may be */
 };
@@ -58,6 +59,33 @@ struct kvm_vm {
     char failure[160];
 };
 
+#define KVM_DEBUG_REGS 4
+
+/* What watches for a debugger's points. */
+struct kvm_debug_plan {
+    struct kvm_debug_reg {
+        uint64_t addr;           /* linear; aligned to len */
+        uint8_t len;             /* 1, 2, 4 or 8 */
+        uint8_t on;              /* POINT_* */
+        uint64_t point;          /* address of the point that it is a part of */
+    } regs[KVM_DEBUG_REGS];
+    unsigned n_regs;
+    uint64_t soft[STOPS_POINTS]; /* linear addresses of INT3s */
+    unsigned n_soft;
+};
+
+struct kvm_debug {
+    struct kvm_debug_plan plan;
+    bool wanted;                 /* there is a point or a step */
+    uint32_t control;            /* KVM_GUESTDBG_* that the kernel has */
+    bool passing;                /* the code point at passed was reported, and is not past yet */
+    uint64_t passed;
+    struct {
+        uint8_t *at, was;
+    } inserted[STOPS_POINTS];    /* INT3s in memory, while the guest runs */
+    unsigned n_inserted;
+};
+
 struct kvm_vcpu {
     int fd;
     struct kvm_run *run;
@@ -71,6 +99,7 @@ struct kvm_vcpu {
     bool ran;                    /* since tsc_offset was worked out */
     int64_t tsc_offset;
     struct x86_state rest;       /* as it was set: what the kernel does not keep stays */
+    struct kvm_debug debug;
     unsigned again;              /* KVM_RUN in a row that asked to try again */
     char failure[160];           /* why its state could not be moved; "": it could */
     /* For kicks from other threads: in_kernel is set before immediate_exit is looked at by the
@@ -103,9 +132,9 @@ void kvm_vm_fini(struct machine *m);
 void kvm_slots_follow(struct machine *m, const struct view *view);
 /* The slots that a view needs; returns how many, at most @max. Pure. */
 unsigned kvm_slots_of_view(const struct view *view, struct kvm_slot *slots, unsigned max);
-/* Keeps the arena's log of writes from now on; kvm_slots_fini ends it. */
+/* Keeps the arena's log of writes, from the first vCPU to the last. */
 void kvm_slots_log(struct machine *m);
-void kvm_slots_fini(struct machine *m);
+void kvm_slots_log_end(struct machine *m);
 
 /* ---- zones.c ---- */
 
@@ -152,6 +181,16 @@ void kvm_find_msrs(struct kvm_vm *vm, int vcpu);
 /* What a vCPU of @m is given: the model, without what the host lacks. NULL and err on failure. */
 struct kvm_cpuid2 *kvm_cpuid_for(struct machine *m, int kvm, struct error **err);
 const struct x86_model *kvm_host_model(struct error **err);
+
+/* ---- debug.c ---- */
+bool kvm_debug_fits(struct machine *m, const struct stops *s);
+void kvm_debug_changed(struct vcpu *cpu);
+/* Around each entry while somebody debugs, or has just ceased to. */
+void kvm_debug_enter(struct vcpu *cpu);
+void kvm_debug_left(struct kvm_vcpu *v);
+/* KVM_EXIT_DEBUG, or a HLT that was stepped over: true if cpu->hit says what to stop for. */
+bool kvm_debug_exit(struct vcpu *cpu);
+bool kvm_debug_halted(struct vcpu *cpu);
 
 /* ---- failure.c ---- */
 

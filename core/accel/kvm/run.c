@@ -95,6 +95,10 @@ static void give_events(struct vcpu *cpu, struct kvm_vcpu *v)
         atomic_fetch_and(&cpu->pending, ~(uint32_t)PEND_INIT);
         take_init(cpu);
     }
+    if (cpu->step == STEP_INSN_NO_INTR && v->activity == ACT_RUNNING) {
+        v->run->request_interrupt_window = 0;
+        return;
+    }
     if (unlikely(pending & PEND_NMI)) {
         atomic_fetch_and(&cpu->pending, ~(uint32_t)PEND_NMI);
         if (kvm_sys->ioctl(v->fd, KVM_NMI, NULL) < 0) {
@@ -207,7 +211,7 @@ static void decode(struct vcpu *cpu, struct kvm_vcpu *v, struct vcpu_exit *exit)
         break;
     case KVM_EXIT_HLT:
         v->activity = ACT_HALTED;
-        exit->reason = EXIT_HALT;
+        exit->reason = kvm_debug_halted(cpu) ? EXIT_DEBUG : EXIT_HALT;
         break;
     case KVM_EXIT_IRQ_WINDOW_OPEN:
         exit->reason = EXIT_IRQ_WINDOW;
@@ -220,7 +224,8 @@ static void decode(struct vcpu *cpu, struct kvm_vcpu *v, struct vcpu_exit *exit)
         exit->reason = EXIT_KICKED;
         break;
     case KVM_EXIT_DEBUG:
-        exit->reason = EXIT_DEBUG;
+        exit->reason = kvm_debug_exit(cpu) ? EXIT_DEBUG : EXIT_KICKED;
+        exit->name = "KVM_EXIT_DEBUG";
         break;
     case KVM_EXIT_SHUTDOWN:
         v->activity = ACT_SHUTDOWN;
@@ -306,8 +311,15 @@ void kvm_vcpu_run(struct vcpu *cpu, struct vcpu_exit *exit)
     if (cpu->apic_ops != NULL) {
         v->run->cr8 = v->cr8 = vcpu_cr8(cpu);
     }
+    bool debugged = unlikely(v->debug.wanted || v->debug.control != 0);
+    if (debugged) {
+        kvm_debug_enter(cpu);
+    }
     v->access_open = false;
     int errnum = enter(v);
+    if (debugged) {
+        kvm_debug_left(v);
+    }
     note_exit(cpu, v);
     if (unlikely(errnum != 0)) {
         run_failed(v, exit, errnum);

@@ -169,12 +169,14 @@ void kvm_slots_log(struct machine *m)
     m->arena.log = (struct ram_log){.fetch = fetch_log, .opaque = m};
 }
 
-void kvm_slots_fini(struct machine *m)
+/* Another accelerator may go on. When the VM goes, the devices whose blocks these are may be gone. */
+void kvm_slots_log_end(struct machine *m)
 {
-    const struct kvm_vm *vm = kvm_vm_of(m);
+    struct kvm_vm *vm = kvm_vm_of(m);
     for (unsigned i = 0; i < KVM_MAX_SLOTS; i++) {
         if (vm->slots[i].bytes != 0 && vm->slots[i].logged != NULL) {
             mark_slot(&vm->slots[i]);
+            vm->slots[i].logged = NULL;
         }
     }
     m->arena.log = (struct ram_log){0};

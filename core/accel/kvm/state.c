@@ -238,6 +238,9 @@ static void get_events(struct vcpu *cpu, struct kvm_vcpu *v, struct x86_state *s
     }
     kvm_take_events(s, &events);
     if (events.nmi.pending) { /* given to the kernel, not taken by the guest: it is ours again */
+        events.nmi.pending = 0;
+        events.flags = KVM_VCPUEVENT_VALID_NMI_PENDING;
+        CALL(v, KVM_SET_VCPU_EVENTS, &events);
         atomic_fetch_or(&cpu->pending, PEND_NMI);
     }
 }

@@ -70,6 +70,7 @@ void kvm_vcpu_fini(struct vcpu *cpu)
 {
     struct kvm_vcpu *v = kvm_vcpu_of(cpu);
     if (v != NULL) {
+        kvm_slots_log_end(cpu->machine);
         kvm_sys->unmap(v->run, kvm_vm_of(cpu->machine)->run_bytes);
         kvm_sys->close(v->fd);
         free(v);

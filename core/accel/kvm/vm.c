@@ -48,6 +48,7 @@ static void read_caps(int kvm, struct kvm_caps *caps)
         .mp_state = extension(kvm, KVM_CAP_MP_STATE),
         .coalesced_pio = extension(kvm, KVM_CAP_COALESCED_PIO),
         .tsc_khz = extension(kvm, KVM_CAP_GET_TSC_KHZ),
+        .guest_debug = extension(kvm, KVM_CAP_SET_GUEST_DEBUG),
         .coalesced_page = (unsigned)extension(kvm, KVM_CAP_COALESCED_MMIO),
         .slots = (unsigned)extension(kvm, KVM_CAP_NR_MEMSLOTS),
     };
@@ -153,7 +154,6 @@ fail:
 void kvm_vm_fini(struct machine *m)
 {
     if (m->accel_data != NULL) {
-        kvm_slots_fini(m);
         free_vm(kvm_vm_of(m));
         m->accel_data = NULL;
     }
