@@ -9,6 +9,7 @@
 #include "core/cpu/cpuid.h"
 #include "core/debug/postmortem.h"
 #include "core/main/expect.h"
+#include "core/main/explain/explain.h"
 #include "core/main/monitors.h"
 #include "core/main/options.h"
 #include "core/main/parts.h"
@@ -329,12 +330,24 @@ static int run_machine(const struct config *c, struct error **err)
     return status;
 }
 
+/* "explain" in front: no machine at all. */
+static int explain(int argc, char *const *argv, struct error **err)
+{
+    struct text out = {0};
+    int status = explain_command(argc, argv, &out, err) ? STATUS_OK : STATUS_USAGE;
+    fputs(text_str(&out), stdout);
+    text_free(&out);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     struct config c;
     struct error *err = NULL;
     int status = STATUS_USAGE;
-    if (options_parse(&c, argc, argv, &err)) {
+    if (argc > 1 && strcmp(argv[1], "explain") == 0) {
+        status = explain(argc - 2, argv + 2, &err);
+    } else if (options_parse(&c, argc, argv, &err)) {
         if (c.show != NULL) {
             c.show(stdout, c.show_name);
             status = STATUS_OK;

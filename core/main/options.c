@@ -390,7 +390,8 @@ void options_help(FILE *out, const char *name)
         out,
         "usage: coldboot [OPTIONS] [IMAGE]\n"
         "       coldboot expect SCRIPT -- [OPTIONS] [IMAGE]\n"
-        "       coldboot accel          what the accelerators are worth on this host\n\n"
+        "       coldboot accel          what the accelerators are worth on this host\n"
+            "       coldboot explain [--json] IMAGE...   what a file is, and whether it boots\n\n"
         "A PC in software. IMAGE is a floppy, disk or CD image; without one a built-in one shows "
         "what\n"
         "machine this is. Options take one or two dashes; names are QEMU's where it has them.\n");
