@@ -143,6 +143,35 @@ static void mov_ss_holds_nmi_off_for_one_instruction(void **state)
     assert_int_equal(ld16le(ibench_mem(b, 0x6000 - 6)), CODE + 5);
 }
 
+/* MOV SS from a watched word, then @opcode. [SDM3] "Masking Exceptions and Interrupts When Switching Stacks". */
+static void mov_ss_watched_then(struct interp_bench *b, uint8_t opcode)
+{
+    const uint8_t code[] = {0x8e, 0x16, 0x00, 0x40, opcode, 0xf4}; /* mov ss,[4000h] */
+    prepare(b, code, sizeof(code));
+    b->cpu->s.dr[0] = 0x4000;
+    b->cpu->s.dr[6] = 0xffff0ff0;
+    b->cpu->s.dr[7] = 0x401 | 3 << 16 | 1 << 18; /* reads and writes of a word */
+    x86_state_loaded(b->cpu);
+    assert_int_equal(ibench_run(b), EXIT_HALT);
+    assert_int_equal(b->cpu->s.dr[6] & 0xf, 1);
+}
+
+static void a_trap_held_by_mov_ss_comes_in_the_handler_of_int3(void **state)
+{
+    struct interp_bench *b = *state;
+    mov_ss_watched_then(b, 0xcc);
+    assert_int_equal(taken(b, X86_BP), 1);
+    assert_int_equal(taken(b, X86_DB), 1);
+    assert_int_equal(ld16le(ibench_mem(b, 0x7000 - 12)), HANDLER + 16 * X86_BP);
+}
+
+static void a_trap_held_by_mov_ss_is_one_with_that_of_int1(void **state)
+{
+    struct interp_bench *b = *state;
+    mov_ss_watched_then(b, 0xf1);
+    assert_int_equal(taken(b, X86_DB), 1);
+}
+
 static void hlt_leaves_and_an_interrupt_goes_on_behind_it(void **state)
 {
     struct interp_bench *b = *state;
@@ -435,6 +464,8 @@ int main(void)
         TEST(cli_right_after_sti_lets_no_interrupt_in),
         TEST(a_second_sti_does_not_renew_the_shadow),
         TEST(mov_ss_holds_nmi_off_for_one_instruction),
+        TEST(a_trap_held_by_mov_ss_comes_in_the_handler_of_int3),
+        TEST(a_trap_held_by_mov_ss_is_one_with_that_of_int1),
         TEST(hlt_leaves_and_an_interrupt_goes_on_behind_it),
         TEST(a_kick_leaves_before_the_next_instruction),
         TEST(tf_traps_after_each_instruction_that_began_with_it),

@@ -232,8 +232,11 @@ OP_ENDS(into)
     }
 }
 
+/* Traps that a MOV SS before it held back are reported by this #DB: no second one follows it. */
 OP_ENDS(icebp)
 {
+    cpu->s.dr[6] |= cpu->watch_hits;
+    cpu->watch_hits = 0;
     software_interrupt(cpu, X86_DB, INT_ICEBP);
 }
 
