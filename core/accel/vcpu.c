@@ -58,8 +58,10 @@ static void intr_changed(void *opaque, unsigned n, bool level)
 /* NMI, SMI# and INIT# are edge triggered ([SDM3] "Nonmaskable Interrupt (NMI)"); n is the PEND_ bit. */
 static void edge_seen(void *opaque, unsigned n, bool level)
 {
+    const struct vcpu *cpu = opaque;
     if (level) {
-        raise_pending(opaque, n);
+        bool waits = n == PEND_NMI && (atomic_load(&cpu->pending) & PEND_NMI);
+        raise_pending(opaque, waits ? PEND_NMI_TOO : n);
     }
 }
 

@@ -24,7 +24,8 @@
 
 /* Instructions. A prime, lest a spin loop of few instructions always ends its turn at one place. */
 #define VCPU_TURN 1999
-#define VCPU_TSC_HZ 100000000u /* of the time-stamp counter in virtual time: a 100 MHz Pentium's */
+/* The time-stamp counter in virtual time. As on processors, not slower than the local APIC's timer. */
+#define VCPU_TSC_HZ 1000000000u
 
 enum vcpu_state { VCPU_PAUSED, VCPU_RUNNING, VCPU_STOPPED };
 
@@ -38,6 +39,7 @@ enum {
     PEND_SIPI = 32,
     PEND_A20 = 64,     /* the A20 pin's level changed; see vcpu->a20 */
     PEND_CODE = 128,   /* the engine's own: another thread wrote to code that it holds decoded */
+    PEND_NMI_TOO = 256, /* a second edge while the first waits: it is not lost, a third is */
 };
 
 /* The local APIC of a vCPU, as the processor uses it; the functions are [locked]. */

@@ -70,6 +70,9 @@ bool x86_apic_wrmsr(struct x86_cpu *cpu, uint32_t index, uint64_t val)
         set_deadline(cpu, val);
         return true;
     }
+    if (index == MSR_APIC_BASE && (val >> cpu->model->phys_bits)) {
+        return false;
+    }
     if (!is_apic_msr(index) || !cpu->host_ops->apic_write(cpu->host, index, val)) {
         return false;
     }

@@ -153,6 +153,8 @@ const struct x86_model *x86_model_default(void);
 /* Number @i, from 0; NULL behind the last. */
 const struct x86_model *x86_model_list(unsigned i);
 
+/* "GenuineIntel" or "AuthenticAMD"; false if @name is neither. */
+bool x86_model_set_vendor(struct x86_model *m, const char *name, size_t len);
 /* Turns a feature of *m on or off by its name, @len characters. */
 bool x86_model_change(struct x86_model *m, const char *feature, size_t len, bool on,
                       struct error **err);

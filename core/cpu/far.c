@@ -460,8 +460,10 @@ static void iret_task(struct x86_cpu *cpu)
     x86_task_switch(cpu, link, TASK_IRET, cpu->s.rip, false, 0);
 }
 
+/* [SDM3] "Handling Multiple NMIs": NMIs are let in again even if the IRET faults. */
 void x86_iret(struct x86_cpu *cpu, unsigned size)
 {
+    cpu->s.nmi_blocked = false;
     if (!cpu->pe) {
         iret_real(cpu, size);
     } else if (cpu->vm) {
@@ -471,5 +473,4 @@ void x86_iret(struct x86_cpu *cpu, unsigned size)
     } else {
         iret_protected(cpu, size);
     }
-    cpu->s.nmi_blocked = false;
 }

@@ -34,15 +34,27 @@ _Noreturn void x86_not_canonical(struct x86_cpu *cpu, uint64_t lin);
 uint64_t x86_phys_read(struct x86_cpu *cpu, uint64_t phys, unsigned size);
 void x86_phys_write(struct x86_cpu *cpu, uint64_t phys, uint64_t val, unsigned size);
 
+/* Accesses to system structures are implicit supervisor accesses: EFLAGS.AC opens no user page to them
+ * ([SDM3] "Determination of Access Rights"). */
 static inline uint64_t sys_read(struct x86_cpu *cpu, uint64_t lin, unsigned size)
 {
-    return x86_lin_read(cpu, x86_linear(cpu, lin), size, false);
+    uint8_t explicit = cpu->super_tlb;
+    cpu->super_tlb = TLB_SUPER; /* a fault derives it anew */
+    uint64_t val = x86_lin_read(cpu, x86_linear(cpu, lin), size, false);
+    cpu->super_tlb = explicit;
+    return val;
 }
 
 static inline void sys_write(struct x86_cpu *cpu, uint64_t lin, uint64_t val, unsigned size)
 {
+    uint8_t explicit = cpu->super_tlb;
+    cpu->super_tlb = TLB_SUPER;
     x86_lin_write(cpu, x86_linear(cpu, lin), val, size, false);
+    cpu->super_tlb = explicit;
 }
+
+/* The TLB of explicit accesses at CPL 0-2. */
+void x86_derive_super(struct x86_cpu *cpu);
 
 /* ---- descriptors (descriptor.c) ---- */
 
@@ -229,6 +241,13 @@ static inline void x86_note_change(struct x86_cpu *cpu, enum x86_change what)
 /* ---- debug registers ---- */
 
 enum { DR7_GD = 0x2000 };
+
+/* A debug exception with the conditions @dr6: those of DR0-3 replace what was there, all others stay
+ * until software clears them ([SDM3] "Debug Status Register (DR6)"). */
+static inline void x86_debug_status(struct x86_cpu *cpu, uint32_t dr6)
+{
+    cpu->s.dr[6] = (cpu->s.dr[6] & ~(uint64_t)DR6_B) | dr6;
+}
 
 /* After a change of DR0-3, DR7 or CR4.DE. */
 void x86_debug_changed(struct x86_cpu *cpu);

@@ -92,6 +92,16 @@ static const struct x86_model models[] = {
         },
     },
     {
+        .name = "kvm64", .text = "64-bit virtual CPU of Intel's make", .vendor = "GenuineIntel",
+        .brand = brand,
+        .signature = 0xf61, .max_leaf = 13, .max_ext_leaf = 0x80000008, .phys_bits = 40,
+        .leaf2 = {0x03020101, 0, 0, 0x0c040843}, .caches = P6_CACHES,
+        .features = {
+            WORD(1_EDX, EDX_LATER), WORD(1_ECX, F(SSE3) | F(CX16) | F(HYPERVISOR)),
+            WORD(81_EDX, F(SYSCALL) | F(NX) | F(LM)), WORD(OTHER, OTHER_P6),
+        },
+    },
+    {
         .name = "max", .text = "all that the software CPU does", .vendor = "AuthenticAMD",
         .brand = brand,
         .signature = 0x60fb1, .max_leaf = 13, .max_ext_leaf = 0x8000000a, .phys_bits = 40,
@@ -180,6 +190,18 @@ static bool same_name(const char *given, size_t len, const char *name)
         }
     }
     return i == len && name[i] == '\0';
+}
+
+bool x86_model_set_vendor(struct x86_model *m, const char *name, size_t len)
+{
+    static const char *const vendors[] = {"GenuineIntel", "AuthenticAMD"};
+    for (unsigned i = 0; i < ARRAY_SIZE(vendors); i++) {
+        if (strlen(vendors[i]) == len && strncmp(vendors[i], name, len) == 0) {
+            m->vendor = vendors[i];
+            return true;
+        }
+    }
+    return false;
 }
 
 bool x86_model_change(struct x86_model *m, const char *feature, size_t len, bool on,

@@ -23,6 +23,7 @@ enum {
     MSR_MCG_CAP = 0x179,
     MSR_MCG_STATUS,
     MSR_MCG_CTL,
+    MSR_MISC_ENABLE = 0x1a0,
     MSR_DEBUGCTL = 0x1d9,
     MSR_MTRR_PHYS = 0x200,
     MSR_MTRR_FIX64K = 0x250,
@@ -46,6 +47,11 @@ enum {
     MSR_NB_CFG = 0xc001001f,
     MSR_INT_PENDING = 0xc0010055,
 };
+
+/* IA32_MISC_ENABLE: what can be switched, and what only tells that something is not there (branch trace
+ * store, event based sampling). It is kept and read back; nothing is switched. */
+#define MISC_WRITABLE 0x400c50009ull
+#define MISC_ABSENT   0x1800ull
 
 _Noreturn static void no_msr(struct x86_cpu *cpu)
 {
@@ -213,6 +219,9 @@ static bool read_special(struct x86_cpu *cpu, uint32_t index, uint64_t *val)
     case MSR_BIOS_SIGN_ID:
         *val = 0;
         return is_p6(m);
+    case MSR_MISC_ENABLE:
+        *val = (cpu->s.misc_enable & MISC_WRITABLE) | MISC_ABSENT;
+        return is_p6(m);
     case MSR_MCG_CAP:
         *val = 0; /* no banks */
         return x86_has(m, X86_F_MCA);
@@ -275,6 +284,8 @@ void x86_wrmsr(struct x86_cpu *cpu, uint32_t index, uint64_t val)
         return;
     } else if ((index == MSR_BIOS_SIGN_ID && is_p6(m)) || is_amd_config(m, index)) {
         return; /* no microcode, nothing to configure */
+    } else if (index == MSR_MISC_ENABLE && is_p6(m) && !(val & ~(MISC_WRITABLE | MISC_ABSENT))) {
+        cpu->s.misc_enable = val & MISC_WRITABLE;
     } else if (index == MSR_PAT && x86_has(m, X86_F_PAT) && types_valid(val, true)) {
         cpu->s.pat = val;
     } else if (index == MSR_EFER && has_efer(m)) {

@@ -26,6 +26,12 @@ static uint32_t mode_word(const struct x86_cpu *cpu)
            (s->rflags & FL_TF ? MODE_TF : 0);
 }
 
+void x86_derive_super(struct x86_cpu *cpu)
+{
+    bool ac = (cpu->s.cr4 & CR4_SMAP) && (cpu->s.rflags & FL_AC) && cpu->cpl < 3;
+    cpu->super_tlb = ac ? TLB_SUPER_AC : TLB_SUPER;
+}
+
 void x86_mode_changed(struct x86_cpu *cpu)
 {
     const struct x86_state *s = &cpu->s;
@@ -35,8 +41,7 @@ void x86_mode_changed(struct x86_cpu *cpu)
     cpu->lma = s->efer & EFER_LMA;
     cpu->cpl = !cpu->pe ? 0 : cpu->vm ? 3 : (uint8_t)x86_cpl(s);
     cpu->mode = mode_word(cpu);
-    bool ac = (s->cr4 & CR4_SMAP) && (s->rflags & FL_AC) && cpu->cpl < 3;
-    cpu->super_tlb = ac ? TLB_SUPER_AC : TLB_SUPER;
+    x86_derive_super(cpu);
     cpu->tlb = cpu->tlbs[cpu->cpl == 3 ? TLB_USER : cpu->super_tlb];
     cpu->align_check = cpu->cpl == 3 && (s->cr0 & CR0_AM) && (s->rflags & FL_AC);
     bool wide = cpu->mode & MODE_CS64;

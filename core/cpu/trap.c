@@ -67,6 +67,7 @@ _Noreturn static void raise_exception(struct x86_cpu *cpu, unsigned vector, bool
                                       uint32_t error)
 {
     cpu->s.rip = x86_insn_rip(cpu);
+    x86_derive_super(cpu);
     note_fault(cpu, vector, has_error, error);
     cpu->watch_hits = 0; /* the instruction did not complete; it will be run again */
     if (cpu->exc.active) {
@@ -335,6 +336,7 @@ static void deliver(struct x86_cpu *cpu, const struct event *e)
     trace_trap_deliver(e->vector, e->kind, e->error, cpu->s.seg[S_CS].sel, cpu->s.rip);
     struct x86_place from = x86_here(cpu);
     cpu->s.activity = ACT_RUNNING;
+    cpu->s.nmi_blocked = cpu->s.nmi_blocked || e->kind == INT_NMI;
     if (!cpu->pe) {
         deliver_real(cpu, e);
     } else if (cpu->vm && e->kind == INT_SOFTWARE) {
@@ -348,11 +350,8 @@ static void deliver(struct x86_cpu *cpu, const struct event *e)
     } else {
         deliver_protected(cpu, e);
     }
-    if (e->vector == X86_DB && e->kind == INT_EXCEPTION) {
+    if (e->vector == X86_DB && (e->kind == INT_EXCEPTION || e->kind == INT_ICEBP)) {
         cpu->s.dr[7] &= ~(uint64_t)DR7_GD;
-    }
-    if (e->kind == INT_NMI) {
-        cpu->s.nmi_blocked = true;
     }
     cpu->s.shadow = 0;
     cpu->exc.active = false;
@@ -394,6 +393,6 @@ void x86_deliver_fault(struct x86_cpu *cpu)
 
 void x86_debug_trap(struct x86_cpu *cpu, uint32_t dr6)
 {
-    cpu->s.dr[6] |= dr6;
+    x86_debug_status(cpu, dr6);
     x86_interrupt(cpu, X86_DB, INT_EXCEPTION, false, 0);
 }

@@ -142,13 +142,18 @@ OPTION_HANDLER(opt_kvm)
     return add_accels(c, "kvm", err);
 }
 
-/* One of "+f", "-f", "f", "f=on" and "f=off", up to the next comma. */
+/* One of "+f", "-f", "f", "f=on", "f=off" and "vendor=TEXT", up to the next comma. */
 static bool change_feature(struct x86_model *m, const char *text, size_t len, struct error **err)
 {
     const char *equals = memchr(text, '=', len);
     bool sign = *text == '+' || *text == '-', on = *text != '-';
     if (equals != NULL && !sign) {
         size_t rest = len - (size_t)(equals + 1 - text);
+        if (equals - text == 6 && strncmp(text, "vendor", 6) == 0) {
+            return x86_model_set_vendor(m, equals + 1, rest) ||
+                   error_set(err, "vendor: \"%.*s\" is neither GenuineIntel nor AuthenticAMD",
+                             (int)rest, equals + 1);
+        }
         on = rest == 2 && strncmp(equals + 1, "on", rest) == 0;
         if (!on && !(rest == 3 && strncmp(equals + 1, "off", rest) == 0)) {
             return error_set(err, "\"%.*s\" is neither on nor off", (int)len, text);

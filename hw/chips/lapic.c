@@ -422,25 +422,14 @@ static void write_svr(struct lapic *s, uint32_t val)
     }
 }
 
-static void write_lvt_timer(struct lapic *s, uint32_t val)
-{
-    lapic_timer_settle(s);
-    if ((s->lvt[LVT_TIMER] ^ val) & LVT_TSC_DEADLINE) { /* a change of mode disarms */
-        s->initial_count = s->start_count = 0;
-        s->tsc_deadline = 0;
-        s->deadline_ns = TIME_NEVER;
-    }
-    s->lvt[LVT_TIMER] = val;
-    lapic_timer_arm(s);
-}
-
 static void write_lvt(struct lapic *s, unsigned n, uint32_t val)
 {
     if (!(s->svr & SVR_ENABLE)) {
         val |= LVT_MASKED;
     }
     if (n == LVT_TIMER) {
-        write_lvt_timer(s, val);
+        lapic_timer_settle(s);
+        lapic_timer_set_lvt(s, val);
         return;
     }
     if ((val & LVT_LEVEL) && (val >> 8 & 7) == APIC_FIXED) {

@@ -109,6 +109,7 @@ void lapic_timer_settle(struct lapic *s);
 void lapic_timer_arm(struct lapic *s);
 uint32_t lapic_timer_count(const struct lapic *s);
 void lapic_timer_start(struct lapic *s, uint32_t count);
+void lapic_timer_set_lvt(struct lapic *s, uint32_t lvt);
 void lapic_timer_set_divide(struct lapic *s, uint8_t divide);
 
 #endif

@@ -35,7 +35,7 @@ static bool deadline_mode(const struct lapic *s)
 
 uint32_t lapic_timer_count(const struct lapic *s)
 {
-    if (deadline_mode(s) || s->initial_count == 0) {
+    if (deadline_mode(s) || s->initial_count == 0 || s->start_count == 0) {
         return 0;
     }
     uint64_t elapsed = (uint64_t)(now_ns(s) - s->start_ns) >> divide_shift(s);
@@ -52,6 +52,9 @@ uint32_t lapic_timer_count(const struct lapic *s)
 static int64_t next_tick(const struct lapic *s, int64_t t)
 {
     unsigned shift = divide_shift(s);
+    if (s->start_count == 0) {
+        return TIME_NEVER;
+    }
     int64_t first = s->start_ns + (int64_t)((uint64_t)s->start_count << shift);
     if (first > t) {
         return first;
@@ -107,13 +110,33 @@ void lapic_timer_start(struct lapic *s, uint32_t count)
     lapic_timer_arm(s);
 }
 
+/* Counting starts anew from where it is. */
+static void rebase(struct lapic *s)
+{
+    s->start_count = lapic_timer_count(s);
+    s->start_ns = now_ns(s);
+}
+
 /* The count goes on from where it is, at the new pace. */
 void lapic_timer_set_divide(struct lapic *s, uint8_t divide)
 {
-    uint32_t left = lapic_timer_count(s);
+    rebase(s);
     s->divide = divide;
-    s->start_count = left;
-    s->start_ns = now_ns(s);
+    lapic_timer_arm(s);
+}
+
+/* Between one-shot and periodic the count goes on; one that has ended stays 0 until it is written. */
+void lapic_timer_set_lvt(struct lapic *s, uint32_t lvt)
+{
+    uint32_t changed = s->lvt[LVT_TIMER] ^ lvt;
+    if (changed & LVT_TSC_DEADLINE) { /* disarms */
+        s->initial_count = s->start_count = 0;
+        s->tsc_deadline = 0;
+        s->deadline_ns = TIME_NEVER;
+    } else if ((changed & LVT_PERIODIC) && !deadline_mode(s)) {
+        rebase(s);
+    }
+    s->lvt[LVT_TIMER] = lvt;
     lapic_timer_arm(s);
 }
 

@@ -172,6 +172,33 @@ static void a_trap_held_by_mov_ss_is_one_with_that_of_int1(void **state)
     assert_int_equal(taken(b, X86_DB), 1);
 }
 
+static void sti_holds_nmi_off_for_one_instruction(void **state)
+{
+    struct interp_bench *b = *state;
+    PREPARE(b, 0xfb, 0x40, 0x40, 0xf4); /* sti; inc ax; inc ax */
+    run_for(b, 1);
+    atomic_fetch_or(b->cpu->pending, PEND_NMI);
+    run_for(b, 2);
+    assert_int_equal(b->cpu->s.rip, HANDLER + 16 * 2);
+    assert_int_equal(ld16le(ibench_mem(b, 0x7000 - 6)), CODE + 2);
+}
+
+static void of_two_nmis_the_second_waits_and_a_third_is_lost(void **state)
+{
+    struct interp_bench *b = *state;
+    PREPARE(b, 0x90, 0x90, 0xf4);
+    atomic_fetch_or(b->cpu->pending, PEND_NMI | PEND_NMI_TOO);
+    run_for(b, 1);
+    assert_int_equal(b->cpu->s.rip, HANDLER + 16 * 2);
+    assert_int_equal(atomic_load(b->cpu->pending), PEND_NMI);
+    atomic_fetch_or(b->cpu->pending, PEND_NMI_TOO); /* the third */
+    run_for(b, 3);                                  /* inc; iret; the second */
+    assert_int_equal(b->cpu->s.rip, HANDLER + 16 * 2);
+    b->stop_at = ~0ull;
+    assert_int_equal(ibench_run(b), EXIT_HALT);
+    assert_int_equal(taken(b, 2), 2);
+}
+
 static void hlt_leaves_and_an_interrupt_goes_on_behind_it(void **state)
 {
     struct interp_bench *b = *state;
@@ -466,6 +493,8 @@ int main(void)
         TEST(mov_ss_holds_nmi_off_for_one_instruction),
         TEST(a_trap_held_by_mov_ss_comes_in_the_handler_of_int3),
         TEST(a_trap_held_by_mov_ss_is_one_with_that_of_int1),
+        TEST(sti_holds_nmi_off_for_one_instruction),
+        TEST(of_two_nmis_the_second_waits_and_a_third_is_lost),
         TEST(hlt_leaves_and_an_interrupt_goes_on_behind_it),
         TEST(a_kick_leaves_before_the_next_instruction),
         TEST(tf_traps_after_each_instruction_that_began_with_it),

@@ -578,6 +578,59 @@ static void system_descriptors_have_16_bytes(void **state)
     }
 }
 
+static void smap_guards_system_structures_even_with_ac(void **state)
+{
+    struct interp_bench *b = *state;
+    struct x86_state *s = &b->cpu->s;
+    for (unsigned user = 0; user < 2; user++) {
+        lb_start(b, LS_CODE);
+        /* An LDT like the GDT, in a page of user or supervisor memory. */
+        s->ldtr = (struct x86_seg){.sel = LS_LDT, .base = LB_PAGES, .limit = 0x7ff, .attr = 0x82};
+        memcpy(ibench_mem(b, LB_PAGES), ibench_mem(b, LB_GDT), 0x800);
+        for (uint64_t i = 0; i < 8; i++) {
+            lb_put64(b, LB_PD + i * 8, i << 21 | 0x83);
+        }
+        lb_put64(b, LB_PD + 2 * 8, LB_PT | 7);
+        lb_put64(b, LB_PT, LB_PAGES | (user ? 7 : 3));
+        s->cr4 |= CR4_SMAP;
+        s->rflags |= FL_AC;
+        s->gpr[R_AX] = LS_DATA | 4;
+        s->gpr[R_BX] = LB_PAGES;
+        x86_state_loaded(b->cpu);
+        lb_run(b, "\x8b\x0b\x8e\xd8", 4); /* mov ecx,[rbx]; mov ds,ax */
+        assert_int_equal(lb_vector(b), user ? X86_PF : -1);
+        assert_int_equal(s->cr2, user ? LB_PAGES + LS_DATA : 0);
+    }
+}
+
+static void invpcid_checks_its_descriptor(void **state) /* [SDM2] "INVPCID" */
+{
+    static const struct {
+        uint64_t type, pcid, lin;
+        bool pcide, fine;
+    } t[] = {
+        {0, 0, 0x5000, false, true},  {1, 0, 0, false, true},
+        {2, 0, 0, false, true},       {3, 0, NOT_CANONICAL, false, true},
+        {0, 1, 0x5000, false, false}, {1, 1, 0, false, false},
+        {2, 1, 0, false, true},       {0, 1, 0x5000, true, true},
+        {0, 1, NOT_CANONICAL, true, false}, {1, 1, NOT_CANONICAL, true, true},
+        {0, 0x1000, 0, true, false},  {3, 0x1000, 0, true, false},
+        {2, 1ull << 63, 0, true, false}, {4, 0, 0, true, false},
+    };
+    struct interp_bench *b = *state;
+    for (unsigned i = 0; i < ARRAY_SIZE(t); i++) {
+        lb_start(b, LS_CODE);
+        b->cpu->s.gpr[R_AX] = 0x3f0;
+        b->cpu->s.gpr[R_CX] = t[i].type;
+        b->cpu->s.cr4 |= t[i].pcide ? CR4_PCIDE : 0;
+        x86_state_loaded(b->cpu);
+        lb_put64(b, 0x3f0, t[i].pcid);
+        lb_put64(b, 0x3f8, t[i].lin);
+        lb_run(b, "\x66\x0f\x38\x82\x08", 5); /* invpcid rcx,[rax] */
+        assert_int_equal(lb_vector(b), t[i].fine ? -1 : X86_GP);
+    }
+}
+
 /* ---- breakpoints ---- */
 
 static void data_breakpoints_trap_after_the_access(void **state)
@@ -688,6 +741,8 @@ int main(void)
         LONG_TEST(sysenter_and_sysexit_of_intels),
         LONG_TEST(swapgs_and_bases),
         LONG_TEST(system_descriptors_have_16_bytes),
+        LONG_TEST(smap_guards_system_structures_even_with_ac),
+        LONG_TEST(invpcid_checks_its_descriptor),
         LONG_TEST(data_breakpoints_trap_after_the_access),
         LONG_TEST(a_rep_stops_at_a_data_breakpoint),
         LONG_TEST(smm_keeps_long_mode),

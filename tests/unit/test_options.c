@@ -189,6 +189,15 @@ static void cpu_and_smp_name_what_exists(void **state)
     refused("-smp 4,sockets=3", "3 places for 4 CPUs");
 }
 
+static void a_models_vendor_can_be_changed(void **state)
+{
+    struct config c;
+    accepted(&c, "-cpu max,vendor=GenuineIntel,-sha-ni");
+    assert_string_equal(c.cpu_model->vendor, "GenuineIntel");
+    config_free(&c);
+    refused("-cpu max,vendor=Zilog", "vendor: \"Zilog\" is neither GenuineIntel nor AuthenticAMD");
+}
+
 static void smp_counts_cpus_as_sockets_times_cores_times_threads(void **state)
 {
     static const struct {
@@ -545,6 +554,7 @@ int main(void)
         cmocka_unit_test(machine_keys_are_those_of_the_pc),
         cmocka_unit_test(accelerators_are_a_list_to_try),
         cmocka_unit_test(cpu_and_smp_name_what_exists),
+        cmocka_unit_test(a_models_vendor_can_be_changed),
         cmocka_unit_test(smp_counts_cpus_as_sockets_times_cores_times_threads),
         cmocka_unit_test(time_can_be_chosen),
         cmocka_unit_test(identity_has_a_strict_form),

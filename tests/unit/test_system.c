@@ -253,6 +253,18 @@ static void unknown_msrs_fault(void **state)
     CHECK(b, -1, 0x66, 0xb9, 0, 0, 0, 0, 0x0f, 0x32);                /* P5_MC_ADDR */
 }
 
+static void misc_enable_is_kept_and_its_rest_refused(void **state) /* [SDM4] IA32_MISC_ENABLE */
+{
+    struct interp_bench *b = *state;
+    CHECK(b, -1, 0x66, 0xb9, 0xa0, 1, 0, 0, 0x0f, 0x32);             /* mov ecx,1a0h; rdmsr */
+    assert_int_equal(b->cpu->s.gpr[R_AX], 0x1801); /* after reset; no BTS, no PEBS */
+    CHECK(b, -1, 0x66, 0xb9, 0xa0, 1, 0, 0, 0x66, 0xb8, 8, 0, 5, 0, 0x66, 0x31, 0xd2, 0x0f, 0x30,
+          0x66, 0x31, 0xc0, 0x0f, 0x32);
+    assert_int_equal(b->cpu->s.gpr[R_AX], 0x51808);
+    CHECK(b, X86_GP, 0x66, 0xb9, 0xa0, 1, 0, 0, 0x66, 0xb8, 2, 0, 0, 0, 0x66, 0x31, 0xd2, 0x0f,
+          0x30);
+}
+
 static void the_time_stamp_counter_can_be_set(void **state)
 {
     struct interp_bench *b = *state;
@@ -362,6 +374,7 @@ int main(void)
         T(unknown_msrs_fault),
         T(the_time_stamp_counter_can_be_set),
         T6(mtrrs_are_kept_and_checked),
+        T6(misc_enable_is_kept_and_its_rest_refused),
         T(privileged_instructions_need_level_0),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

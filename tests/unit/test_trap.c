@@ -171,6 +171,7 @@ static void gates_are_checked(void **state)
         if (cases[i].absent) {
             *bench_mem(b, BENCH_IDT + V * 8 + 5) &= 0x7f;
         }
+        b->cpu->s.nmi_blocked = cases[i].kind == INT_NMI; /* before the first check of its gate */
         ASSERT_FAULT(b, x86_interrupt(b->cpu, V, cases[i].kind, false, 0), cases[i].vector,
                      cases[i].error);
     }
@@ -331,6 +332,26 @@ static void nmis_are_blocked_until_iret(void **state)
     assert_false(b->cpu->s.nmi_blocked);
 }
 
+static void an_iret_that_faults_lets_nmis_in(void **state) /* [SDM3] "Handling Multiple NMIs" */
+{
+    struct cpu_bench *b = *state;
+    BENCH_RUN(b, x86_interrupt(b->cpu, X86_NMI, INT_NMI, false, 0));
+    st32le(bench_mem(b, b->cpu->s.gpr[R_SP] + 4), 0); /* a null CS */
+    assert_true(BENCH_FAULTS(b, x86_iret(b->cpu, 4)));
+    assert_int_equal(b->cpu->exc.vector, X86_GP);
+    assert_false(b->cpu->s.nmi_blocked);
+}
+
+static void an_nmi_whose_delivery_faults_is_in_service(void **state)
+{
+    struct cpu_bench *b = *state;
+    bench_gate(b, BENCH_IDT, X86_NMI, SEL_CODE0, 0, 0, 0, 0); /* no gate type */
+    assert_true(BENCH_FAULTS(b, x86_interrupt(b->cpu, X86_NMI, INT_NMI, false, 0)));
+    assert_int_equal(b->cpu->exc.vector, X86_GP);
+    assert_int_equal(b->cpu->exc.error, X86_NMI * 8 + 2 + 1);
+    assert_true(b->cpu->s.nmi_blocked);
+}
+
 static void debug_traps_set_dr6_and_clear_general_detect(void **state)
 {
     struct cpu_bench *b = *state;
@@ -391,6 +412,8 @@ int main(void)
         TP(vme_redirects_int_n_by_the_bit_map),
         TP(vme_iret_with_a_pending_virtual_interrupt_faults),
         TP(nmis_are_blocked_until_iret),
+        TP(an_iret_that_faults_lets_nmis_in),
+        TP(an_nmi_whose_delivery_faults_is_in_service),
         TP(debug_traps_set_dr6_and_clear_general_detect),
         TP(a_halted_processor_wakes),
         TP(ports_need_iopl_or_the_bit_map),

@@ -13,6 +13,7 @@
 
 #include "core/accel/vcpu.h"
 #include "core/base/alloc.h"
+#include "core/cpu/mech.h"
 
 #include <stdlib.h>
 
@@ -133,12 +134,11 @@ static uint32_t event_mask(const struct x86_state *s)
     if (s->activity == ACT_WAIT_SIPI) {
         return mask | PEND_INIT;
     }
-    if ((s->rflags & FL_IF) && !s->shadow) {
-        mask |= PEND_INTR;
+    if (!s->shadow) { /* STI's holds back NMIs, too: the manual leaves it open, processors do it */
+        mask |= (s->rflags & FL_IF ? PEND_INTR : 0) | (s->nmi_blocked ? PEND_NMI_TOO : PEND_NMI);
     }
     if (!(s->shadow & X86_SHADOW_MOVSS)) {
-        mask |= (s->nmi_blocked ? 0 : PEND_NMI) | (s->smi_blocked || s->in_smm ? 0 : PEND_SMI) |
-                (s->in_smm ? 0 : PEND_INIT);
+        mask |= (s->smi_blocked || s->in_smm ? 0 : PEND_SMI) | (s->in_smm ? 0 : PEND_INIT);
     }
     return mask;
 }
@@ -205,6 +205,17 @@ static void deliver_injected(struct x86_cpu *cpu)
     }
 }
 
+/* [SDM3] "Handling Multiple NMIs": one waits while one is served, so of two that have waited for this
+ * the second goes on waiting. */
+static void take_nmi(struct x86_cpu *cpu)
+{
+    const uint32_t both = PEND_NMI | PEND_NMI_TOO;
+    if (atomic_fetch_and(cpu->pending, ~both) & PEND_NMI_TOO) {
+        atomic_fetch_or(cpu->pending, PEND_NMI);
+    }
+    x86_interrupt(cpu, X86_NMI, INT_NMI, false, 0);
+}
+
 /* Takes the first of the pending events @now; true if there was one. */
 static bool take_event(struct interp *e, uint32_t now)
 {
@@ -219,8 +230,7 @@ static bool take_event(struct interp *e, uint32_t now)
         atomic_fetch_and(cpu->pending, ~(uint32_t)PEND_SIPI);
         take_sipi(e);
     } else if (now & PEND_NMI) {
-        atomic_fetch_and(cpu->pending, ~(uint32_t)PEND_NMI);
-        x86_interrupt(cpu, X86_NMI, INT_NMI, false, 0);
+        take_nmi(cpu);
     } else if (now & PEND_INTR) {
         unsigned vector = (unsigned)cpu->host_ops->acknowledge(cpu->host) & 0xff;
         x86_interrupt(cpu, vector, INT_EXTERNAL, false, 0);
@@ -244,13 +254,14 @@ static void take_a20(struct interp *e)
 }
 
 /* A code breakpoint at CS:RIP faults before the instruction ([SDM3] "Instruction-Breakpoint
- * Exception Condition"). */
+ * Exception Condition"), but not right behind MOV SS. */
 static void check_breakpoints(struct interp *e)
 {
     struct x86_cpu *cpu = &e->cpu;
     uint64_t lin = (cpu->s.seg[S_CS].base + cpu->s.rip) & cpu->lin_mask;
     uint32_t hit = 0;
-    if (interp_icount(cpu) == cpu->rf_icount && (cpu->s.rflags & FL_RF)) {
+    if ((interp_icount(cpu) == cpu->rf_icount && (cpu->s.rflags & FL_RF)) ||
+        (cpu->s.shadow & X86_SHADOW_MOVSS)) {
         return;
     }
     for (unsigned i = 0; i < 4; i++) {
@@ -260,7 +271,7 @@ static void check_breakpoints(struct interp *e)
         }
     }
     if (hit) {
-        cpu->s.dr[6] |= hit;
+        x86_debug_status(cpu, hit);
         x86_fault_noerr(cpu, X86_DB);
     }
 }
@@ -290,6 +301,9 @@ static bool boundary(struct interp *e, enum vcpu_exit_reason *reason)
         }
         if (now & PEND_A20) {
             take_a20(e);
+        }
+        if (now & PEND_NMI_TOO) { /* one waits while one is served: a third is lost */
+            atomic_fetch_and(cpu->pending, ~(uint32_t)PEND_NMI_TOO);
         }
         if (now & PEND_KICK) {
             *reason = EXIT_KICKED;

@@ -232,11 +232,14 @@ OP_ENDS(into)
     }
 }
 
-/* Traps that a MOV SS before it held back are reported by this #DB: no second one follows it. */
+/* What a MOV SS before it hit comes with this one exception ([SDM3] "Masking Exceptions and Interrupts
+ * When Switching Stacks"). */
 OP_ENDS(icebp)
 {
-    cpu->s.dr[6] |= cpu->watch_hits;
-    cpu->watch_hits = 0;
+    if (unlikely(cpu->watch_hits)) {
+        x86_debug_status(cpu, cpu->watch_hits);
+        cpu->watch_hits = 0;
+    }
     software_interrupt(cpu, X86_DB, INT_ICEBP);
 }
 

@@ -225,7 +225,7 @@ static unsigned need_dr(struct x86_cpu *cpu, unsigned n)
     }
     require_cpl0(cpu);
     if (cpu->s.dr[7] & DR7_GD) {
-        cpu->s.dr[6] |= DR6_BD;
+        x86_debug_status(cpu, DR6_BD);
         x86_fault_noerr(cpu, X86_DB);
     }
     return n == 4 || n == 5 ? n + 2 : n;

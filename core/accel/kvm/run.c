@@ -100,9 +100,11 @@ static void give_events(struct vcpu *cpu, struct kvm_vcpu *v)
         return;
     }
     if (unlikely(pending & PEND_NMI)) {
-        atomic_fetch_and(&cpu->pending, ~(uint32_t)PEND_NMI);
-        if (kvm_sys->ioctl(v->fd, KVM_NMI, NULL) < 0) {
-            fail(v, "KVM_NMI");
+        atomic_fetch_and(&cpu->pending, ~(uint32_t)(PEND_NMI | PEND_NMI_TOO));
+        for (unsigned n = pending & PEND_NMI_TOO ? 2 : 1; n > 0; n--) {
+            if (kvm_sys->ioctl(v->fd, KVM_NMI, NULL) < 0) {
+                fail(v, "KVM_NMI");
+            }
         }
         v->activity = ACT_RUNNING;
     }
