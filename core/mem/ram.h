@@ -57,7 +57,7 @@ struct ram_arena {
     uint64_t next;           /* where the next ram_block goes */
     struct ram_span blocks[RAM_MAX_BLOCKS]; /* every block, in order of creation */
     unsigned n_blocks;
-    struct ram_listener listeners[64];
+    struct ram_listener listeners[72]; /* 64 vCPUs and what watches memory beside them */
     unsigned n_listeners;
     struct ram_log log;      /* the accelerator's */
 };
