@@ -52,6 +52,8 @@ struct fake_kernel {
     struct kvm_vcpu_events events;
     struct kvm_debugregs debug;
     struct kvm_mp_state mp;
+    struct kvm_guest_debug guest_debug;
+    uint32_t injected;           /* KVM_GUESTDBG_INJECT_* seen since it was cleared */
     struct kvm_userspace_memory_region slots[64];
     uint64_t dirty[64][64];      /* by slot: pages that the guest wrote */
     unsigned overlaps;           /* slots that were set although they lie over another */
@@ -196,6 +198,10 @@ static int fake_state(unsigned long request, void *arg)
     case KVM_SET_DEBUGREGS: return FAKE_SET(debug);
     case KVM_GET_MP_STATE: return FAKE_GET(mp);
     case KVM_SET_MP_STATE: return FAKE_SET(mp);
+    case KVM_SET_GUEST_DEBUG:
+        fake.injected |= ((struct kvm_guest_debug *)arg)->control &
+                         (KVM_GUESTDBG_INJECT_DB | KVM_GUESTDBG_INJECT_BP);
+        return FAKE_SET(guest_debug);
     case KVM_GET_MSRS: return fake_get_msrs(arg);
     case KVM_SET_MSRS: return fake_set_msrs(arg);
     default: errno = ENOTTY; return -1;
