@@ -34,6 +34,7 @@ struct fake_kernel {
     unsigned n_steps, at;
     unsigned runs;               /* KVM_RUN in all */
     unsigned immediate;          /* of them, with immediate_exit set */
+    void (*ends_access)(struct fake_kernel *f, struct kvm_run *run); /* exit of KVM_RUN that does */
     void (*in_run)(struct fake_kernel *f);  /* called inside each KVM_RUN */
     void *opaque;
 
@@ -158,6 +159,10 @@ static int fake_run(void)
     }
     if (__atomic_load_n(&run->immediate_exit, __ATOMIC_SEQ_CST)) {
         fake.immediate++;
+        if (fake.ends_access != NULL) {
+            fake.ends_access(&fake, run);
+            return 0;
+        }
         errno = EINTR;
         return -1;
     }

@@ -102,6 +102,15 @@ static void halt(struct fake_kernel *f, struct kvm_run *run)
     run->exit_reason = KVM_EXIT_HLT;
 }
 
+static void out_byte(struct fake_kernel *f, struct kvm_run *run)
+{
+    run->exit_reason = KVM_EXIT_IO;
+    run->io.direction = KVM_EXIT_IO_OUT;
+    run->io.size = 1;
+    run->io.count = 1;
+    run->io.data_offset = FAKE_DATA;
+}
+
 /* ---- the fake kernel ------------------------------------------------------------------------- */
 
 static void a_step_stops_behind_one_instruction_or_a_halt(void **state)
@@ -122,6 +131,27 @@ static void a_step_stops_behind_one_instruction_or_a_halt(void **state)
     kvm_vcpu_of(&r.cpu)->activity = ACT_RUNNING;
     rig_run(&r);
     assert_int_equal(fake.guest_debug.control, 0);
+    rig_fini(&r);
+}
+
+/* Whether the kernel says so or not; and nothing else is run meanwhile. */
+static void a_step_over_an_access_ends_with_it(void **state)
+{
+    struct rig r;
+    fake_reset();
+    rig_init(&r);
+    for (unsigned tells = 0; tells < 2; tells++) {
+        vcpu_set_step(&r.cpu, STEP_INSN);
+        fake_step(out_byte);
+        assert_int_equal(rig_run(&r), EXIT_IO);
+        if (tells) {
+            fake.ends_access = step_done;
+        }
+        assert_int_equal(rig_run(&r), EXIT_DEBUG);
+        assert_int_equal(fake.immediate, 1 + tells);
+        assert_int_equal(r.cpu.hit.kind, HIT_STEP);
+        assert_int_equal(r.cpu.step, STEP_OFF);
+    }
     rig_fini(&r);
 }
 
@@ -376,6 +406,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_step_stops_behind_one_instruction_or_a_halt),
+        cmocka_unit_test(a_step_over_an_access_ends_with_it),
         cmocka_unit_test(a_step_without_interrupts_holds_them_back),
         cmocka_unit_test(data_points_are_aligned_parts_in_the_debug_registers),
         cmocka_unit_test(a_reported_code_point_is_passed_by_a_step_without_it),

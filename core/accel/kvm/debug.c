@@ -260,6 +260,12 @@ static bool give_back(struct vcpu *cpu, const struct kvm_debug_exit_arch *arch)
     return false;
 }
 
+bool kvm_debug_stepped(struct vcpu *cpu)
+{
+    kvm_vcpu_of(cpu)->debug.passing = false;
+    return cpu->step != STEP_OFF && stop(cpu, (struct debug_hit){.kind = HIT_STEP});
+}
+
 bool kvm_debug_exit(struct vcpu *cpu)
 {
     struct kvm_vcpu *v = kvm_vcpu_of(cpu);
@@ -282,11 +288,5 @@ bool kvm_debug_exit(struct vcpu *cpu)
     if (!(arch->dr6 & DR6_BS) || !(d->control & KVM_GUESTDBG_SINGLESTEP)) {
         return give_back(cpu, arch);
     }
-    d->passing = false;
-    return cpu->step != STEP_OFF && stop(cpu, (struct debug_hit){.kind = HIT_STEP});
-}
-
-bool kvm_debug_halted(struct vcpu *cpu)
-{
-    return cpu->step != STEP_OFF && stop(cpu, (struct debug_hit){.kind = HIT_STEP});
+    return kvm_debug_stepped(cpu);
 }

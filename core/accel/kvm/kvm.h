@@ -188,9 +188,10 @@ void kvm_debug_changed(struct vcpu *cpu);
 /* Around each entry while somebody debugs, or has just ceased to. */
 void kvm_debug_enter(struct vcpu *cpu);
 void kvm_debug_left(struct kvm_vcpu *v);
-/* KVM_EXIT_DEBUG, or a HLT that was stepped over: true if cpu->hit says what to stop for. */
+/* KVM_EXIT_DEBUG, or the end of an instruction (a HLT, an access) that was run alone: true if cpu->hit
+ * says what to stop for. */
 bool kvm_debug_exit(struct vcpu *cpu);
-bool kvm_debug_halted(struct vcpu *cpu);
+bool kvm_debug_stepped(struct vcpu *cpu);
 
 /* ---- failure.c ---- */
 

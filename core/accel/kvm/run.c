@@ -213,7 +213,7 @@ static void decode(struct vcpu *cpu, struct kvm_vcpu *v, struct vcpu_exit *exit)
         break;
     case KVM_EXIT_HLT:
         v->activity = ACT_HALTED;
-        exit->reason = kvm_debug_halted(cpu) ? EXIT_DEBUG : EXIT_HALT;
+        exit->reason = kvm_debug_stepped(cpu) ? EXIT_DEBUG : EXIT_HALT;
         break;
     case KVM_EXIT_IRQ_WINDOW_OPEN:
         exit->reason = EXIT_IRQ_WINDOW;
@@ -295,12 +295,14 @@ static int enter(struct kvm_vcpu *v)
 void kvm_vcpu_run(struct vcpu *cpu, struct vcpu_exit *exit)
 {
     struct kvm_vcpu *v = kvm_vcpu_of(cpu);
+    bool stepped = unlikely(v->debug.control & KVM_GUESTDBG_SINGLESTEP) && v->access_open;
     set_immediate_exit(v, 0);
-    if (unlikely(atomic_load(&cpu->pending) & PEND_KICK)) {
-        if (!v->access_open) {
-            exit->reason = EXIT_KICKED;
-            return;
-        }
+    bool kicked = atomic_load(&cpu->pending) & PEND_KICK;
+    if (unlikely(kicked && !v->access_open)) {
+        exit->reason = EXIT_KICKED;
+        return;
+    }
+    if (unlikely(kicked || stepped)) {
         set_immediate_exit(v, 1); /* ends the access, and starts no other instruction */
     } else if (still_halted(cpu, v, exit)) {
         return;
@@ -323,6 +325,10 @@ void kvm_vcpu_run(struct vcpu *cpu, struct vcpu_exit *exit)
         kvm_debug_left(v);
     }
     note_exit(cpu, v);
+    if (unlikely(stepped && errnum == EINTR)) { /* the access was the end of its instruction */
+        exit->reason = kvm_debug_stepped(cpu) ? EXIT_DEBUG : EXIT_KICKED;
+        return;
+    }
     if (unlikely(errnum != 0)) {
         run_failed(v, exit, errnum);
         return;
