@@ -10,6 +10,7 @@
 #include "core/cpu/x86_state.h"
 #include "core/device/machine.h"
 
+struct text;
 struct vcpu;
 
 enum vcpu_exit_reason {
@@ -70,6 +71,9 @@ struct accel {
     bool (*debug_fits)(struct machine *m, const struct stops *s);
     /* What the CPU did last, for post-mortems. NULL: it does not know. [vCPU out of run] */
     void (*history)(struct vcpu *cpu, struct x86_history *out);
+    /* For people: what it did so far or, with @lin, its code for that linear address. NULL: nothing to
+     * tell. [vCPU out of run] */
+    void (*describe)(struct vcpu *cpu, const uint64_t *lin, struct text *out);
     void (*get_state)(struct vcpu *cpu, struct x86_state *out);      /* stopped vCPU only */
     void (*set_state)(struct vcpu *cpu, const struct x86_state *in); /* stopped vCPU only */
     void (*fini)(struct machine *m);

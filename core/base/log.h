@@ -13,6 +13,8 @@ enum log_class {
     LOG_GUEST = 1, /* -d guest_errors */
     LOG_UNIMP = 2, /* -d unimp */
     LOG_EXITS = 4, /* -d exits: written with log_line, so not limited in rate */
+    LOG_JIT = 8,   /* -d jit and jit_code: likewise */
+    LOG_JIT_CODE = 16,
 };
 
 void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* [any] */

@@ -132,7 +132,8 @@ const struct command commands[] = {
     INFO("cpus", "CPUs and the threads that run them", info_cpus),
     INFO("int", "interrupt vectors or gates", info_int),
     INFO("irq", "how often each interrupt was acknowledged", info_provider),
-    INFO("jit", "accelerator and instruction counts", info_jit),
+    {"jit", CMD_INFO, "[addr]", "accelerator, instruction counts, what the translator did; or its code "
+     "for a linear address", info_jit, {OPT("addr", ARG_INT)}},
     INFO("kvm", "whether KVM runs the machine", info_kvm),
     {"lapic", CMD_INFO, "[apic-id]", "local APIC", info_provider, {OPT("apic-id", ARG_INT)}},
     INFO("mem", "ranges of mapped linear addresses", info_mem),

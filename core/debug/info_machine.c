@@ -84,6 +84,11 @@ COMMAND(info_jit)
         text_printf(c->out, "CPU #%u: %" PRIu64 " instructions\n", i,
                     m->accel->icount(m->vcpus[i]));
     }
+    const struct command_value *addr = command_arg(c, "addr");
+    uint64_t lin = (uint64_t)addr->num;
+    for (unsigned i = 0; m->accel->describe != NULL && i < m->n_vcpus; i++) {
+        m->accel->describe(m->vcpus[i], addr->given ? &lin : NULL, c->out);
+    }
     return true;
 }
 

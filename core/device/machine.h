@@ -113,6 +113,7 @@ struct machine {
     const struct accel *accel;
     void *accel_data;
     const struct accel *next_accel;      /* goes on where accel cannot; NULL: nobody */
+    bool jit_check, jit_perf;            /* -accel jit,check=on,perf=on; before the first vcpu_new */
     bool commit_pending;                 /* some space has changes to commit */
 
     /* What front ends use; NULL when the machine has none. Borrowed from the devices. */

@@ -62,7 +62,8 @@ static bool start_messages(struct run *r, struct error **err)
 {
     const struct config *c = r->config;
     log_enable((c->log_guest ? LOG_GUEST : 0) | (c->log_unimp ? LOG_UNIMP : 0) |
-               (c->log_exits ? LOG_EXITS : 0));
+               (c->log_exits ? LOG_EXITS : 0) | (c->log_jit ? LOG_JIT : 0) |
+               (c->log_jit_code ? LOG_JIT_CODE : 0));
     for (unsigned i = 0; i < c->n_traces; i++) {
         if (trace_enable(c->traces[i], true) == 0) {
             return error_set(err, "-trace %s: no trace point has such a name", c->traces[i]);
@@ -123,6 +124,8 @@ static bool build_machine(struct run *r, struct error **err)
     m->panic_action = c->action.panic;
     m->accel = r->accel;
     m->next_accel = r->next_accel;
+    m->jit_check = c->jit_check;
+    m->jit_perf = c->jit_perf;
     m->cpu_model = c->cpu_host            ? m->accel->host_model(err)
                    : c->cpu_model != NULL ? c->cpu_model
                                           : x86_model_default();

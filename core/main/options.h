@@ -82,6 +82,7 @@ struct config {
     /* the machine */
     char *accels[CONFIG_ACCELS]; /* names to try in this order; "auto" when none was given */
     unsigned n_accels;
+    bool jit_check, jit_perf;    /* -accel jit,check=on,perf=on */
     char *cpu;                      /* as given */
     bool cpu_host;                  /* the host's own, whatever that is */
     char *kernel, *initrd, *append; /* started without a boot medium */
@@ -140,7 +141,7 @@ struct config {
     int64_t insn_ns, io_ns; /* rates of the virtual clock; -1: the default */
     bool paused;            /* -S */
     struct action_config action;
-    bool log_guest, log_unimp, log_exits; /* -d */
+    bool log_guest, log_unimp, log_exits, log_jit, log_jit_code; /* -d */
     char *log_path;                       /* -D */
     char *traces[CONFIG_LISTS];
     unsigned n_traces;

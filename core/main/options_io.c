@@ -99,7 +99,7 @@ OPTION_HANDLER(opt_keyboard)
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
-static const char *const log_items[] = {"guest_errors", "unimp", "exits"};
+static const char *const log_items[] = {"guest_errors", "unimp", "exits", "jit", "jit_code"};
 
 static void list_log_items(FILE *out, const char *name)
 {
@@ -107,6 +107,8 @@ static void list_log_items(FILE *out, const char *name)
                  "guest_errors     the guest broke a rule of the hardware\n"
                  "unimp            the guest used something that this machine lacks\n"
                  "exits            each time the CPU was left, in KVM's words\n"
+                 "jit              what the translator did, at the end\n"
+                 "jit_code         each translation: the guest's code and the host's\n"
                  "trace:PATTERN    trace points by shell pattern, as with -trace\n");
 }
 
@@ -130,6 +132,8 @@ OPTION_HANDLER(opt_log)
             c->log_guest |= near.best == log_items[0];
             c->log_unimp |= near.best == log_items[1];
             c->log_exits |= near.best == log_items[2];
+            c->log_jit |= near.best == log_items[3];
+            c->log_jit_code |= near.best == log_items[4];
         } else {
             ok = nearest_error(&near, "", err, "there is no item \"%s\"", item);
         }

@@ -132,6 +132,9 @@ OPTION_HANDLER(opt_accel)
     opts_get(&o, "thread"); /* how TCG spreads its work: ours decides by the clock and -smp */
     opts_get(&o, "tb-size");
     bool ok = names != NULL ? add_accels(c, names, err) : error_set(err, "no accelerator named");
+    if (ok && (strcmp(names, "jit") == 0 || strcmp(names, "tcg") == 0)) {
+        ok = opts_bool(&o, "check", &c->jit_check, err) && opts_bool(&o, "perf", &c->jit_perf, err);
+    }
     ok = ok && opts_all_used(&o, err);
     opts_free(&o);
     return ok;

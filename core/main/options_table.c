@@ -89,9 +89,10 @@ const struct option_row option_rows[] = {
     {"machine", "M", "pc[,KEY=VALUE]", opt_machine, 0, NULL,
      "the machine; keys: accel=NAME[:NAME], smm=on|off, acpi=on|off, hpet=on|off, graphics=on|off, "
      "max-ram-below-4g=SIZE; \"help\" lists machines"},
-    {"accel", NULL, "NAME[:NAME]", opt_accel, 0, NULL,
+    {"accel", NULL, "NAME[:NAME][,KEY=VALUE]", opt_accel, 0, NULL,
      "what runs the CPU: the first of the list that works here (may be repeated); tcg is the best "
-     "software CPU; \"help\" lists them; default auto"},
+     "software CPU; \"help\" lists them; default auto. Keys of jit: check=on|off (compare with the "
+     "interpreter), perf=on|off (name translations for Linux perf)"},
     {"enable-kvm", NULL, NULL, opt_kvm, 0, NULL, "the same as -accel kvm"},
     {"cpu", NULL, "MODEL", opt_cpu, 0, NULL, "the CPU model; \"help\" lists them"},
     {"smp", NULL, "[cpus=]N[,maxcpus=N,sockets=N,cores=N,threads=N]", opt_smp, 0, NULL,

@@ -77,6 +77,7 @@ struct interp_translated {
     void *jumps;
     const uint8_t *marks;        /* the arena's, so that host address >> RAM_LINE_SHIFT indexes them */
     void *link;                  /* the exit that was taken, if it wants to be linked */
+    void *stores;                /* where the next store is noted, while checking */
 };
 
 /* What the engine asks of whoever runs it. */

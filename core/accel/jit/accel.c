@@ -1,8 +1,12 @@
 /*
  * The JIT as an accelerator: the interpreter's engine with a translator of blocks.
  */
-#include "core/accel/jit/jit.h"
+#include "core/accel/jit/check.h"
+#include "core/accel/jit/dump.h"
 #include "core/accel/vcpu.h"
+
+#include <inttypes.h>
+#include <stdio.h>
 
 static bool jit_probe(struct error **err)
 {
@@ -23,6 +27,12 @@ static bool jit_vm_init(struct machine *m, struct error **err)
     return interp_accel.vm_init(m, err);
 }
 
+static void jit_vcpu_fini(struct vcpu *vcpu)
+{
+    jit_detach(vcpu->accel_data);
+    interp_accel.vcpu_fini(vcpu);
+}
+
 static bool jit_vcpu_init(struct vcpu *vcpu, struct error **err)
 {
     if (!interp_accel.vcpu_init(vcpu, err)) {
@@ -32,18 +42,25 @@ static bool jit_vcpu_init(struct vcpu *vcpu, struct error **err)
         interp_accel.vcpu_fini(vcpu);
         return false;
     }
+    struct jit *j = jit_of(vcpu->accel_data);
+    struct machine *m = vcpu->machine;
+    if (m->jit_perf && !jit_perf_open(j, vcpu->index == 0, err)) {
+        jit_vcpu_fini(vcpu);
+        return false;
+    }
+    j->check = m->jit_check ? check_new(m->clock.driver == CLOCK_VIRTUAL ? NULL : &m->lock) : NULL;
     return true;
-}
-
-static void jit_vcpu_fini(struct vcpu *vcpu)
-{
-    jit_detach(vcpu->accel_data);
-    interp_accel.vcpu_fini(vcpu);
 }
 
 static void jit_run(struct vcpu *vcpu, struct vcpu_exit *exit)
 {
+    const struct check *c = jit_of(vcpu->accel_data)->check;
     interp_accel.run(vcpu, exit);
+    if (c && c->failed) {
+        *exit = (struct vcpu_exit){.reason = EXIT_ERROR};
+        snprintf(exit->error.text, sizeof(exit->error.text),
+                 "check=on found a wrong translation, in run %" PRIu64, c->trials);
+    }
 }
 
 static void jit_kick(struct vcpu *vcpu)
@@ -89,6 +106,22 @@ static void jit_history(struct vcpu *vcpu, struct x86_history *out)
     interp_accel.history(vcpu, out);
 }
 
+static void jit_describe(struct vcpu *vcpu, const uint64_t *lin, struct text *out)
+{
+    const struct jit *j = jit_of(vcpu->accel_data);
+    if (!lin) {
+        jit_show_stats(j, out);
+        return;
+    }
+    for (unsigned i = 0; i < j->n_blocks; i++) {
+        const struct jit_block *jb = &j->blocks[i];
+        uint64_t start = j->contexts[jb->context].cs_base + jb->rip;
+        if (jb->block && *lin >= start && *lin < start + jb->block->bytes) {
+            jit_dump(j, jb, out);
+        }
+    }
+}
+
 static void jit_fini(struct machine *m)
 {
     interp_accel.fini(m);
@@ -108,6 +141,7 @@ const struct accel jit_accel = {
     .icount = jit_icount,
     .debug_changed = jit_debug_changed,
     .history = jit_history,
+    .describe = jit_describe,
     .get_state = jit_get_state,
     .set_state = jit_set_state,
     .fini = jit_fini,

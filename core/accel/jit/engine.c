@@ -7,12 +7,16 @@
  */
 #include "core/accel/jit/jit.h"
 
+#include "core/accel/jit/check.h"
+#include "core/accel/jit/dump.h"
 #include "core/accel/vcpu.h"
 #include "core/base/alloc.h"
+#include "core/base/log.h"
 #include "trace/core_accel_jit.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 /* ---- flags: the interpreter's two words, and the image that translated code keeps ---- */
 
@@ -169,6 +173,12 @@ int jit_slow(struct x86_cpu *cpu, struct jit_block *jb, unsigned index)
     unsigned i = index & ~(unsigned)SLOW_SEGMENT;
     struct insn step[2];
     j->stats.slow_calls++;
+    j->stats.slow_rows[b->insns[i].row]++;
+    if (unlikely(j->check != NULL)) {
+        flags_from_image(cpu, e->translated.flags);
+        check_end(j, i, false);
+        e->translated.flags = flags_image(cpu);
+    }
     step[0] = b->insns[i];
     step[0].run = i == 0 ? b->first : step[0].run;
     step[1].run = run_return;
@@ -184,6 +194,9 @@ int jit_slow(struct x86_cpu *cpu, struct jit_block *jb, unsigned index)
         cpu->cur = &b->insns[i + 1];
         return JIT_STEP;
     }
+    if (unlikely(j->check != NULL)) {
+        check_begin(j, jb, i + 1);
+    }
     return JIT_CHAIN;
 }
 
@@ -194,11 +207,30 @@ static void run_first(struct x86_cpu *cpu, struct block *b)
     return b->first(cpu, b->insns);
 }
 
+/* Translated code left: before instruction cur, or behind its block. */
+static void end_trial(struct jit *j, enum jit_exit why)
+{
+    struct x86_cpu *cpu = &j->e->cpu;
+    const struct insn *cur = cpu->cur;
+    if (why == JIT_LINK) {
+        cpu->s.rip = ((const struct jit_link *)j->e->translated.link)->rip;
+    }
+    if (why == JIT_STEP) {
+        check_end(j, cur->index_in_block, false);
+        cpu->cur = cur;
+    } else if (j->check->block) {
+        check_end(j, j->check->block->block->n, true);
+    }
+}
+
 /* Goes on where translated code left. */
 static void left(struct x86_cpu *cpu, enum jit_exit why)
 {
     struct interp *e = interp_of(cpu);
     flags_from_image(cpu, e->translated.flags);
+    if (unlikely(jit_of(e)->check != NULL)) {
+        end_trial(jit_of(e), why);
+    }
     if (why == JIT_STEP) {
         const struct insn *in = cpu->cur;
         insn_run run = in == e->block->insns ? e->block->first : in->run;
@@ -274,6 +306,9 @@ static void run_translated(struct x86_cpu *cpu, const struct insn *in)
     j->stats.entries++;
     jit_add_jump(j, jb);
     e->translated.flags = flags_image(cpu);
+    if (unlikely(j->check != NULL)) {
+        check_begin(j, jb, 0);
+    }
     return left(cpu, (enum jit_exit)j->enter(cpu, codemem_rx(&j->code, jb->body)));
 }
 
@@ -281,11 +316,11 @@ static void run_translated(struct x86_cpu *cpu, const struct insn *in)
 static void run_warm(struct x86_cpu *cpu, const struct insn *in)
 {
     struct interp *e = interp_of(cpu);
+    struct jit *j = jit_of(e);
     struct block *b = e->block;
-    if (++b->warm < WARM || !may_enter(e, b)) {
+    if (++b->warm < (j->check ? CHECK_WARM : WARM) || !may_enter(e, b)) {
         return run_first(cpu, b);
     }
-    struct jit *j = jit_of(e);
     find_context(j);
     if (!translate(j, b)) {
         b->insns[0].run = b->first;
@@ -371,6 +406,7 @@ bool jit_attach(struct interp *e, struct error **err)
 {
     struct jit *j = NEW(struct jit);
     j->e = e;
+    j->perf = -1;
     if (!codemem_init(&j->code, CODE_BYTES, err)) {
         goto free_jit;
     }
@@ -395,6 +431,22 @@ free_jit:
     return false;
 }
 
+/* -d jit, and what came of check=on */
+static void jit_log_end(const struct jit *j)
+{
+    struct text out = {0};
+    if (log_enabled(LOG_JIT)) {
+        jit_show_stats(j, &out);
+    }
+    if (j->check) {
+        text_printf(&out, "jit: %llu runs of translated code compared with the interpreter, %s\n",
+                    (unsigned long long)j->check->trials,
+                    j->check->failed ? "the last one differs" : "none differs");
+    }
+    jit_log(&out);
+    text_free(&out);
+}
+
 void jit_detach(struct interp *e)
 {
     struct jit *j = jit_of(e);
@@ -402,9 +454,14 @@ void jit_detach(struct interp *e)
         const struct jit_stats *s = &j->stats;
         trace_jit_totals(s->translated, s->bytes, s->dropped, s->flushes, s->links, s->slow_calls,
                          s->entries, s->mismatches);
+        jit_log_end(j);
         munmap(j->blocks, JIT_BLOCKS * sizeof(*j->blocks));
         munmap(j->links, JIT_LINKS * sizeof(*j->links));
         codemem_fini(&j->code);
+        check_free(j->check);
+        if (j->perf >= 0) {
+            close(j->perf);
+        }
         free(j);
         e->translator = NULL;
         e->translator_data = NULL;

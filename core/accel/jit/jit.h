@@ -58,6 +58,7 @@ struct jit_block {
     uint16_t misses;         /* entries in another context */
     uint8_t *entry;          /* takes the block's instructions from the budget; writable view */
     uint8_t *body;           /* behind that */
+    uint32_t code_bytes;     /* from entry on */
     struct jit_link *in;     /* exits that jump here */
 };
 
@@ -88,6 +89,7 @@ struct jit_stubs {
 
 struct jit_stats {
     uint64_t translated, bytes, dropped, flushes, links, slow_calls, entries, mismatches;
+    uint64_t slow_rows[ROW_COUNT]; /* slow_calls by row of insn.def */
 };
 
 struct jit {
@@ -111,6 +113,8 @@ struct jit {
     bool shifts_match;       /* undefined flags of the host are those of insn.def */
     bool muls_match;
     struct jit_stats stats;
+    struct check *check;     /* NULL: translations are trusted */
+    int perf;                /* file of names; -1: none */
 };
 
 /* What the enter stub returns. */
@@ -136,6 +140,9 @@ void jit_make_stubs(struct jit *j);
 /* ---- translate.c ---- */
 /* Translates @b for the current context. NULL if it cannot be. */
 struct jit_block *jit_translate(struct jit *j, struct block *b, uint64_t rip);
+
+/* Does any form of this row of insn.def have an emitter? */
+bool jit_emits(unsigned row);
 
 /* ---- link.c ---- */
 struct jit_link *jit_new_link(struct jit *j, struct jit_block *from, uint64_t rip, bool far_page);

@@ -13,6 +13,9 @@ struct jit_link *jit_new_link(struct jit *j, struct jit_block *from, uint64_t ri
 
 void jit_link(struct jit *j, struct jit_link *l, struct jit_block *to)
 {
+    if (j->check) {
+        return;
+    }
     l->to = to;
     l->next = to->in;
     to->in = l;
@@ -57,6 +60,9 @@ static struct jit_jump *jit_jump_slot(struct jit *j, uint64_t rip)
 
 void jit_add_jump(struct jit *j, struct jit_block *jb)
 {
+    if (j->check) {
+        return;
+    }
     *jit_jump_slot(j, jb->rip) = (struct jit_jump){
         .rip = jb->rip, .key = j->e->translated.jump_key,
         .entry = codemem_rx(&j->code, jb->entry),

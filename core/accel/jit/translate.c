@@ -7,6 +7,9 @@
  */
 #include "core/accel/jit/translate.h"
 
+#include "core/accel/jit/check.h"
+#include "core/accel/jit/dump.h"
+#include "core/base/log.h"
 #include "trace/core_accel_jit.h"
 
 #define INSN(map, op, modrm, pfx, name, o1, o2, o3, attr, rd, wr, und, feat, run, emit, test) emit,
@@ -19,6 +22,11 @@ static const trans_emitter emitters[ROW_COUNT] = {
 #undef INSN8
 
 const struct host_mem trans_operand = {HOST_8, HOST_9, 0, 0};
+
+bool jit_emits(unsigned row)
+{
+    return emitters[row] != NULL;
+}
 
 /* ---- flags ---- */
 
@@ -238,6 +246,26 @@ static void find_mark(struct trans *t, unsigned n)
 }
 
 /* Lines that are marked are written by the interpreter. */
+/* Notes the aligned words in which [R8 + R9] lies. Uses R10, R11. */
+static void note_store(struct trans *t, unsigned size)
+{
+    struct emit *e = &t->e;
+    struct host_mem next = cpu_field(ENGINE_OFFSET(translated.stores));
+    struct host_mem word = {HOST_10, HOST_NONE, 0, 0}, at = {HOST_11, HOST_NONE, 0, 0};
+    struct host_mem old = {HOST_11, HOST_NONE, 0, (int32_t)offsetof(struct check_store, old)};
+    for (unsigned i = 0; i < size + 8; i += 8) {
+        emit_lea(e, 8, HOST_10, HOST_8, HOST_9, (int32_t)(i < size ? i : size - 1));
+        emit_rr(e, 0x83, 8, 4, HOST_10);                /* and r10, -8 */
+        emit_u8(e, 0xf8);
+        emit_rm(e, 0x8b, 8, HOST_11, &next);
+        emit_rm(e, 0x89, 8, HOST_10, &at);
+        emit_rm(e, 0xff, 4, 6, &word);                  /* push [r10]; pop */
+        emit_rm(e, 0x8f, 4, 0, &old);
+        emit_rm(e, 0x83, 8, 0, &next);                  /* add next, size of a note */
+        emit_u8(e, sizeof(struct check_store));
+    }
+}
+
 static void check_marks(struct trans *t, unsigned size)
 {
     struct emit *e = &t->e;
@@ -252,6 +280,9 @@ static void check_marks(struct trans *t, unsigned size)
         emit_rm(e, 0x0a, 1, HOST_11, &mark);            /* or r11b, [mark] */
     }
     trans_slow_if(t, 5);
+    if (t->j->check) {
+        note_store(t, size);
+    }
 }
 
 /* look_up for an operand at @lin, whose slot is known: inside one page. */
@@ -542,6 +573,19 @@ static void make_entry(struct trans *t)
     emit_link(enough, e->at);
 }
 
+static void tell(struct jit *j, const struct jit_block *jb)
+{
+    if (j->perf >= 0) {
+        jit_perf_add(j, jb);
+    }
+    if (unlikely(log_enabled(LOG_JIT_CODE))) {
+        struct text out = {0};
+        jit_dump(j, jb, &out);
+        jit_log(&out);
+        text_free(&out);
+    }
+}
+
 struct jit_block *jit_translate(struct jit *j, struct block *b, uint64_t rip)
 {
     if (j->n_blocks == JIT_BLOCKS || j->n_links + 2 > JIT_LINKS ||
@@ -579,7 +623,9 @@ struct jit_block *jit_translate(struct jit *j, struct block *b, uint64_t rip)
     }
     trace_jit_translated(rip, b->n, (unsigned)(t.e.at - j->next), j->context);
     j->stats.translated++;
-    j->stats.bytes += (uint64_t)(t.e.at - j->next);
+    jb->code_bytes = (uint32_t)(t.e.at - j->next);
+    j->stats.bytes += jb->code_bytes;
+    tell(j, jb);
     j->next = (uint8_t *)(((uintptr_t)t.e.at + 15) & ~(uintptr_t)15);
     return jb;
 }
