@@ -234,13 +234,16 @@ void x86_check_rip(struct x86_cpu *cpu, const struct x86_seg *cs, uint64_t rip)
     }
 }
 
-/* [SDM2] "RET", "IRET": RETURN-TO-OUTER-PRIVILEGE-LEVEL. */
+/* [SDM2] "RET", "IRET": RETURN-TO-OUTER-PRIVILEGE-LEVEL. Of a null selector with an RPL 0 remains; its base,
+ * which may have come from an MSR, stays. */
 void x86_drop_segs(struct x86_cpu *cpu, unsigned cpl)
 {
     static const uint8_t data[] = {S_ES, S_FS, S_GS, S_DS};
     for (unsigned i = 0; i < ARRAY_SIZE(data); i++) {
         struct x86_seg *s = &cpu->s.seg[data[i]];
-        if (!attr_conforming(s->attr) && !(s->attr & AR_UNUSABLE) && attr_dpl(s->attr) < cpl) {
+        if (sel_null(s->sel)) {
+            s->sel = 0;
+        } else if (!attr_conforming(s->attr) && !(s->attr & AR_UNUSABLE) && attr_dpl(s->attr) < cpl) {
             *s = x86_null_seg(0);
             x86_derive_seg(cpu, data[i]);
         }

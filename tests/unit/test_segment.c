@@ -335,11 +335,13 @@ static void returns_to_an_outer_level_are_checked(void **state) /* [SDM2] "RET" 
     static const uint32_t good[] = {0x1234, SEL_CODE3, 0x7000, SEL_DATA3};
     memcpy(frame, good, sizeof(good));
     x86_load_seg(cpu, S_FS, SEL_DATA3);
+    x86_load_seg(cpu, S_GS, 3);
     ASSERT_FINE(b, x86_far_ret(cpu, 4, 0));
     assert_int_equal(cpu->cpl, 3);
     assert_int_equal(cpu->s.gpr[R_SP], 0x7000);
     assert_int_equal(cpu->s.seg[S_DS].sel, 0); /* CPL 0 data may not stay */
     assert_int_equal(cpu->s.seg[S_FS].sel, SEL_DATA3);
+    assert_int_equal(cpu->s.seg[S_GS].sel, 0); /* a null selector has no RPL afterwards */
     ASSERT_FAULT(b, x86_ld8(cpu, S_DS, 0), X86_GP, 0);
 }
 
