@@ -68,14 +68,14 @@ static void show(const struct vcpu_exit *exit)
     }
 }
 
-void vcpu_show_access(struct vcpu *cpu, const struct space *s, bool write, uint64_t addr,
+void vcpu_show_asked(struct vcpu *cpu, const struct space *s, bool write, uint64_t addr,
                       uint64_t val, unsigned size)
 {
     uint8_t data[8];
     bool port = s == &cpu->machine->ports;
     struct vcpu_exit exit = {.reason = port ? EXIT_IO : EXIT_MMIO};
-    if (likely(!log_enabled(LOG_EXITS)) || cpu->accel->exits_for_io) {
-        return; /* nobody asked, or the exit itself was shown */
+    if (cpu->accel->exits_for_io) {
+        return; /* the exit itself was shown */
     }
     st_le(data, val, sizeof(data));
     if (port) {

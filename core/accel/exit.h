@@ -5,6 +5,7 @@
 #define CORE_ACCEL_EXIT_H
 
 #include "core/accel/vcpu.h"
+#include "core/base/log.h"
 
 #define EXIT_TEXT 160
 
@@ -16,10 +17,17 @@ void vcpu_run(struct vcpu *cpu, struct vcpu_exit *exit);
  * "KVM_EXIT_IO out port=0x10 size=2 data=0x0001", "KVM_EXIT_HLT". */
 void vcpu_exit_text(const struct vcpu_exit *exit, char text[EXIT_TEXT]);
 
-/* Shows an access of a CPU that makes its accesses itself as the exit that it would be elsewhere.
- */
-void vcpu_show_access(struct vcpu *cpu, const struct space *s, bool write, uint64_t addr,
-                      uint64_t val, unsigned size);
+/* Shows an access of a CPU that makes its accesses itself as the exit that it would be elsewhere,
+ * if -d exits asks for it. */
+void vcpu_show_asked(struct vcpu *cpu, const struct space *s, bool write, uint64_t addr,
+                     uint64_t val, unsigned size);
+static inline void vcpu_show_access(struct vcpu *cpu, const struct space *s, bool write,
+                                    uint64_t addr, uint64_t val, unsigned size)
+{
+    if (unlikely(log_enabled(LOG_EXITS))) {
+        vcpu_show_asked(cpu, s, write, addr, val, size);
+    }
+}
 
 /* The accelerator cannot go on, for reason @why: m->next_accel takes the vCPUs over as they are.
  * False: it cannot either. [locked, vCPUs out of run] */

@@ -503,9 +503,23 @@ static void piece_write(struct x86_cpu *cpu, const struct piece *p, const uint8_
     device_done(cpu);
 }
 
+/* The host address of an operand that the TLB has for that access, or NULL. */
+static uint8_t *at_hand(struct x86_cpu *cpu, uint64_t lin, unsigned size, bool write, bool user)
+{
+    unsigned slot = (lin >> PAGE_BITS) & (TLB_SIZE - 1);
+    const struct tlb_entry *e = &cpu->tlbs[user ? TLB_USER : cpu->super_tlb][slot];
+    bool there = (write ? e->wtag : e->rtag) == (lin & ~PAGE_OFFSET) &&
+                 (lin & PAGE_OFFSET) + size <= PAGE_BYTES;
+    return there ? (uint8_t *)(uintptr_t)(lin + e->addend) : NULL;
+}
+
 uint64_t x86_lin_read(struct x86_cpu *cpu, uint64_t lin, unsigned size, bool user)
 {
     struct piece p[2];
+    const uint8_t *host = at_hand(cpu, lin, size, false, user);
+    if (likely(host)) {
+        return ld_le(host, size);
+    }
     if (likely(access_pieces(cpu, lin, size, ACC_READ, user, p) == 1)) {
         if (likely(p[0].host)) {
             return ld_le(p[0].host, size);
@@ -523,6 +537,11 @@ uint64_t x86_lin_read(struct x86_cpu *cpu, uint64_t lin, unsigned size, bool use
 void x86_lin_write(struct x86_cpu *cpu, uint64_t lin, uint64_t val, unsigned size, bool user)
 {
     struct piece p[2];
+    uint8_t *host = at_hand(cpu, lin, size, true, user);
+    if (likely(host)) {
+        host_store(cpu, host, &val, size);
+        return;
+    }
     if (likely(access_pieces(cpu, lin, size, ACC_WRITE, user, p) == 1)) {
         if (likely(p[0].host)) {
             host_store(cpu, p[0].host, &val, size);

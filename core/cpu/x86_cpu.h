@@ -27,9 +27,9 @@
 #define PAGE_BYTES  4096u
 #define PAGE_OFFSET 0xfffull
 
-#define TLB_BITS 10
+#define TLB_BITS 13
 #define TLB_SIZE (1u << TLB_BITS)
-#define TLB_NOTED 256        /* filled slots remembered, so that a flush need not visit all */
+#define TLB_NOTED 4096       /* filled slots remembered, so that a flush need not visit all */
 
 /* One page. A tag is the page's linear address, or TLB_NONE. rtag, wtag and xtag are set only where the
  * page is backed by memory and that access is allowed (wtag: and the dirty bit is set); then the host

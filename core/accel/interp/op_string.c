@@ -109,7 +109,8 @@ struct run_part {
     uint64_t count;              /* elements; 0: go one by one */
 };
 
-/* Elements from offset @off on in the direction of @step that need no further check. */
+/* Elements from offset @off on in the direction of @step that need no further check. Faults as the
+ * access to the first would. */
 static struct run_part run_part(struct x86_cpu *cpu, const struct insn *in, unsigned seg,
                                 uint64_t off, int64_t step, bool write)
 {
@@ -118,10 +119,15 @@ static struct run_part run_part(struct x86_cpu *cpu, const struct insn *in, unsi
     uint64_t top = write ? cpu->seg_top_w[seg] : cpu->seg_top_r[seg];
     uint64_t lin = (cpu->s.seg[seg].base + off) & cpu->lin_mask;
     uint64_t in_page = lin & PAGE_OFFSET, count;
-    const struct tlb_entry *e = x86_tlb_slot(cpu, lin);
-    if (off + size > top || in_page + size > PAGE_BYTES ||
-        (write ? e->wtag : e->rtag) != (lin & ~PAGE_OFFSET)) {
+    if (off + size > top || in_page + size > PAGE_BYTES) {
         return none;
+    }
+    const struct tlb_entry *e = x86_tlb_slot(cpu, lin);
+    if ((write ? e->wtag : e->rtag) != (lin & ~PAGE_OFFSET)) {
+        e = x86_translate(cpu, lin, write ? ACC_WRITE : ACC_READ, cpu->cpl == 3);
+    }
+    if ((write ? e->wtag : e->rtag) != (lin & ~PAGE_OFFSET)) {
+        return none;                                    /* a device, or somebody watches */
     }
     if (step > 0) {
         uint64_t end = min_u64(top, ad_mask(in) == ~0ull ? top : ad_mask(in) + 1);
@@ -189,6 +195,9 @@ static uint64_t movs_run(struct x86_cpu *cpu, const struct insn *in, uint64_t mo
 {
     int64_t step = string_step(cpu, in->opsize);
     struct run_part from = run_part(cpu, in, in->seg, ad_reg(cpu, in, R_SI), step, false);
+    if (from.count == 0) {
+        return 0;                                       /* the source's faults come first */
+    }
     struct run_part to = run_part(cpu, in, S_ES, ad_reg(cpu, in, R_DI), step, true);
     uint64_t n = min_u64(most, min_u64(from.count, to.count));
     if (n == 0) {
