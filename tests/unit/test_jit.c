@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "tests/unit/interp_bench.h"
+#include "tests/unit/jit_fpu.h"
 
 #include "core/accel/jit/jit.h"
 #include "core/cpu/disasm.h"
@@ -32,6 +33,7 @@ enum {
 struct kind {
     unsigned bits;
     bool paged, user;
+    bool fpu;                    /* mostly x87, MMX and SSE */
 };
 
 struct pair {
@@ -53,6 +55,16 @@ static uint32_t next_random(struct pair *p)
 static uint32_t below(struct pair *p, uint32_t n)
 {
     return next_random(p) % n;
+}
+
+static uint32_t below_opaque(void *p, uint32_t n)
+{
+    return below(p, n);
+}
+
+static struct interp_bench *new_bench(const struct kind *kind)
+{
+    return ibench_new(2 * MiB, kind->fpu ? "max" : "qemu64");
 }
 
 /* ---- programs ---- */
@@ -113,6 +125,24 @@ static void tame_displacement(struct pair *p, const struct insn *in, uint8_t *by
     }
 }
 
+static bool random_insn(struct pair *p, uint8_t bytes[16], struct insn *in)
+{
+    random_bytes(p, bytes);
+    bool fpu = p->kind.fpu && below(p, 4);
+    if (fpu) {
+        fpu_bytes(bytes, p->kind.bits == 64, below_opaque, p);
+    }
+    if (decode(bytes, 15, decode_mode(p), in) != DECODE_OK) {
+        return false;
+    }
+    const struct insn_info *info = &insn_info[in->row];
+    if (fpu && fpu_wanted(info)) {
+        fpu_align(bytes, in, below_opaque, p);
+        return true;
+    }
+    return !fpu && wanted(info, in);
+}
+
 /* Random instructions behind each other, and a jump back to the first. */
 static void make_code(struct pair *p)
 {
@@ -121,9 +151,7 @@ static void make_code(struct pair *p)
     while (at < most) {
         uint8_t bytes[16];
         struct insn in;
-        random_bytes(p, bytes);
-        if (decode(bytes, 15, decode_mode(p), &in) != DECODE_OK ||
-            !wanted(&insn_info[in.row], &in) ||
+        if (!random_insn(p, bytes, &in) ||
             (in.adsize == 4 && p->kind.bits < 64 && below(p, 4))) {
             continue;
         }
@@ -156,16 +184,17 @@ static unsigned push_number(uint8_t *to, uint32_t number)
     return 5;
 }
 
-static void handler_64(struct interp_bench *b, bool user)
+static void handler_64(struct interp_bench *b, const struct kind *kind)
 {
     static const uint8_t refreshed[] = {R_BX, R_BP, R_SI, R_DI, R_8, R_9, R_12, R_13, R_15};
-    uint8_t code[128];
-    unsigned n = 0;
+    bool user = kind->user;
+    uint8_t code[160];
+    unsigned n = kind->fpu ? fpu_handler(code, 64) : 0;
     for (unsigned i = 0; i < sizeof(refreshed); i++) {
         uint8_t reg = refreshed[i];
         code[n++] = 0x40 | reg >> 3;
         code[n++] = 0xb8 | (reg & 7);
-        st32le(code + n, DATA + 0x108u * reg);
+        st32le(code + n, DATA + (kind->fpu ? 0x110u : 0x108u) * reg);
         n += 4;
     }
     n += push_number(code + n, user ? 0x23 : 0x10);
@@ -193,10 +222,13 @@ static void make_handlers(struct interp_bench *b, const struct kind *kind)
     };
     bool wide = kind->bits == 32;
     if (kind->bits == 64) {
-        handler_64(b, kind->user);
+        handler_64(b, kind);
         return;
     }
-    ibench_poke(b, HANDLER, wide ? handler32 : handler16, wide ? sizeof(handler32) : sizeof(handler16));
+    uint8_t code[64];
+    unsigned n = kind->fpu ? fpu_handler(code, kind->bits) : 0;
+    ibench_poke(b, HANDLER, code, n);
+    ibench_poke(b, HANDLER + n, wide ? handler32 : handler16, wide ? sizeof(handler32) : sizeof(handler16));
     for (unsigned v = 0; v <= INTERRUPT; v++) {
         uint8_t real[] = {HANDLER & 0xff, HANDLER >> 8, 0, 0};
         uint8_t gate[] = {HANDLER & 0xff, HANDLER >> 8, 8, 0, 0, 0x8e, 0, 0};
@@ -293,12 +325,19 @@ static void start(struct pair *p, struct interp_bench *b)
     for (unsigned i = 0; i < 0x4000; i++) {
         *ibench_mem(b, DATA + i) = *ibench_mem(b, HIGH_DATA + i) = (uint8_t)next_random(p);
     }
+    for (unsigned i = 0; p->kind.fpu && i < 0x4000; i += 16) {
+        if (below(p, 4)) {
+            fpu_number(ibench_mem(b, DATA + i), below_opaque, p);
+            memcpy(ibench_mem(b, HIGH_DATA + i), ibench_mem(b, DATA + i), 16);
+        }
+    }
     uint32_t data = p->kind.bits > 16 && below(p, 2) ? HIGH_DATA : DATA; /* below and above 1 MiB */
     ibench_poke(b, CODE, p->code, sizeof(p->code));
     for (unsigned r = 0; r < (p->kind.bits == 64 ? 16 : 8); r++) {
         uint64_t at = data + below(p, 0x2ff0);
         at += p->kind.paged && !below(p, 4) ? ALIAS : p->kind.bits == 64 && !below(p, 6) ? HIGH_ALIAS : 0;
         s->gpr[r] = below(p, 2) ? next_random(p) & 0x1ffff : at;
+        s->gpr[r] &= p->kind.fpu && below(p, 4) ? ~15ull : ~0ull;
     }
     if (p->kind.bits == 64) {
         long_mode(b, p->kind.user);
@@ -310,6 +349,9 @@ static void start(struct pair *p, struct interp_bench *b)
     }
     if (p->kind.paged) {
         make_page_tables(b, p->kind.bits);
+    }
+    if (p->kind.fpu) {
+        fpu_start(b, below_opaque, p);
     }
     s->gpr[R_SP] = STACK;
     s->rflags |= below(p, 2) ? FL_IF : 0;
@@ -352,6 +394,7 @@ static bool same(struct pair *p)
         equal = equal && a->s.seg[i].sel == b->s.seg[i].sel && a->s.seg[i].base == b->s.seg[i].base &&
                 a->s.seg[i].limit == b->s.seg[i].limit && a->s.seg[i].attr == b->s.seg[i].attr;
     }
+    equal = equal && fpu_same(&a->s, &b->s);
     return equal && memcmp(ibench_mem(p->interp, 0), ibench_mem(p->jit, 0), 0x40000) == 0 &&
            memcmp(ibench_mem(p->interp, TABLES), ibench_mem(p->jit, TABLES), TABLES_BYTES) == 0 &&
            memcmp(ibench_mem(p->interp, 0x110000), ibench_mem(p->jit, 0x110000), 0x20000) == 0;
@@ -365,7 +408,7 @@ static void find_first(struct pair *p, unsigned done, unsigned slice)
 {
     for (unsigned n = 1; n <= slice; n++) {
         struct pair again = {
-            .interp = ibench_new(2 * MiB, "qemu64"), .jit = ibench_new(2 * MiB, "qemu64"), .kind = p->kind,
+            .interp = new_bench(&p->kind), .jit = new_bench(&p->kind), .kind = p->kind,
         };
         jit_attach(again.jit->e, NULL);
         begin(&again, p->first);
@@ -378,6 +421,8 @@ static void find_first(struct pair *p, unsigned done, unsigned slice)
             print_error("differs %u instructions behind %u, ip %llx:\n", n, done, (unsigned long long)before.rip);
             show(&again, again.interp, "interp");
             show(&again, again.jit, "jit");
+            fpu_show(&again.interp->cpu->s, &again.jit->cpu->s, "interp");
+            fpu_show(&again.jit->cpu->s, &again.interp->cpu->s, "jit");
             n = slice;
         }
         jit_detach(again.jit->e);
@@ -430,7 +475,7 @@ static void begin(struct pair *p, uint64_t seed)
 static void run_programs(struct kind kind)
 {
     struct pair p = {
-        .interp = ibench_new(2 * MiB, "qemu64"), .jit = ibench_new(2 * MiB, "qemu64"), .kind = kind,
+        .interp = new_bench(&kind), .jit = new_bench(&kind), .kind = kind,
     };
     assert_true(jit_attach(p.jit->e, NULL));
     for (unsigned n = 0; n < programs; n++) {
@@ -466,6 +511,15 @@ static void random_64_bit_programs_run_as_on_the_interpreter(void **state)
     run_programs((struct kind){.bits = 64, .paged = true, .user = true});
 }
 
+static void random_floating_point_programs_run_as_on_the_interpreter(void **state)
+{
+    run_programs((struct kind){.bits = 16, .fpu = true});
+    run_programs((struct kind){.bits = 32, .fpu = true});
+    run_programs((struct kind){.bits = 64, .paged = true, .fpu = true});
+    run_programs((struct kind){.bits = 32, .paged = true, .fpu = true});
+    run_programs((struct kind){.bits = 64, .paged = true, .user = true, .fpu = true});
+}
+
 /* No address is writable and executable. */
 static void code_memory_is_never_writable_and_executable(void **state)
 {
@@ -493,6 +547,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(random_16_bit_programs_run_as_on_the_interpreter),
         cmocka_unit_test(random_32_bit_programs_run_as_on_the_interpreter),
         cmocka_unit_test(random_64_bit_programs_run_as_on_the_interpreter),
+        cmocka_unit_test(random_floating_point_programs_run_as_on_the_interpreter),
         cmocka_unit_test(code_memory_is_never_writable_and_executable),
     };
     programs = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 0) : programs;

@@ -78,6 +78,8 @@ struct interp_translated {
     const uint8_t *marks;        /* the arena's, so that host address >> RAM_LINE_SHIFT indexes them */
     void *link;                  /* the exit that was taken, if it wants to be linked */
     void *stores;                /* where the next store is noted, while checking */
+    uint8_t fp;                  /* which registers of the FPU the host holds now: 0 in C code */
+    uint32_t host_mxcsr;         /* what C code expects */
 };
 
 /* What the engine asks of whoever runs it. */

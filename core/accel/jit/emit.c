@@ -54,11 +54,17 @@ static void head(struct emit *e, unsigned op, unsigned size, bool bare, unsigned
     if (size == 2) {
         emit_u8(e, 0x66);
     }
+    if (op >> 24) {
+        emit_u8(e, op >> 24);
+    }
     if (rex || bare) {
         emit_u8(e, 0x40 | rex);
     }
-    if (op > 0xff) {
-        emit_u8(e, op >> 8);
+    if (op & 0xff0000) {
+        emit_u8(e, op >> 16 & 0xff);
+    }
+    if (op & 0xffff00) {
+        emit_u8(e, op >> 8 & 0xff);
     }
     emit_u8(e, op & 0xff);
 }

@@ -3,7 +3,9 @@
  * makes code bytes.
  *
  * Source: [SDM2] "Instruction Format".
- * Opcodes are one byte, or 0F xx as 0x0fxx. @size 1, 2, 4 or 8 is the operand size; the opcode must
+ * Opcodes are one byte, 0F xx as 0x0fxx, 0F 38 xx as 0x0f38xx; the prefix that belongs to some (66,
+ * F2, F3) stands in bits 31:24. XMM, MMX and x87 registers and opcode extensions take the place of the
+ * host_reg of the same number. @size 1, 2, 4 or 8 is the operand size; the opcode must
  * be that of bytes for size 1. Immediates are appended with emit_imm by whoever needs one.
  */
 #ifndef CORE_ACCEL_JIT_EMIT_H

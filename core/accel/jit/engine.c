@@ -170,8 +170,9 @@ int jit_slow(struct x86_cpu *cpu, struct jit_block *jb, unsigned index)
     struct interp *e = interp_of(cpu);
     struct jit *j = jit_of(e);
     struct block *b = jb->block;
-    unsigned i = index & ~(unsigned)SLOW_SEGMENT;
+    unsigned i = index & (SLOW_SEGMENT - 1);
     struct insn step[2];
+    jit_fp_leave(cpu);
     j->stats.slow_calls++;
     j->stats.slow_rows[b->insns[i].row]++;
     if (unlikely(j->check != NULL)) {
@@ -190,7 +191,7 @@ int jit_slow(struct x86_cpu *cpu, struct jit_block *jb, unsigned index)
     cpu->cur = step;
     step[0].run(cpu, step);
     e->translated.flags = flags_image(cpu);
-    if (unlikely(must_leave(j, jb, index))) {
+    if (unlikely(must_leave(j, jb, index) || !jit_fp_return(cpu, index >> SLOW_FP_SHIFT))) {
         cpu->cur = &b->insns[i + 1];
         return JIT_STEP;
     }
@@ -227,6 +228,7 @@ static void end_trial(struct jit *j, enum jit_exit why)
 static void left(struct x86_cpu *cpu, enum jit_exit why)
 {
     struct interp *e = interp_of(cpu);
+    jit_fp_leave(cpu);
     flags_from_image(cpu, e->translated.flags);
     if (unlikely(jit_of(e)->check != NULL)) {
         end_trial(jit_of(e), why);

@@ -21,6 +21,7 @@
 
 #include "core/accel/interp/engine.h"
 #include "core/accel/jit/codemem.h"
+#include "core/accel/jit/emit.h"
 
 #define WARM           24          /* runs before a block is translated */
 #define MOVED_AGAIN    32          /* entries elsewhere before it is translated for there */
@@ -85,6 +86,7 @@ struct jit_stubs {
     uint8_t *exit_link;      /* R8 is a struct jit_link */
     uint8_t *exit_step;      /* interpret instruction R9 of jit_block R8 and what follows */
     uint8_t *slow;           /* called: the same, and back */
+    uint8_t *fp_load;        /* called: jit_fp_load for jit_block R8 and registers R9 */
 };
 
 struct jit_stats {
@@ -126,6 +128,7 @@ void jit_detach(struct interp *e);
 /* Called by translated code: instruction @index of the block. 0: go on behind it. */
 int jit_slow(struct x86_cpu *cpu, struct jit_block *jb, unsigned index);
 #define SLOW_SEGMENT 0x100   /* in @index: it may change a segment */
+#define SLOW_FP_SHIFT 9      /* and FP_*: registers that the block wants back */
 /* Forgets every translation. Not from translated code. */
 void jit_flush(struct jit *j);
 
@@ -133,6 +136,18 @@ static inline struct jit *jit_of(const struct interp *e)
 {
     return e->translator_data;
 }
+
+/* ---- host_fp.c: registers of the FPU in the host's own ---- */
+enum { FP_VEC = 1, FP_X87 = 2 }; /* XMM and MXCSR; x87, MMX and the status word */
+/* Called by translated code: @wanted is to be there, too. Nonzero: the guest's state forbids it. */
+int jit_fp_load(struct x86_cpu *cpu, struct jit_block *jb, unsigned wanted);
+/* Back in C code: all is in cpu->s from now on. */
+void jit_fp_leave(struct x86_cpu *cpu);
+/* To translated code again, with @which. False: the guest's state no longer allows it. */
+bool jit_fp_return(struct x86_cpu *cpu, unsigned which);
+/* The part of both that is translated: XMM registers and MXCSR. EFLAGS changes. */
+void jit_fp_emit_store(struct emit *e);
+void jit_fp_emit_load(struct emit *e);
 
 /* ---- stubs.c ---- */
 void jit_make_stubs(struct jit *j);

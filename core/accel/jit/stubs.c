@@ -39,6 +39,7 @@ static void load_guest(struct emit *e, bool wide)
 
 static void store_guest(struct emit *e, bool wide)
 {
+    jit_fp_emit_store(e);
     if (!wide) {
         emit_store(e, 8, REG_BUDGET, CPU_OFFSET(budget));
     }
@@ -122,12 +123,36 @@ static uint8_t *make_slow(struct emit *e, bool wide)
     move_sp(e, 8);
     emit_rr(e, 0x85, 4, HOST_AX, HOST_AX);              /* test eax, eax */
     uint8_t *out = emit_jcc(e, 5);
+    jit_fp_emit_load(e);
     emit_flags_to_host(e);
     load_guest(e, wide);
     emit_u8(e, 0xc3);
     emit_link(out, e->at);
     move_sp(e, 8);
     leave(e);
+    return start;
+}
+
+/* Called at the start of a block, all of which is the interpreter's if this cannot be. */
+static uint8_t *make_fp_load(struct emit *e, bool wide, const uint8_t *exit_step)
+{
+    uint8_t *start = e->at;
+    store_guest(e, wide);
+    emit_store(e, 8, HOST_8, ENGINE_OFFSET(translated.link));
+    move_sp(e, -8);
+    call_c(e, jit_fp_load);
+    move_sp(e, 8);
+    emit_mov(e, 4, HOST_9, HOST_AX);
+    jit_fp_emit_load(e);
+    load_guest(e, wide);
+    emit_rr(e, 0x85, 4, HOST_9, HOST_9);                /* test r9d, r9d */
+    uint8_t *out = emit_jcc(e, 5);
+    emit_u8(e, 0xc3);
+    emit_link(out, e->at);
+    move_sp(e, 8);
+    emit_load(e, 8, HOST_8, ENGINE_OFFSET(translated.link));
+    emit_mov_imm(e, HOST_9, 0);
+    emit_link(emit_jmp(e), exit_step);
     return start;
 }
 
@@ -142,6 +167,7 @@ void jit_make_stubs(struct jit *j)
             .exit_step = make_exit_step(&e, wide),
             .slow = make_slow(&e, wide),
         };
+        j->stubs[wide].fp_load = make_fp_load(&e, wide, j->stubs[wide].exit_step);
     }
     j->enter = (int (*)(struct x86_cpu *, const uint8_t *))(uintptr_t)codemem_rx(&j->code, enter);
     j->first = j->next = e.at;

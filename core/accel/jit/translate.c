@@ -147,7 +147,7 @@ static void need_path(struct trans *t)
 {
     if (!t->path) {
         t->path = &t->slow[t->n_slow++];
-        *t->path = (struct slow_path){.index = t->in->index_in_block};
+        *t->path = (struct slow_path){.index = t->in->index_in_block, .noted = t->fp.noted};
     }
 }
 
@@ -190,6 +190,11 @@ static enum seg_kind seg_kind(const struct trans *t, unsigned seg, enum access a
         return SEG_ANY;
     }
     return t->context->segs >> (2 * seg) & 3;
+}
+
+bool trans_has_base(const struct trans *t, unsigned seg)
+{
+    return seg == S_CS || seg_kind(t, seg, READ) != SEG_FLAT;
 }
 
 /* Adds the base to R8, after the limit check. */
@@ -401,11 +406,6 @@ uint64_t trans_target(const struct trans *t)
     return (trans_next(t) + t->in->imm) & (~0ull >> (64 - 8 * t->in->opsize));
 }
 
-static const struct jit_stubs *stubs_of(const struct trans *t)
-{
-    return &t->j->stubs[t->wide];
-}
-
 /* To the loop if something is pending that matters: once in every guest loop. */
 static void check_pending(struct trans *t)
 {
@@ -491,12 +491,13 @@ static void slow_paths(struct trans *t)
         for (unsigned k = 0; k < p->n; k++) {
             emit_link(p->from[k], t->e.at);
         }
+        trans_fp_note(t, p->noted);
         if (!p->back) {
             exit_step(t, p->index);
             continue;
         }
         emit_mov_imm(&t->e, HOST_8, (uintptr_t)t->jb);
-        emit_mov_imm(&t->e, HOST_9, p->index);
+        emit_mov_imm(&t->e, HOST_9, p->index | trans_fp_slow(t));
         emit_u8(&t->e, 0xe8);                           /* call */
         emit_imm(&t->e, 0, 4);
         emit_link(t->e.at - 4, stubs_of(t)->slow);
@@ -510,13 +511,16 @@ static void slow_paths(struct trans *t)
 static void call_interpreter(struct trans *t)
 {
     unsigned index = t->in->index_in_block;
+    trans_fp_settle(t);
     trans_save_flags(t);
     emit_mov_imm(&t->e, HOST_8, (uintptr_t)t->jb);
-    emit_mov_imm(&t->e, HOST_9, index | (may_load_segment(t->in) ? SLOW_SEGMENT : 0));
+    emit_mov_imm(&t->e, HOST_9, index | trans_fp_slow(t) |
+                                    (may_load_segment(t->in) ? SLOW_SEGMENT : 0));
     emit_u8(&t->e, 0xe8);
     emit_imm(&t->e, 0, 4);
     emit_link(t->e.at - 4, stubs_of(t)->slow);
     t->in_host = true;
+    t->fp.seg = -1;
     trans_forget_held(t);
 }
 
@@ -526,6 +530,10 @@ static void translate_insn(struct trans *t)
     trans_emitter emitter = exists ? emitters[t->in->row] : NULL;
     t->path = NULL;
     t->fixed = false;
+    if (!emitter || t->in->index_in_block + 1 == t->block->n || may_load_segment(t->in)) {
+        trans_fp_settle(t);
+        t->fp.seg = -1;
+    }
     if (emitter && t->wide) {
         trans_hold(t);
     }
@@ -608,16 +616,19 @@ struct jit_block *jit_translate(struct jit *j, struct block *b, uint64_t rip)
     find_live(&t);
     make_entry(&t);
     jb->body = t.e.at;
+    trans_fp_begin(&t, emitters);
     for (unsigned i = 0; i < b->n && !t.ended; i++) {
         t.in = &b->insns[i];
         t.info = &insn_info[t.in->row];
         translate_insn(&t);
     }
     if (!t.ended) {
+        trans_fp_settle(&t);
         trans_exit_to(&t, trans_next(&t));
     }
     far_accesses(&t);
     slow_paths(&t);
+    trans_fp_end(&t);
     if (t.e.full) {
         return NULL;
     }

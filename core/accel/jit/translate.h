@@ -22,6 +22,7 @@ struct slow_path {
     unsigned n;
     unsigned index;
     uint8_t *back;           /* NULL: not back here, but on in the interpreter */
+    int noted;               /* trans_fp.noted before it */
     uint8_t held[HELD];      /* what is expected there */
 };
 
@@ -31,6 +32,17 @@ struct far_access {
     struct slow_path *path;
     unsigned size;
     enum access access;
+};
+
+struct trans;
+typedef bool (*trans_emitter)(struct trans *t);
+
+/* The FPU in this block. */
+struct trans_fp {
+    unsigned wanted;         /* FP_*: registers that its instructions use */
+    uint8_t *out, *back;     /* where they are got, if they are not there */
+    int noted;               /* the last instruction that FIP and FOP are to name; -1: they do */
+    int seg;                 /* FDS is its selector; -1: nothing is known of FDS and FCS */
 };
 
 struct trans {
@@ -54,9 +66,13 @@ struct trans {
     struct far_access far[2 * BLOCK_INSNS];
     unsigned n_far;
     struct slow_path *path;  /* of this instruction, if it has one */
+    struct trans_fp fp;
 };
 
-typedef bool (*trans_emitter)(struct trans *t);
+static inline const struct jit_stubs *stubs_of(const struct trans *t)
+{
+    return &t->j->stubs[t->wide];
+}
 
 /* The host register of a guest register operand (offset into gpr). The registers that the
  * instruction's ModRM byte and opcode name have one while its emitter runs. */
@@ -86,6 +102,8 @@ enum host_reg trans_ea_reg(struct trans *t, unsigned offset, enum host_reg scrat
 /* R8 = offset of the memory operand; its host address is then [R8 + R9]. */
 void trans_ea(struct trans *t);
 void trans_probe(struct trans *t, unsigned seg, unsigned size, enum access access);
+/* Is something added to the offset? */
+bool trans_has_base(const struct trans *t, unsigned seg);
 extern const struct host_mem trans_operand;
 static inline void trans_mem(struct trans *t, unsigned size, enum access access)
 {
@@ -116,6 +134,26 @@ uint64_t trans_target(const struct trans *t);
 void trans_stack_offset(struct trans *t, int by);
 void trans_move_esp(struct trans *t, int by);
 
+/* ---- trans_fp.c ---- */
+/* Before the first instruction; behind the last one, out of line. */
+void trans_fp_begin(struct trans *t, const trans_emitter *emitters);
+void trans_fp_end(struct trans *t);
+/* FIP, FOP and FCS name instruction @noted, if that is one. EFLAGS stays. Uses R10. */
+void trans_fp_note(struct trans *t, int noted);
+/* The same for the last one so far. */
+static inline void trans_fp_settle(struct trans *t)
+{
+    trans_fp_note(t, t->fp.noted);
+    t->fp.noted = -1;
+}
+/* Does the row name an MMX register? */
+bool trans_is_mmx(const struct insn_info *info);
+/* Where jit_slow finds what the block wants back. */
+static inline unsigned trans_fp_slow(const struct trans *t)
+{
+    return t->fp.wanted << SLOW_FP_SHIFT;
+}
+
 /* ---- the emitters ---- */
 #define CALL_RUN NULL
 bool emit_alu(struct trans *t), emit_test(struct trans *t), emit_unary(struct trans *t);
@@ -133,5 +171,7 @@ bool emit_pop_segment(struct trans *t), emit_direction(struct trans *t), emit_cl
 bool emit_lods(struct trans *t), emit_stos(struct trans *t), emit_movs(struct trans *t);
 bool emit_scas(struct trans *t), emit_pop_memory(struct trans *t);
 bool emit_movsxd(struct trans *t);
+bool emit_vec(struct trans *t), emit_bitcount(struct trans *t);
+bool emit_x87(struct trans *t), emit_x87_control(struct trans *t);
 
 #endif

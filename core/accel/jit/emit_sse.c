@@ -1,0 +1,173 @@
+/*
+ * Emitters: MMX and SSE to SSE4.2, AES, PCLMUL. The registers are the guest's (host_fp.c), so an
+ * instruction is itself, with its memory operand replaced. What a row's operands say is enough to
+ * write it; the few rows that cannot be done so have CALL_RUN.
+ *
+ * Source: [SDM2] 2.1 "Instruction Format", appendix A.
+ */
+#include "core/accel/jit/translate.h"
+
+enum file { NO_FILE, FILE_XMM, FILE_MMX, FILE_GPR };
+
+/* What one operand letter names. */
+struct place {
+    enum file file;
+    bool rm;                 /* ModRM.rm, which may be memory; else ModRM.reg */
+    uint8_t bytes;           /* in memory */
+};
+
+static struct place place_of(const struct trans *t, unsigned letter)
+{
+    uint8_t y = t->in->w ? 8 : 4;
+    switch (letter) {
+    case OPD_Vx: case OPD_VHx: return (struct place){FILE_XMM, false, 0};
+    case OPD_Pq: return (struct place){FILE_MMX, false, 0};
+    case OPD_Gd: case OPD_Gy: return (struct place){FILE_GPR, false, 0};
+    case OPD_Wx: case OPD_Wdq: case OPD_Ux: case OPD_HUx: case OPD_M:
+        return (struct place){FILE_XMM, true, 16};
+    case OPD_Wq: return (struct place){FILE_XMM, true, 8};
+    case OPD_Wd: return (struct place){FILE_XMM, true, 4};
+    case OPD_Ww: return (struct place){FILE_XMM, true, 2};
+    case OPD_Qq: case OPD_Nq: return (struct place){FILE_MMX, true, 8};
+    case OPD_Qd: return (struct place){FILE_MMX, true, 4};
+    case OPD_Ey: return (struct place){FILE_GPR, true, y};
+    case OPD_Ed: return (struct place){FILE_GPR, true, 4};
+    case OPD_RMb: return (struct place){FILE_GPR, true, 1};
+    case OPD_RMw: return (struct place){FILE_GPR, true, 2};
+    default: return (struct place){NO_FILE, false, 0};
+    }
+}
+
+bool trans_is_mmx(const struct insn_info *info)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        uint8_t o = info->operand[i];
+        if (o == OPD_Pq || o == OPD_Qq || o == OPD_Qd || o == OPD_Nq) {
+            return true;
+        }
+    }
+    return info->operand[0] == OPD_X;                   /* EMMS */
+}
+
+/* SSE2 is part of every host. */
+static bool host_has(unsigned feature)
+{
+    switch (feature) {
+    case X86_F_SSE3: return __builtin_cpu_supports("sse3");
+    case X86_F_SSSE3: return __builtin_cpu_supports("ssse3");
+    case X86_F_SSE41: return __builtin_cpu_supports("sse4.1");
+    case X86_F_SSE42: return __builtin_cpu_supports("sse4.2");
+    case X86_F_POPCNT: return __builtin_cpu_supports("popcnt");
+    case X86_F_AES: return __builtin_cpu_supports("aes");
+    case X86_F_PCLMUL: return __builtin_cpu_supports("pclmul");
+    case X86_F_MMX: case X86_F_SSE: case X86_F_SSE2: return true;
+    default: return false;
+    }
+}
+
+/* Opcode with its map and prefix, as emit.h has them. Stores past the caches are plain ones: what
+ * orders the guest's does not order the host's. */
+static unsigned opcode_of(const struct insn_info *info)
+{
+    static const unsigned prefixes[] = {[PFX_P66] = 0x66, [PFX_PF3] = 0xf3, [PFX_PF2] = 0xf2};
+    static const unsigned maps[] = {[MAP_M0F] = 0x0f00, [MAP_M38] = 0x0f3800, [MAP_M3A] = 0x0f3a00};
+    unsigned prefix = info->pfx == PFX_NP ? 0 : prefixes[info->pfx];
+    unsigned op = maps[info->map] | info->opcode;
+    switch (op) {
+    case 0x0f2b: op = 0x0f29; break;                    /* MOVNTPS, MOVNTPD */
+    case 0x0fe7: op = 0x0f7f; break;                    /* MOVNTQ, MOVNTDQ */
+    case 0x0f382a: op = 0x0f6f; break;                  /* MOVNTDQA */
+    default: break;
+    }
+    return prefix << 24 | op;
+}
+
+/* MOVUPS, MOVDQU and LDDQU; conversions that read half a register */
+static bool any_address(const struct insn_info *info)
+{
+    unsigned op = info->opcode;
+    return info->map == MAP_M0F && (op == 0x10 || op == 0x11 || op == 0xf0 ||
+                                    ((op == 0x6f || op == 0x7f) && info->pfx == PFX_PF3));
+}
+
+static bool reads_half(const struct insn_info *info)
+{
+    return info->map == MAP_M0F && ((info->opcode == 0x5a && info->pfx == PFX_NP) ||
+                                    (info->opcode == 0xe6 && info->pfx == PFX_PF3));
+}
+
+static void memory_operand(struct trans *t, unsigned bytes, bool store)
+{
+    if (reads_half(t->info)) {
+        bytes = 8;
+    }
+    trans_mem(t, bytes, store ? WRITE : READ);
+    if (bytes == 16 && !any_address(t->info)) {
+        emit_rr(&t->e, 0xf6, 1, 0, HOST_8);             /* test r8b, 15 */
+        emit_u8(&t->e, 15);
+        trans_slow_if(t, 5);
+    }
+}
+
+/* The number that goes into ModRM. */
+static enum host_reg number_of(const struct trans *t, struct place p)
+{
+    const struct insn *in = t->in;
+    if (p.file == FILE_GPR) {
+        return trans_reg(t, p.rm ? in->m : in->r);
+    }
+    return (enum host_reg)(p.rm ? in->rm : in->reg);
+}
+
+bool emit_vec(struct trans *t)
+{
+    const struct insn *in = t->in;
+    const struct insn_info *info = t->info;
+    struct place a = place_of(t, info->operand[0]), b = place_of(t, info->operand[1]);
+    struct place rm = a.rm ? a : b;
+    bool digit = a.rm && b.file == NO_FILE;             /* shifts by an immediate */
+    bool flags = info->flags_written != 0;
+    unsigned size = (a.file == FILE_GPR || b.file == FILE_GPR) && in->w ? 8 : 4;
+    enum host_reg reg = digit ? (enum host_reg)(in->reg & 7) : number_of(t, a.rm ? b : a);
+    if (!host_has(info->feature)) {
+        return false;
+    }
+    if (a.file == NO_FILE) {
+        emit_u8(&t->e, 0x0f);                           /* EMMS */
+        emit_u8(&t->e, info->opcode);
+        return true;
+    }
+    if (in->mem) {
+        memory_operand(t, rm.bytes, a.rm);
+    }
+    if (flags) {
+        trans_flags_before(t);
+    }
+    if (in->mem) {
+        emit_rm(&t->e, opcode_of(info), size, reg, &trans_operand);
+    } else {
+        emit_rr(&t->e, opcode_of(info), size, reg, number_of(t, rm));
+    }
+    if (digit || info->operand[2] == OPD_Ib) {
+        emit_u8(&t->e, in->imm & 0xff);
+    }
+    trans_flags_after(t);
+    return true;
+}
+
+/* POPCNT: like all that counts it writes every flag. */
+bool emit_bitcount(struct trans *t)
+{
+    unsigned size = t->in->opsize;
+    if (!host_has(t->info->feature)) {
+        return false;
+    }
+    if (t->in->mem) {
+        trans_mem(t, size, READ);
+        emit_rm(&t->e, 0xf3000fb8, size, trans_reg(t, t->in->r), &trans_operand);
+    } else {
+        emit_rr(&t->e, 0xf3000fb8, size, trans_reg(t, t->in->r), trans_reg(t, t->in->m));
+    }
+    trans_flags_after(t);
+    return true;
+}

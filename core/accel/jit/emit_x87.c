@@ -1,0 +1,112 @@
+/*
+ * Emitters: x87. The host's register stack is the guest's (host_fp.c), so most instructions are
+ * themselves. FSIN and its kin, BCD and what moves the whole state are the interpreter's.
+ */
+#include "core/accel/jit/translate.h"
+
+#include "core/cpu/fpu.h"
+
+/* Bytes of the memory operand. */
+static unsigned bytes(const struct trans *t)
+{
+    switch (t->info->operand[0]) {
+    case OPD_Mw: return 2;
+    case OPD_Md: return 4;
+    case OPD_Mq: return 8;
+    default: return 10;
+    }
+}
+
+/* FST, FIST, FISTTP and those that pop: /1 to /3, and /7 of 80 bits and FISTP m64 */
+static bool stores(const struct insn *in)
+{
+    unsigned digit = in->reg & 7;
+    return (in->opcode & 1) && ((digit >= 1 && digit <= 3) || digit == 7);
+}
+
+/* FDP is the operand's offset, which R8 holds only while no base was added; FDS its segment. */
+static void note_operand(struct trans *t)
+{
+    const struct insn *in = t->in;
+    struct host_mem sel = cpu_field(CPU_OFFSET(s.seg[0].sel) +
+                                    in->seg * (int32_t)sizeof(struct x86_seg));
+    if (trans_has_base(t, in->seg)) {
+        trans_ea(t);
+    }
+    emit_store(&t->e, 8, HOST_8, CPU_OFFSET(s.fdp));
+    if (t->fp.seg != in->seg) {
+        emit_rm(&t->e, 0x0fb7, 4, HOST_10, &sel);
+        emit_store(&t->e, 2, HOST_10, CPU_OFFSET(s.fds));
+        t->fp.seg = in->seg;
+    }
+}
+
+bool emit_x87(struct trans *t)
+{
+    const struct insn *in = t->in;
+    unsigned digit = in->reg & 7;
+    if (t->info->feature == X86_F_SSE3 && !__builtin_cpu_supports("sse3")) {
+        return false;                                   /* FISTTP */
+    }
+    if (in->mem) {
+        trans_mem(t, bytes(t), stores(in) ? WRITE : READ);
+        emit_rm(&t->e, in->opcode, 4, (enum host_reg)digit, &trans_operand);
+        note_operand(t);
+    } else {
+        if (t->info->flags_read | t->info->flags_written) {
+            trans_flags_before(t);
+        }
+        emit_rr(&t->e, in->opcode, 4, (enum host_reg)digit, (enum host_reg)(in->rm & 7));
+        trans_flags_after(t);
+    }
+    t->fp.noted = in->index_in_block;
+    return true;
+}
+
+/* ---- control ---- */
+
+/* Exceptions must stay masked, else the interpreter goes on. */
+static bool load_control(struct trans *t)
+{
+    struct emit *e = &t->e;
+    struct host_mem fcw = cpu_field(CPU_OFFSET(s.fcw));
+    trans_mem(t, 2, READ);
+    emit_rm(e, 0x0fb7, 4, HOST_10, &trans_operand);
+    emit_rr(e, 0x81, 4, 4, HOST_10);                    /* and: what can be set */
+    emit_imm(e, 0x1f3f, 4);
+    emit_mov(e, 4, HOST_11, HOST_10);
+    emit_rr(e, 0xf7, 4, 2, HOST_11);                    /* not */
+    emit_rr(e, 0xf6, 1, 0, HOST_11);                    /* test */
+    emit_u8(e, FSW_EXCEPTIONS);
+    trans_slow_if(t, 5);
+    emit_rr(e, 0x83, 4, 1, HOST_10);                    /* or */
+    emit_u8(e, 0x40);
+    emit_rm(e, 0x89, 2, HOST_10, &fcw);
+    emit_rm(e, 0xd9, 4, (enum host_reg)5, &fcw);
+    return true;
+}
+
+/* Control and status word, FNCLEX, FWAIT: no pointers are noted. */
+bool emit_x87_control(struct trans *t)
+{
+    const struct insn *in = t->in;
+    struct emit *e = &t->e;
+    if (!in->mem) {
+        if (in->opcode != 0x9b) {                       /* nothing is pending */
+            emit_u8(e, in->opcode);
+            emit_u8(e, 0xc0 | (in->reg & 7u) << 3 | (in->rm & 7u));
+        }
+        return true;
+    }
+    if (in->opcode == 0xd9 && (in->reg & 7) == 5) {
+        return load_control(t);
+    }
+    trans_mem(t, 2, WRITE);
+    if (in->opcode == 0xd9) {
+        emit_load(e, 2, HOST_10, CPU_OFFSET(s.fcw));
+        emit_rm(e, 0x89, 2, HOST_10, &trans_operand);
+    } else {
+        emit_rm(e, 0xdd, 4, (enum host_reg)7, &trans_operand);
+    }
+    return true;
+}

@@ -1,0 +1,142 @@
+/*
+ * The guest's XMM, MMX and x87 registers in the host's own.
+ *
+ * A block that computes with them makes sure at its start that they are there (translated.fp). They
+ * stay from one block to the next; what calls C puts them back into the context. While they are
+ * there, the host's MXCSR or x87 control word is the guest's, too. With all exceptions masked every
+ * instruction then does on the host what it does on the guest, flags, tags and stack faults
+ * included; with one unmasked, with CR0.TS and the like the interpreter runs the block.
+ *
+ * Source: [SDM1] "FXSAVE Area Layout" of the chapters on x87 and SSE; [SDM2] "FXSAVE".
+ */
+#include "core/accel/jit/code.h"
+
+#include "core/accel/interp/vec.h"
+
+struct fxsave {
+    uint16_t fcw, fsw;
+    uint8_t tags, reserved;
+    uint16_t fop;
+    uint64_t fip, fdp;
+    uint32_t mxcsr, mxcsr_mask;
+    struct x86_fpr st[8];                               /* ST(0) first */
+    uint8_t rest[512 - 32 - 8 * 16];
+} __attribute__((aligned(16)));
+_Static_assert(sizeof(struct fxsave) == 512 && sizeof(struct x86_fpr) == 16, "as the host has it");
+
+/* ---- x87 ---- */
+
+static void store_x87(struct x86_cpu *cpu)
+{
+    struct fxsave image;
+    __asm__ volatile("fxsave64 %0\n\tfninit" : "=m"(image));
+    cpu->s.fsw = image.fsw;
+    cpu->s.ftag = image.tags;
+    for (unsigned i = 0; i < 8; i++) {
+        *x87_st(cpu, i) = image.st[i];
+    }
+}
+
+static void load_x87(struct x86_cpu *cpu)
+{
+    struct fxsave image = {
+        .fcw = (cpu->s.fcw & 0x1f3f) | 0x40, .fsw = cpu->s.fsw, .tags = cpu->s.ftag,
+        .mxcsr = MXCSR_INIT,
+    };
+    for (unsigned i = 0; i < 8; i++) {
+        image.st[i] = *x87_st(cpu, i);
+    }
+    __asm__ volatile("fxrstor64 %0"
+                     :
+                     : "m"(image)
+                     : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8",
+                       "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+}
+
+/* ---- XMM ---- */
+
+static void test_fp(struct emit *e, unsigned which)
+{
+    struct host_mem fp = cpu_field(ENGINE_OFFSET(translated.fp));
+    emit_rm(e, 0xf6, 1, 0, &fp);
+    emit_u8(e, which);
+}
+
+static void move_all(struct emit *e, unsigned op)
+{
+    for (unsigned i = 0; i < 16; i++) {
+        struct host_mem m = cpu_field(CPU_OFFSET(s.ymm[0]) + 32 * (int32_t)i);
+        emit_rm(e, op, 4, (enum host_reg)i, &m);
+    }
+}
+
+void jit_fp_emit_store(struct emit *e)
+{
+    struct host_mem guest = cpu_field(CPU_OFFSET(s.mxcsr));
+    struct host_mem host = cpu_field(ENGINE_OFFSET(translated.host_mxcsr));
+    test_fp(e, FP_VEC);
+    uint8_t *no = emit_jcc(e, 4);
+    move_all(e, 0x0f11);                                /* movups m, xmm */
+    emit_rm(e, 0x0fae, 4, (enum host_reg)3, &guest);    /* stmxcsr */
+    emit_rm(e, 0x0fae, 4, (enum host_reg)2, &host);     /* ldmxcsr */
+    emit_link(no, e->at);
+}
+
+void jit_fp_emit_load(struct emit *e)
+{
+    struct host_mem guest = cpu_field(CPU_OFFSET(s.mxcsr));
+    test_fp(e, FP_VEC);
+    uint8_t *no = emit_jcc(e, 4);
+    emit_rm(e, 0x0fae, 4, (enum host_reg)2, &guest);    /* ldmxcsr */
+    move_all(e, 0x0f10);                                /* movups xmm, m */
+    emit_link(no, e->at);
+}
+
+/* ---- both ---- */
+
+/* Would the host's registers do what the guest's do? */
+static bool allowed(const struct x86_state *s, unsigned which)
+{
+    if (s->cr0 & (CR0_EM | CR0_TS)) {
+        return false;
+    }
+    if ((which & FP_VEC) && (!(s->cr4 & CR4_OSFXSR) || (s->mxcsr & ~(uint32_t)MXCSR_ALL) ||
+                             (s->mxcsr & MXCSR_MASKS) != MXCSR_MASKS)) {
+        return false;
+    }
+    return !(which & FP_X87) ||
+           ((s->fcw & FSW_EXCEPTIONS) == FSW_EXCEPTIONS && !(s->fsw & (FSW_ES | FSW_B)));
+}
+
+void jit_fp_leave(struct x86_cpu *cpu)
+{
+    struct interp *e = interp_of(cpu);
+    if (unlikely(e->translated.fp & FP_X87)) {
+        store_x87(cpu);
+    }
+    e->translated.fp = 0;
+}
+
+bool jit_fp_return(struct x86_cpu *cpu, unsigned which)
+{
+    struct interp *e = interp_of(cpu);
+    if (likely(!which)) {
+        return true;
+    }
+    if (!allowed(&cpu->s, which)) {
+        return false;
+    }
+    if (which & FP_X87) {
+        load_x87(cpu);
+    }
+    e->translated.host_mxcsr = MXCSR_INIT;
+    e->translated.fp = (uint8_t)which;
+    return true;
+}
+
+int jit_fp_load(struct x86_cpu *cpu, struct jit_block *jb, unsigned wanted)
+{
+    unsigned now = interp_of(cpu)->translated.fp;
+    jit_fp_leave(cpu);
+    return !jit_fp_return(cpu, now | wanted);
+}

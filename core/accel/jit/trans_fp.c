@@ -1,0 +1,70 @@
+/*
+ * The FPU's part of a block: its registers are there from the first instruction on (host_fp.c), and
+ * the pointers to the last x87 instruction are written only where somebody may look at them: before
+ * the interpreter is called and at the end.
+ */
+#include "core/accel/jit/translate.h"
+
+#include "core/accel/interp/x87.h"
+
+static unsigned wanted_by(const struct trans *t, const struct insn *in, trans_emitter emitter)
+{
+    const struct insn_info *info = &insn_info[in->row];
+    if (!x86_has(t->j->e->cpu.model, info->feature)) {
+        return 0;
+    }
+    if (emitter == emit_vec) {
+        return trans_is_mmx(info) ? FP_X87 : FP_VEC;
+    }
+    return emitter == emit_x87 || emitter == emit_x87_control ? FP_X87 : 0;
+}
+
+void trans_fp_begin(struct trans *t, const trans_emitter *emitters)
+{
+    struct host_mem fp = cpu_field(ENGINE_OFFSET(translated.fp));
+    t->fp = (struct trans_fp){.noted = -1, .seg = -1};
+    for (unsigned i = 0; i < t->block->n; i++) {
+        const struct insn *in = &t->block->insns[i];
+        t->fp.wanted |= wanted_by(t, in, emitters[in->row]);
+    }
+    if (!t->fp.wanted) {
+        return;
+    }
+    emit_rm(&t->e, 0x0fb6, 4, HOST_10, &fp);
+    emit_rr(&t->e, 0xf7, 4, 2, HOST_10);                /* not r10d */
+    emit_rr(&t->e, 0xf6, 1, 0, HOST_10);                /* test r10b, wanted */
+    emit_u8(&t->e, t->fp.wanted);
+    t->fp.out = emit_jcc(&t->e, 5);
+    t->fp.back = t->e.at;
+}
+
+void trans_fp_end(struct trans *t)
+{
+    if (!t->fp.wanted) {
+        return;
+    }
+    emit_link(t->fp.out, t->e.at);
+    emit_mov_imm(&t->e, HOST_8, (uintptr_t)t->jb);
+    emit_mov_imm(&t->e, HOST_9, t->fp.wanted);
+    emit_u8(&t->e, 0xe8);                               /* call */
+    emit_imm(&t->e, 0, 4);
+    emit_link(t->e.at - 4, stubs_of(t)->fp_load);
+    emit_link(emit_jmp(&t->e), t->fp.back);
+}
+
+void trans_fp_note(struct trans *t, int noted)
+{
+    if (noted < 0) {
+        return;
+    }
+    struct emit *e = &t->e;
+    const struct insn *in = &t->block->insns[noted];
+    struct host_mem fop = cpu_field(CPU_OFFSET(s.fop));
+    struct host_mem cs = cpu_field(CPU_OFFSET(s.seg[S_CS].sel));
+    emit_rm(e, 0xc7, 2, 0, &fop);
+    emit_imm(e, (in->opcode & 7u) << 8 | x87_modrm(in), 2);
+    emit_mov_imm(e, HOST_10, (t->jb->rip + in->offset) & (t->wide ? ~0ull : 0xffffffff));
+    emit_store(e, 8, HOST_10, CPU_OFFSET(s.fip));
+    emit_rm(e, 0x0fb7, 4, HOST_10, &cs);
+    emit_store(e, 2, HOST_10, CPU_OFFSET(s.fcs));
+}
