@@ -202,9 +202,8 @@ static bool fill_config(struct parts *p, const struct config *c, struct error **
     pc->smm = c->smm && !p->machine->accel->no_smm;
     pc->no_graphics = !c->graphics;
     pc->fd_bootchk = c->floppy_check;
-    pc->boot_order = c->boot_once != NULL    ? c->boot_once
-                     : c->boot_order != NULL ? c->boot_order
-                                             : pc->boot_order;
+    pc->boot_order = c->boot_order != NULL ? c->boot_order : pc->boot_order;
+    pc->boot_once = c->boot_once;
     pc->boot_menu = c->boot_menu;
     pc->boot_strict = c->boot_strict;
     pc->has_splash_time = c->boot_splash_ms >= 0;

@@ -84,17 +84,30 @@ static unsigned boot_code(char letter)
     }
 }
 
-static void fill_boot_order(struct mc146818 *rtc, const struct pc_config *cfg)
+static void code_boot_order(const char *order, bool fd_bootchk, uint8_t *first, uint8_t *third)
 {
-    const char *order = cfg->boot_order != NULL ? cfg->boot_order : "";
     unsigned code[3] = {0};
 
-    for (unsigned i = 0; i < ARRAY_SIZE(code) && order[i] != '\0'; i++) {
+    for (unsigned i = 0; order != NULL && i < ARRAY_SIZE(code) && order[i] != '\0'; i++) {
         code[i] = boot_code(order[i]);
     }
-    mc146818_cmos_set(rtc, CMOS_BOOT_FIRST, (uint8_t)(code[1] << 4 | code[0]));
-    mc146818_cmos_set(rtc, CMOS_BOOT_THIRD,
-                      (uint8_t)(code[2] << 4 | (cfg->fd_bootchk ? 0 : BOOT_SKIP_FLOPPY_CHECK)));
+    *first = (uint8_t)(code[1] << 4 | code[0]);
+    *third = (uint8_t)(code[2] << 4 | (fd_bootchk ? 0 : BOOT_SKIP_FLOPPY_CHECK));
+}
+
+static void set_boot_order(struct mc146818 *rtc, uint8_t first, uint8_t third)
+{
+    mc146818_cmos_set(rtc, CMOS_BOOT_FIRST, first);
+    mc146818_cmos_set(rtc, CMOS_BOOT_THIRD, third);
+}
+
+static void fill_boot_order(struct mc146818 *rtc, const struct pc_config *cfg)
+{
+    uint8_t first, third;
+
+    code_boot_order(cfg->boot_once != NULL ? cfg->boot_once : cfg->boot_order, cfg->fd_bootchk,
+                    &first, &third);
+    set_boot_order(rtc, first, third);
 }
 
 /* Disks C: and D: of the primary channel as AT type 47, "user defined"; translations of all four. */
@@ -135,4 +148,35 @@ void cmos_fill(struct mc146818 *rtc, const struct machine *m, const struct pc_co
     fill_floppies(rtc, floppy_types);
     fill_disks(rtc, ide);
     fill_boot_order(rtc, cfg);
+}
+
+/* ---- -boot once= ---- */
+
+static void boot_once_reset(void *dev)
+{
+    struct boot_once *s = dev;
+
+    if (s->started) {
+        set_boot_order(s->rtc, s->first, s->third);
+    }
+    s->started = true;
+}
+
+static const struct state_field boot_once_state[] = {
+    STATE_KEPT(struct boot_once, started),
+    STATE_END(),
+};
+
+static const struct device_type boot_once_type = {
+    .name = "boot-once", .version = 1, .reset = boot_once_reset, .state = boot_once_state,
+};
+
+void boot_once_init(struct boot_once *s, struct machine *m, struct mc146818 *rtc,
+                    const struct pc_config *cfg)
+{
+    s->rtc = rtc;
+    code_boot_order(cfg->boot_order, cfg->fd_bootchk, &s->first, &s->third);
+    if (cfg->boot_once != NULL) {
+        machine_add(m, &boot_once_type, "boot-once", s);
+    }
 }

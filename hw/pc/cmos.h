@@ -13,4 +13,14 @@
 void cmos_fill(struct mc146818 *rtc, const struct machine *m, const struct pc_config *cfg,
                const unsigned floppy_types[PC_FLOPPIES], const struct piix3_ide *ide);
 
+/* Holds `-boot once=`: the order that cmos_fill wrote is replaced by the normal one with the first
+ * reset after power-on. */
+struct boot_once {
+    struct mc146818 *rtc;
+    uint8_t first, third;        /* the normal order, as CMOS has it */
+    bool started;                /* the reset at power-on has been */
+};
+void boot_once_init(struct boot_once *s, struct machine *m, struct mc146818 *rtc,
+                    const struct pc_config *cfg);
+
 #endif

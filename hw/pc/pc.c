@@ -44,6 +44,7 @@ struct pc {
     struct i8254 pit;
     struct i8237_pair dma;
     struct mc146818 rtc;
+    struct boot_once boot_once;
     struct i8042 kbc;
     struct ns16550 com[PC_COMS];
     struct parallel lpt;
@@ -247,6 +248,7 @@ static bool add_firmware_data(struct pc *pc, const struct pc_config *cfg, struct
         drives[i] = cfg->floppy_drive[i] ? i82078_cmos_type(&pc->fdc, i) : 0;
     }
     cmos_fill(&pc->rtc, m, cfg, drives, &pc->ide);
+    boot_once_init(&pc->boot_once, m, &pc->rtc, cfg);
     fw_cfg_init(&pc->fw_cfg, m);
     if (!fw_items_add(&pc->fw_cfg, m, cfg, &pc->ide, err) || !smbios_add(&pc->fw_cfg, m, cfg, err)) {
         return false;

@@ -82,6 +82,7 @@ struct pc_config {
     unsigned n_exits;
 
     const char *boot_order;      /* letters a c d n, most wanted first */
+    const char *boot_once;       /* the same until the first reset; NULL: as boot_order */
     bool boot_menu, boot_strict;
     bool has_splash_time;
     uint16_t splash_time_ms;     /* how long the boot menu waits */
