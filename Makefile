@@ -158,7 +158,6 @@ $(BENCHES): $(BUILD)/tests/%: tests/%.c $(BUILD)/libcoldboot.a
 	$(call note,BENCH)
 	$(Q)$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libcoldboot.a $(LDFLAGS) $(LDLIBS)
 bench: all $(BENCHES)
-	@scripts/bench $(BUILD)/coldboot
 	@tests/bench/measure $(BUILD)
 
 check-layers:

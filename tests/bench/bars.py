@@ -16,12 +16,15 @@ GROUPS = [
     ('traps, faults, CR3, 32-bit', r'(int80-|fault|cr3-|timer)32', 2.5, None),
     ('traps, faults, CR3, 64-bit', r'(int80-|fault|cr3-|timer|syscall)64$', 2, None),
     ('disk through INT 13h', r'disk', 25, None),
-    ('start', r'first byte', 5, None),
-    ('to the boot sector', r'boot sector', 3, None),
+    ('start', r'first-byte', 5, None),
+    ('to the boot sector', r'boot-sector', 3, None),
     ('memory at the boot sector', r'resident', 3, None),
     ('FreeDOS to its prompt', r'freedos', 3.5, None),
     ('Linux to user space', r'linux', 2, None),
 ]
+
+# What is waited for, not computed: wall time counts.
+WALL = {'first-byte', 'boot-sector'}
 
 # One or two kernels of each group.
 QUICK = ['alu16', 'string16', 'com16', 'vm32', 'sort32', 'lz32', 'table32', 'random256k-32', 'copy16m-32', 'random16m-32p',

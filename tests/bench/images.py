@@ -13,6 +13,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 GUEST = os.path.join(HERE, 'guest')
 MASK = 502
 FLOPPY_BYTES = 1474560
+DISK_BYTES = 64 << 20
 LOAD, CODE = 0x7c00, 0x8400                            # bench.inc, guest.asm
 CFLAGS = ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-Werror', '-ffreestanding', '-fno-strict-aliasing', '-fno-pic',
           '-fno-stack-protector', '-fno-asynchronous-unwind-tables', '-fcf-protection=none', '-mno-red-zone', '-nostdlib',
@@ -45,7 +46,7 @@ def c_kernels(mode):
 class Image:
     """Where it is, and its kernels: name -> bit."""
 
-    def __init__(self, path, kernels, host=None, disk=False):
+    def __init__(self, path, kernels, host=None, disk=None):
         self.path, self.kernels, self.host, self.disk = path, kernels, host, disk
 
     def chosen(self, names):
@@ -91,14 +92,27 @@ def c_image(folder, mode, compiler):
     return path, {name + ending: bit for bit, name in c_kernels(mode)}
 
 
+def make_disk(path):
+    """64 MiB, the same at every run."""
+    if not os.path.exists(path) or os.path.getsize(path) != DISK_BYTES:
+        with open(path, 'wb') as file:
+            for i in range(DISK_BYTES // 4096):
+                file.write(struct.pack('<1024I', *(i * 2654435761 + k & 0xffffffff for k in range(1024))))
+    return path
+
+
 def build(folder, compiler):
     """Every image. Those whose kernels run on the host, too, have a host: the program and its kernels."""
     os.makedirs(folder, exist_ok=True)
     images = []
-    path = os.path.join(folder, 'real16.img')
-    nasm(path, 'real16.asm', 'bin')
-    finish(path)
-    images.append(Image(path, {name: bit for bit, name in enumerate(re.findall(r'KERNEL "(\w+)"', source('real16.asm')))}))
+    for name in ('boot', 'real16', 'disk16'):
+        path = os.path.join(folder, name + '.img')
+        nasm(path, name + '.asm', 'bin')
+        finish(path)
+        kernels = {kernel: bit for bit, kernel in enumerate(re.findall(r'KERNEL "(\w+)"', source(name + '.asm')))}
+        disk = make_disk(os.path.join(folder, 'disk.raw')) if name == 'disk16' else None
+        if kernels:
+            images.append(Image(path, kernels, disk=disk))
     hosts = {bits: host_program(folder, bits, compiler) for bits in HOSTS}
     for mode, (_, bits, ending) in MODES.items():
         path, kernels = c_image(folder, mode, compiler)
