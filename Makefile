@@ -50,7 +50,7 @@ endif
 LDFLAGS  += -Wl,--as-needed
 LDLIBS   += -pthread -lz -lm $(if $(OPTLIBS),$(shell pkg-config --libs $(OPTLIBS))) $(ZYDIS)
 
-.PHONY: all lib unit tests demos run test bench check-layers install clean
+.PHONY: all lib unit tests demos run test prove bench check-layers install clean
 all: $(BUILD)/coldboot
 lib: $(BUILD)/libcoldboot.a
 
@@ -159,6 +159,12 @@ $(BENCHES): $(BUILD)/tests/%: tests/%.c $(BUILD)/libcoldboot.a
 	$(Q)$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libcoldboot.a $(LDFLAGS) $(LDLIBS)
 bench: all $(BENCHES)
 	@tests/bench/measure $(BUILD)
+
+# The long proofs of the software CPU (docs/cpu-proof.md): CASES a row and mode for each of SEEDS.
+CASES   ?= 2000
+SEEDS   ?= 1 2 3
+prove: all tests
+	@scripts/prove $(BUILD) $(CASES) $(SEEDS)
 
 check-layers:
 	@scripts/check-layers

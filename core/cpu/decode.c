@@ -457,7 +457,10 @@ static void operand(struct cursor *c, struct insn *in, const struct insn_info *i
     case OPD_Zv: in->r = in->m = GPR_OFF(low); break;
     case OPD_AL: case OPD_AX: case OPD_rAX: case OPD_zAX: accumulator(in, number); break;
     case OPD_1: immediate(in, 1, imms); break;
-    case OPD_Ib: case OPD_Lx: immediate(in, (uint8_t)take(c, 1), imms); break;
+    case OPD_Ib: immediate(in, (uint8_t)take(c, 1), imms); break;
+    case OPD_Lx: /* bits 7:4 name a register, of which there are eight outside 64-bit mode */
+        immediate(in, (uint8_t)take(c, 1) & (c->mode == DECODE_64 ? 0xff : 0x7f), imms);
+        break;
     case OPD_Iw: immediate(in, (uint16_t)take(c, 2), imms); break;
     case OPD_sIb: case OPD_Jb: immediate(in, take(c, 1), imms); break;
     case OPD_Iz: case OPD_Jz: immediate(in, take(c, in->opsize == 2 ? 2 : 4), imms); break;

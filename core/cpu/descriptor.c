@@ -164,7 +164,7 @@ bool x86_lar(struct x86_cpu *cpu, uint16_t sel, uint32_t *out)
     if (!(d.attr & AR_S) && !((cpu->lma ? wide : legacy) >> (d.attr & AR_TYPE) & 1)) {
         return false;
     }
-    *out = (uint32_t)(d.raw >> 32) & 0x00f0ff00;
+    *out = (uint32_t)(d.raw >> 32) & 0x00ffff00; /* bits 19:16 are undefined: those of the limit */
     return visible(cpu, &d);
 }
 

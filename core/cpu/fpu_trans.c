@@ -393,12 +393,12 @@ struct x86_fpr fpu_yl2x(const struct x86_fpr *x, const struct x86_fpr *y, uint16
     if ((is_neg(x) && !is_zero(x)) || (is_zero(x) && is_zero(y)) || (is_inf(x) && is_zero(y))) {
         return invalid(sw);
     }
-    if (denormal_stops(x, y, cw, sw)) {
-        return *x;
-    }
-    if (is_zero(x)) {
+    if (is_zero(x)) {            /* comes before a denormal y */
         *sw |= is_inf(y) ? 0 : FSW_ZE;
         return inf(!is_neg(y));
+    }
+    if (denormal_stops(x, y, cw, sw)) {
+        return *x;
     }
     if (is_inf(x)) {
         return inf(is_neg(y));
@@ -415,7 +415,10 @@ struct x86_fpr fpu_yl2xp1(const struct x86_fpr *x, const struct x86_fpr *y, uint
         return nan_of(x, y, cw, sw);
     }
     if (is_zero(x)) {
-        return is_inf(y) ? invalid(sw) : zero(is_neg(x) != is_neg(y));
+        if (is_inf(y)) {
+            return invalid(sw);
+        }
+        return denormal_stops(x, y, cw, sw) ? *x : zero(is_neg(x) != is_neg(y));
     }
     struct wide w = from_fpr(x);
     if ((is_neg(x) && w.exp >= 0) || (is_inf(x) && is_zero(y))) {

@@ -36,7 +36,9 @@ static bool in_limit(const struct x86_seg *s, uint64_t off, unsigned size)
     if (expands_down(s)) {
         return off > s->limit && last <= (s->attr & AR_DB ? 0xffffffffu : 0xffffu);
     }
-    return last <= s->limit;
+    /* [SDM3] "Limit Checking": whether a segment of 4 GiB faults where an access wraps is up to the
+     * implementation; Intel's do not. */
+    return last <= s->limit || s->limit == 0xffffffff;
 }
 
 void x86_derive_seg(struct x86_cpu *cpu, unsigned seg)
@@ -76,13 +78,13 @@ void x86_not_canonical(struct x86_cpu *cpu, uint64_t lin)
 
 /* [SDM3] "Interrupt 17 - Alignment Check Exception (#AC)". Unsure: here it comes before a page
  * fault. */
-static uint64_t aligned(struct x86_cpu *cpu, uint64_t lin, unsigned size)
+void x86_align_check(struct x86_cpu *cpu, unsigned seg, uint64_t off, unsigned align)
 {
-    bool checked = size == 2 || size == 4 || size == 8;
-    if (unlikely(cpu->align_check) && checked && (lin & (size - 1))) {
+    bool based = !(cpu->mode & MODE_CS64) || seg == S_FS || seg == S_GS;
+    uint64_t lin = off + (based ? cpu->s.seg[seg].base : 0);
+    if (unlikely(cpu->align_check) && (lin & (align - 1))) {
         x86_fault(cpu, X86_AC, 0);
     }
-    return lin;
 }
 
 static uint64_t linear_64(struct x86_cpu *cpu, unsigned seg, uint64_t off, unsigned size)
@@ -94,27 +96,36 @@ static uint64_t linear_64(struct x86_cpu *cpu, unsigned seg, uint64_t off, unsig
     return lin;
 }
 
-static uint64_t seg_check(struct x86_cpu *cpu, unsigned seg, uint64_t off, unsigned size,
-                          bool write)
+uint64_t x86_seg_check(struct x86_cpu *cpu, unsigned seg, uint64_t off, unsigned size, bool write)
 {
     const struct x86_seg *s = &cpu->s.seg[seg];
     if (cpu->mode & MODE_CS64) {
-        return aligned(cpu, linear_64(cpu, seg, off, size), size);
+        return linear_64(cpu, seg, off, size);
     }
     if (!may(cpu, seg, write) || !in_limit(s, off, size)) {
         bad_address(cpu, seg);
     }
-    return aligned(cpu, (uint32_t)(s->base + off), size);
+    return (uint32_t)(s->base + off);
+}
+
+static uint64_t check_words(struct x86_cpu *cpu, unsigned seg, uint64_t off, unsigned size,
+                            bool write)
+{
+    uint64_t lin = x86_seg_check(cpu, seg, off, size, write);
+    if (size == 2 || size == 4 || size == 8) {
+        x86_align_check(cpu, seg, off, size);
+    }
+    return lin;
 }
 
 uint64_t x86_seg_read_check(struct x86_cpu *cpu, unsigned seg, uint64_t off, unsigned size)
 {
-    return seg_check(cpu, seg, off, size, false);
+    return check_words(cpu, seg, off, size, false);
 }
 
 uint64_t x86_seg_write_check(struct x86_cpu *cpu, unsigned seg, uint64_t off, unsigned size)
 {
-    return seg_check(cpu, seg, off, size, true);
+    return check_words(cpu, seg, off, size, true);
 }
 
 /* ---- loads ---- */
@@ -339,6 +350,9 @@ void x86_stack_check(struct x86_cpu *cpu, const struct x86_stack *st, unsigned s
     for (unsigned i = 0; i < st->n; i++) {
         sp = (sp - size) & st->mask;
         uint64_t lin = stack_linear(cpu, st, sp, size);
+        if (cpu->align_check && st->user && (lin & (size - 1))) {
+            x86_fault(cpu, X86_AC, 0);
+        }
         if ((lin & ~PAGE_OFFSET) != checked || (lin & PAGE_OFFSET) + size > PAGE_BYTES) {
             x86_lin_probe_write(cpu, lin, size, st->user);
             checked = lin & ~PAGE_OFFSET;

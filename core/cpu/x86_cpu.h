@@ -222,7 +222,11 @@ struct tlb_entry *x86_translate(struct x86_cpu *cpu, uint64_t lin, enum x86_acce
 /* For debuggers: no fault, no A/D bits. False if not present. */
 bool x86_translate_debug(struct x86_cpu *cpu, uint64_t lin, uint64_t *phys);
 
-/* Segmentation: the linear address of @size bytes at seg:off, or #GP/#SS. */
+/* #AC where alignment is checked and seg:off is no multiple of @align. */
+void x86_align_check(struct x86_cpu *cpu, unsigned seg, uint64_t off, unsigned align);
+/* Segmentation: the linear address of @size bytes at seg:off, or #GP/#SS. The latter two check the
+ * alignment of words of 2, 4 and 8 bytes. */
+uint64_t x86_seg_check(struct x86_cpu *cpu, unsigned seg, uint64_t off, unsigned size, bool write);
 uint64_t x86_seg_read_check(struct x86_cpu *cpu, unsigned seg, uint64_t off, unsigned size);
 uint64_t x86_seg_write_check(struct x86_cpu *cpu, unsigned seg, uint64_t off, unsigned size);
 

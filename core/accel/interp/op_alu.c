@@ -103,7 +103,7 @@ FOR_SIZES(MOVX_FORMS)
 
 OP(movsxd)
 {
-    int32_t v = (int32_t)e_read(cpu, in, 4);
+    int32_t v = (int32_t)e_read(cpu, in, in->opsize == 2 ? 2 : 4);
     g_write(cpu, in, (uint64_t)(int64_t)v, in->opsize);
 }
 

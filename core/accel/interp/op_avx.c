@@ -92,12 +92,13 @@ OP(vextractf128)
 
 /* ---- masked moves ---- */
 
-/* Lanes whose mask is positive are neither read nor written, nor do they fault. */
+/* Lanes whose mask is positive are neither read nor written, nor do they fault. Lanes wrap at
+ * the length of linear addresses, not at 16 bits. */
 static uint64_t lane_linear(struct x86_cpu *cpu, const struct insn *in, unsigned i, unsigned bytes,
                             bool write)
 {
-    uint64_t ea = insn_ea_plus(in, insn_ea(cpu, in), i * bytes);
-    return write ? x86_lin_w(cpu, in->seg, ea, bytes) : x86_lin_r(cpu, in->seg, ea, bytes);
+    uint64_t ea = insn_ea(cpu, in) + i * bytes;
+    return vec_lin_any(cpu, in, ea & cpu->lin_mask, bytes, write);
 }
 
 #define MASKMOV(name, t, st, bytes)                                                                \
@@ -142,20 +143,22 @@ static void gather(struct x86_cpu *cpu, const struct insn *in, unsigned bytes, b
     union vec *r = vec_g(cpu, in), *mask = vec_reg(cpu, in->vvvv);
     const union vec *index = vec_reg(cpu, in->index);
     unsigned lanes = in->opsize / (wide && bytes == 4 ? 8u : bytes);
-    for (unsigned i = 0; i < 32 / bytes; i++) { /* masks become whole lanes first */
-        uint8_t fill = i < lanes && (mask->b[i * bytes + bytes - 1] & 0x80) ? 0xff : 0;
-        memset(mask->b + i * bytes, fill, bytes);
+    for (unsigned i = 0; i < 32 / bytes; i++) { /* whole lanes first, unused ones too */
+        bool set = i < in->opsize / bytes && (mask->b[i * bytes + bytes - 1] & 0x80);
+        memset(mask->b + i * bytes, set ? 0xff : 0, bytes);
     }
     for (unsigned i = 0; i < lanes; i++) {
         if (mask->b[i * bytes]) {
             uint64_t off = (uint64_t)(wide ? index->sq[i] : index->sd[i]) << in->scale;
             uint64_t ea = reg_r64(cpu, in->base) + off + (uint64_t)(int64_t)in->disp;
             ea &= ~0ull >> in->ea_shift;
-            vec_load(cpu, x86_lin_r(cpu, in->seg, ea, bytes), r->b + i * bytes, bytes);
+            vec_load(cpu, vec_lin_any(cpu, in, ea, bytes, false), r->b + i * bytes, bytes);
             memset(mask->b + i * bytes, 0, bytes);
+            memset(r->b + in->opsize, 0, 32 - in->opsize); /* with the first lane, not before */
         }
     }
     memset(r->b + lanes * bytes, 0, 32 - lanes * bytes);
+    memset(mask, 0, 32);
 }
 
 OP(gather_dd)

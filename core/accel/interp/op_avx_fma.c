@@ -60,7 +60,12 @@ OP(vcvtph2ps)
     union vec tmp, r;
     uint32_t flags = 0;
     vec_begin(cpu, in);
-    const union vec *b = vec_e_n(cpu, in, &tmp, in->opsize / 2u);
+    const union vec *b = vec_reg(cpu, in->rm);
+    if (in->mem) {
+        uint64_t ea = insn_ea(cpu, in);
+        vec_load(cpu, vec_lin_any(cpu, in, ea, in->opsize / 2u, false), &tmp, in->opsize / 2u);
+        b = &tmp;
+    }
     for (unsigned i = 0; i < in->opsize / 4u; i++) {
         r.d[i] = simd_from_half(b->w[i], &flags);
     }
@@ -80,15 +85,11 @@ OP(vcvtps2ph)
     for (unsigned i = 0; i < in->opsize / 4u; i++) {
         r.w[i] = simd_to_half(a->d[i], (unsigned)in->imm, cpu->s.mxcsr, &flags);
     }
-    uint64_t lin = in->mem ? vec_lin_w(cpu, in, bytes, false) : 0;
-    if (in->mem) {
-        x86_lin_probe_write(cpu, lin, bytes, cpu->cpl == 3);
-    }
     if (flags) {
-        fp_report(cpu, flags);
+        fp_report(cpu, flags);   /* before the store: a fault of memory leaves the flags set */
     }
     if (in->mem) {
-        vec_store(cpu, lin, &r, bytes);
+        vec_store(cpu, vec_lin_any(cpu, in, insn_ea(cpu, in), bytes, true), &r, bytes);
     } else {
         vec_set(cpu, in, in->rm, &r, 16);
     }

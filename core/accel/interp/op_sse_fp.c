@@ -379,7 +379,7 @@ CVT_TO_INT(cvttsd2si, 8)
 
 /* ---- conversions with MMX registers ---- */
 
-/* Only a register operand takes the x87 unit for MMX. */
+/* Only a register operand takes the x87 unit for MMX, even if #XM follows. */
 static union vec integers_of_mmx(struct x86_cpu *cpu, const struct insn *in)
 {
     union vec b = {{0}};
@@ -388,6 +388,9 @@ static union vec integers_of_mmx(struct x86_cpu *cpu, const struct insn *in)
         mmx_begin(cpu);
     }
     mmx_e_n(cpu, in, &b, 8);
+    if (!in->mem) {
+        mmx_enter(cpu);
+    }
     return b;
 }
 
@@ -396,9 +399,6 @@ OP(cvtpi2ps)
     union vec b = integers_of_mmx(cpu, in), r = *vec_g(cpu, in);
     struct vec16 half;
     FP_RUN(cpu, host_cvtdq2ps(&half, &b, &b););
-    if (!in->mem) {
-        mmx_enter(cpu);
-    }
     r.q[0] = half.q[0]; /* the upper half stays */
     vec_put16(cpu, in, &r);
 }
@@ -407,9 +407,6 @@ OP(cvtpi2pd)
 {
     union vec b = integers_of_mmx(cpu, in), r;
     FP_RUN(cpu, host_cvtdq2pd(&r, &b, &b););
-    if (!in->mem) {
-        mmx_enter(cpu);
-    }
     vec_put16(cpu, in, &r);
 }
 
@@ -424,6 +421,7 @@ OP(cvtpi2pd)
             vec_load(cpu, vec_lin_r(cpu, in, bytes, (bytes) == 16), &tmp, bytes);                  \
         }                                                                                          \
         memcpy(&b, in->mem ? &tmp : vec_reg(cpu, in->rm), bytes);                                  \
+        mmx_enter(cpu);          /* even if #XM follows */                                         \
         FP_RUN(cpu, host_##host(&r, &b, &b););                                                     \
         mmx_set(cpu, in->reg, r.q[0]);                                                             \
     }

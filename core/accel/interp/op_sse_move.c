@@ -182,7 +182,8 @@ OP(movddup)
 
 /* ---- stores by a mask ---- */
 
-/* Bytes whose mask byte is negative go to seg:rDI; without any, nothing is touched. */
+/* Bytes whose mask byte is negative go to seg:rDI. The segment is checked for all of them, pages
+ * for those that are written. */
 static void store_masked(struct x86_cpu *cpu, const struct insn *in, const uint8_t *v,
                          const uint8_t *mask, unsigned n)
 {
@@ -194,14 +195,15 @@ static void store_masked(struct x86_cpu *cpu, const struct insn *in, const uint8
     while (end > first && !(mask[end - 1] & 0x80)) {
         end--;
     }
+    uint64_t lin = x86_seg_check(cpu, in->seg, ea, n, true);
+    x86_align_check(cpu, in->seg, ea, 8);
     if (end == first) {
         return;
     }
-    uint64_t lin = x86_lin_w(cpu, in->seg, insn_ea_plus(in, ea, first), end - first);
-    x86_lin_probe_write(cpu, lin, end - first, cpu->cpl == 3);
+    x86_lin_probe_write(cpu, (lin + first) & cpu->lin_mask, end - first, cpu->cpl == 3);
     for (unsigned i = first; i < end; i++) {
         if (mask[i] & 0x80) {
-            x86_stl8(cpu, (lin + i - first) & cpu->lin_mask, v[i]);
+            x86_stl8(cpu, (lin + i) & cpu->lin_mask, v[i]);
         }
     }
 }
@@ -218,8 +220,8 @@ OP(mmx_maskmovq)
     mmx_begin(cpu);
     st64le(v, cpu->s.fpr[in->reg & 7].mant);
     st64le(mask, cpu->s.fpr[in->rm & 7].mant);
-    store_masked(cpu, in, v, mask, 8);
     mmx_enter(cpu);
+    store_masked(cpu, in, v, mask, 8);
 }
 
 /* ---- MMX ---- */
@@ -235,6 +237,7 @@ OP(mmx_store)
 {
     mmx_begin(cpu);
     uint64_t v = cpu->s.fpr[in->reg & 7].mant;
+    mmx_top(cpu);
     if (in->mem) {
         x86_st64(cpu, in->seg, insn_ea(cpu, in), v);
         mmx_enter(cpu);
@@ -253,6 +256,7 @@ OP(mmx_movd_store)
 {
     mmx_begin(cpu);
     uint64_t v = cpu->s.fpr[in->reg & 7].mant;
+    mmx_top(cpu);
     e_write(cpu, in, in->opsize == 8 ? v : (uint32_t)v, in->opsize);
     mmx_enter(cpu);
 }

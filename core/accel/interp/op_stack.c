@@ -61,15 +61,11 @@ OP(pop_e)
     cpu->s.gpr[R_SP] = sp;
 }
 
-/* Slots are reached by SP-size arithmetic one by one, the lowest address first to find faults. */
+/* Slots are reached by SP-size arithmetic one by one; SP moves when all are written. */
 OP(pusha)
 {
     unsigned size = in->opsize;
     uint64_t mask = cpu->stack_mask, sp = cpu->s.gpr[R_SP];
-    for (unsigned i = 8; i-- > 0;) {
-        uint64_t at = (sp - (i + 1) * size) & mask;
-        x86_lin_probe_write(cpu, x86_lin_w(cpu, S_SS, at, size), size, cpu->cpl == 3);
-    }
     for (unsigned i = 0; i < 8; i++) {
         mem_write(cpu, S_SS, (sp - (i + 1) * size) & mask, reg_r(cpu, GPR_OFF(i), size), size);
     }
@@ -97,9 +93,9 @@ OP(enter)
 {
     unsigned size = in->opsize, level = in->imm2 & 31;
     uint64_t mask = cpu->stack_mask, sp = cpu->s.gpr[R_SP], bp = cpu->s.gpr[R_BP];
-    uint64_t frame = (sp - size) & mask, at = frame;
+    uint64_t frame = (sp & ~mask) | ((sp - size) & mask), at = frame & mask;
     uint64_t low = (sp - size * (level + 1ull) - in->imm) & mask;
-    mem_write(cpu, S_SS, frame, reg_r(cpu, GPR_OFF(R_BP), size), size);
+    mem_write(cpu, S_SS, at, reg_r(cpu, GPR_OFF(R_BP), size), size);
     for (unsigned i = 1; i < level; i++) {
         at = (at - size) & mask;
         bp -= size;
@@ -111,7 +107,9 @@ OP(enter)
     }
     /* [SDM2] "ENTER": a later push at the new top must not fault, which a dummy write finds out. */
     x86_lin_probe_write(cpu, x86_lin_w(cpu, S_SS, low, size), size, cpu->cpl == 3);
-    cpu->s.gpr[R_BP] = (cpu->s.gpr[R_BP] & ~mask) | frame; /* by the size of the stack */
+    mask |= size_mask(size);     /* BP has the wider of operand and stack */
+    cpu->s.gpr[R_BP] = (cpu->s.gpr[R_BP] & ~mask) | (frame & mask);
+    mask = cpu->stack_mask;
     cpu->s.gpr[R_SP] = (sp & ~mask) | low;
 }
 

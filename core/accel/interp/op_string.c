@@ -46,8 +46,8 @@ static inline int64_t string_step(const struct x86_cpu *cpu, unsigned size)
     static inline void cmps_one##N(struct x86_cpu *cpu, const struct insn *in)                     \
     {                                                                                              \
         int64_t step = string_step(cpu, N / 8);                                                    \
-        uint##N##_t a = x86_ld##N(cpu, in->seg, ad_reg(cpu, in, R_SI));                            \
-        alu_sub##N(cpu, a, x86_ld##N(cpu, S_ES, ad_reg(cpu, in, R_DI)));                           \
+        uint##N##_t b = x86_ld##N(cpu, S_ES, ad_reg(cpu, in, R_DI));                               \
+        alu_sub##N(cpu, x86_ld##N(cpu, in->seg, ad_reg(cpu, in, R_SI)), b);                        \
         ad_add(cpu, in, R_SI, step);                                                               \
         ad_add(cpu, in, R_DI, step);                                                               \
     }                                                                                              \
@@ -272,6 +272,37 @@ static inline uint64_t no_run(struct x86_cpu *cpu, const struct insn *in, uint64
 
 /* ---- REP ---- */
 
+/* What is done even if the count is 0. Addresses of 32 bits: the registers that the instruction
+ * uses lose their upper halves at once in 64-bit mode. */
+static inline void extend_count(struct x86_cpu *cpu, const struct insn *in)
+{
+    ad_add(cpu, in, R_CX, 0);
+}
+
+static inline void movs_begin(struct x86_cpu *cpu, const struct insn *in)
+{
+    extend_count(cpu, in);
+    ad_add(cpu, in, R_SI, 0);
+    ad_add(cpu, in, R_DI, 0);
+}
+
+static inline void stos_begin(struct x86_cpu *cpu, const struct insn *in)
+{
+    extend_count(cpu, in);
+    ad_add(cpu, in, R_DI, 0);
+}
+
+static inline void ins_begin(struct x86_cpu *cpu, const struct insn *in)
+{
+    x86_io_check(cpu, reg_r16(cpu, GPR_OFF(R_DX)), in->opsize);
+    extend_count(cpu, in);
+}
+
+#define lods_begin extend_count
+#define cmps_begin extend_count
+#define scas_begin extend_count
+#define outs_begin ins_begin
+
 static inline void count_down(struct x86_cpu *cpu, const struct insn *in, uint64_t by)
 {
     ad_add(cpu, in, R_CX, -(int64_t)by);
@@ -291,8 +322,15 @@ static inline bool rep_goes_on(const struct x86_cpu *cpu, const struct insn *in,
         struct interp *e = interp_of(cpu);                                                         \
         uint64_t left = interp_of(cpu)->single ? 1 : REP_CHUNK;                                    \
         bool more = true;                                                                          \
+        uint64_t result = cpu->lf_result;                                                          \
+        __typeof__(cpu->lf_aux) aux = cpu->lf_aux;                                                 \
         e->due = false;                                                                            \
+        name##_begin(cpu, in);                                                                     \
         while (left > 0 && more && !e->due && ad_reg(cpu, in, R_CX) != 0) {                        \
+            if (compares) {      /* [SDM2] "REP": a fault leaves the flags of before */            \
+                cpu->lf_result = result;                                                           \
+                cpu->lf_aux = aux;                                                                 \
+            }                                                                                      \
             uint64_t n = name##_run(cpu, in, min_u64(left, ad_reg(cpu, in, R_CX)));                \
             if (n == 0) {                                                                          \
                 name##_one##N(cpu, in);                                                            \

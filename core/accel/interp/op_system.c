@@ -145,17 +145,10 @@ OP(lsl)
 
 OP(arpl)
 {
-    uint64_t lin = 0;
-    uint16_t src = (uint16_t)g_read(cpu, in, 2);
-    uint16_t dst = in->mem ? x86_rmw16(cpu, in->seg, insn_ea(cpu, in), &lin) : reg_r16(cpu, in->m);
+    uint16_t src = (uint16_t)g_read(cpu, in, 2), dst = (uint16_t)e_read(cpu, in, 2);
     bool raise = sel_rpl(dst) < sel_rpl(src);
-    if (raise) {
-        dst = (uint16_t)((dst & ~3u) | sel_rpl(src));
-        if (in->mem) {
-            x86_stl16(cpu, lin, dst);
-        } else {
-            reg_w16(cpu, in->m, dst);
-        }
+    if (raise) {                 /* what is not raised is not written either */
+        e_write(cpu, in, (dst & ~3u) | sel_rpl(src), 2);
     }
     set_zf(cpu, raise);
 }

@@ -495,6 +495,7 @@ OP(ffree)
 {
     x87_begin(cpu);
     x87_note(cpu, in);
+    x87_report(cpu, 0, 0);
     x87_free_reg(cpu, in->rm & 7);
 }
 
@@ -502,6 +503,7 @@ OP(ffreep)
 {
     x87_begin(cpu);
     x87_note(cpu, in);
+    x87_report(cpu, 0, 0);
     x87_free_reg(cpu, in->rm & 7);
     x87_pop(cpu);
 }
@@ -687,7 +689,9 @@ static void sine(struct x86_cpu *cpu, const struct insn *in,
                  struct x86_fpr (*f)(const struct x86_fpr *, uint16_t, uint16_t *))
 {
     uint16_t sw;
-    if (operands(cpu, in, false, false)) {
+    if (!operands(cpu, in, false, false)) {
+        cpu->s.fsw &= (uint16_t)~FSW_C2;
+    } else {
         struct x86_fpr v = f(x87_st(cpu, 0), cpu->s.fcw, &sw);
         if (sw & FSW_C2) {
             x87_report(cpu, FSW_C2, FSW_C2);
@@ -704,6 +708,7 @@ static void sine_pair(struct x86_cpu *cpu, const struct insn *in, bool tangent)
 {
     uint16_t sw, sw2 = 0;
     if (!operand_and_room(cpu, in)) {
+        cpu->s.fsw &= (uint16_t)~FSW_C2;
         return;
     }
     struct x86_fpr a = *x87_st(cpu, 0), v = (tangent ? fpu_tan : fpu_sin)(&a, cpu->s.fcw, &sw);

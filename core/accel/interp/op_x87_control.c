@@ -162,13 +162,28 @@ static void take_env(struct x86_cpu *cpu, const struct insn *in, const uint8_t *
     x87_update_es(cpu);
 }
 
+/* Images are made of words of the operand size, which decides their alignment. */
+static void image_read(struct x86_cpu *cpu, const struct insn *in, uint8_t *image, unsigned len)
+{
+    uint64_t ea = insn_ea(cpu, in), lin = x86_lin_r(cpu, in->seg, ea, len);
+    x86_align_check(cpu, in->seg, ea, in->opsize == 2 ? 2 : 4);
+    x86_lin_read_bytes(cpu, lin, image, len, cpu->cpl == 3);
+}
+
+static void image_write(struct x86_cpu *cpu, const struct insn *in, const uint8_t *image,
+                        unsigned len)
+{
+    uint64_t ea = insn_ea(cpu, in), lin = x86_lin_w(cpu, in->seg, ea, len);
+    x86_align_check(cpu, in->seg, ea, in->opsize == 2 ? 2 : 4);
+    x86_lin_write_bytes(cpu, lin, image, len, cpu->cpl == 3);
+}
+
 OP(fnstenv)
 {
     uint8_t env[28];
     x87_available(cpu);
     unsigned len = make_env(cpu, in, env);
-    x86_lin_write_bytes(cpu, x86_lin_w(cpu, in->seg, insn_ea(cpu, in), len), env, len,
-                        cpu->cpl == 3);
+    image_write(cpu, in, env, len);
     cpu->s.fcw |= FSW_EXCEPTIONS;
     x87_update_es(cpu);
 }
@@ -178,8 +193,7 @@ OP(fldenv)
     uint8_t env[28];
     x87_begin(cpu);
     unsigned len = env_bytes(in);
-    x86_lin_read_bytes(cpu, x86_lin_r(cpu, in->seg, insn_ea(cpu, in), len), env, len,
-                       cpu->cpl == 3);
+    image_read(cpu, in, env, len);
     take_env(cpu, in, env);
 }
 
@@ -193,8 +207,7 @@ OP(fnsave)
         st16le(image + len + 8, x87_st(cpu, i)->se);
         len += 10;
     }
-    x86_lin_write_bytes(cpu, x86_lin_w(cpu, in->seg, insn_ea(cpu, in), len), image, len,
-                        cpu->cpl == 3);
+    image_write(cpu, in, image, len);
     init(cpu);
 }
 
@@ -203,8 +216,7 @@ OP(frstor)
     uint8_t image[28 + 80];
     x87_begin(cpu);
     unsigned at = env_bytes(in), len = at + 80;
-    x86_lin_read_bytes(cpu, x86_lin_r(cpu, in->seg, insn_ea(cpu, in), len), image, len,
-                       cpu->cpl == 3);
+    image_read(cpu, in, image, len);
     take_env(cpu, in, image);
     for (unsigned i = 0; i < 8; i++, at += 10) {
         x87_st(cpu, i)->mant = ld64le(image + at);

@@ -109,15 +109,17 @@ static void get_xmm(struct x86_cpu *cpu, const uint8_t *p)
     }
 }
 
-/* The operand's linear address: aligned, in its segment. */
+/* The operand's linear address: aligned, in its segment. With #AC on, what is no multiple of 4
+ * raises that in place of #GP, even in a segment that cannot be written, as on Intel's processors;
+ * [SDM2] "FXSAVE" leaves it open. */
 static uint64_t image_lin(struct x86_cpu *cpu, const struct insn *in, unsigned bytes,
                           unsigned align, bool write)
 {
     uint64_t ea = insn_ea(cpu, in);
-    uint64_t lin = write ? x86_lin_w(cpu, in->seg, ea, bytes) : x86_lin_r(cpu, in->seg, ea, bytes);
-    if (lin & (align - 1)) {
-        x86_fault(cpu, X86_GP, 0);
-    }
+    x86_seg_check(cpu, in->seg, ea, bytes, false);
+    x86_align_check(cpu, in->seg, ea, 4);
+    uint64_t lin = x86_seg_check(cpu, in->seg, ea, bytes, write);
+    vec_aligned(cpu, in, ea, align);
     return lin;
 }
 

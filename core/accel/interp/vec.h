@@ -59,10 +59,16 @@ static inline void mmx_begin(struct x86_cpu *cpu)
     x87_begin(cpu);
 }
 
-/* Any MMX instruction but EMMS: every register is valid, TOP is 0. */
-static inline void mmx_enter(struct x86_cpu *cpu)
+/* Any MMX instruction but EMMS: TOP is 0, every register is valid. Stores that fault have done the
+ * first already, as on Intel's processors. */
+static inline void mmx_top(struct x86_cpu *cpu)
 {
     cpu->s.fsw &= (uint16_t)~FSW_TOP;
+}
+
+static inline void mmx_enter(struct x86_cpu *cpu)
+{
+    mmx_top(cpu);
     cpu->s.ftag = 0xff;
 }
 
@@ -93,26 +99,46 @@ static inline void vec_store(struct x86_cpu *cpu, uint64_t lin, const void *from
     x86_lin_write_bytes(cpu, lin, from, n, cpu->cpl == 3);
 }
 
+/* #GP unless the operand is at a multiple of @n; this comes before the checks of the segment. */
+static inline void vec_aligned(struct x86_cpu *cpu, const struct insn *in, uint64_t ea, unsigned n)
+{
+    bool based = !(cpu->mode & MODE_CS64) || in->seg == S_FS || in->seg == S_GS;
+    if ((ea + (based ? cpu->s.seg[in->seg].base : 0)) & (n - 1)) {
+        x86_fault(cpu, X86_GP, 0);
+    }
+}
+
 /* Linear addresses of the memory operand of @n bytes; with @aligned it must be at a multiple of
  * them. */
 static inline uint64_t vec_lin_r(struct x86_cpu *cpu, const struct insn *in, unsigned n,
                                  bool aligned)
 {
-    uint64_t lin = x86_lin_r(cpu, in->seg, insn_ea(cpu, in), n);
-    if (aligned && (lin & (n - 1))) {
-        x86_fault(cpu, X86_GP, 0);
+    uint64_t ea = insn_ea(cpu, in);
+    if (aligned) {
+        vec_aligned(cpu, in, ea, n);
     }
-    return lin;
+    return x86_lin_r(cpu, in->seg, ea, n);
 }
 
 static inline uint64_t vec_lin_w(struct x86_cpu *cpu, const struct insn *in, unsigned n,
                                  bool aligned)
 {
-    uint64_t lin = x86_lin_w(cpu, in->seg, insn_ea(cpu, in), n);
-    if (aligned && (lin & (n - 1))) {
-        x86_fault(cpu, X86_GP, 0);
+    uint64_t ea = insn_ea(cpu, in);
+    if (aligned) {
+        vec_aligned(cpu, in, ea, n);
     }
-    return lin;
+    return x86_lin_w(cpu, in->seg, ea, n);
+}
+
+/* The same where alignment is not even checked for #AC ([SDM2] "Exception Classification": types 11
+ * and 12, masked moves). */
+static inline uint64_t vec_lin_any(struct x86_cpu *cpu, const struct insn *in, uint64_t ea,
+                                   unsigned n, bool write)
+{
+    if (unlikely(cpu->align_check)) {
+        return x86_seg_check(cpu, in->seg, ea, n, write);
+    }
+    return write ? x86_lin_w(cpu, in->seg, ea, n) : x86_lin_r(cpu, in->seg, ea, n);
 }
 
 /* ---- operands ---- */

@@ -164,12 +164,14 @@ static inline uint64_t x87_mem(struct x86_cpu *cpu, const struct insn *in, unsig
 static inline void x87_mem80(struct x86_cpu *cpu, const struct insn *in, uint8_t buf[10])
 {
     uint64_t lin = x86_lin_r(cpu, in->seg, insn_ea(cpu, in), 10);
+    x86_align_check(cpu, in->seg, insn_ea(cpu, in), 8);
     x86_lin_read_bytes(cpu, lin, buf, 10, cpu->cpl == 3);
 }
 
 static inline void x87_store80(struct x86_cpu *cpu, const struct insn *in, const uint8_t buf[10])
 {
     uint64_t lin = x86_lin_w(cpu, in->seg, insn_ea(cpu, in), 10);
+    x86_align_check(cpu, in->seg, insn_ea(cpu, in), 8);
     x86_lin_write_bytes(cpu, lin, buf, 10, cpu->cpl == 3);
 }
 

@@ -1,0 +1,143 @@
+/*
+ * The guest that stands beside the process of native_host.h: the interpreter in long mode at CPL 3,
+ * with the same selectors in its GDT and LDT, the same code page and data area, and an IDT that
+ * shows which fault an instruction raised.
+ */
+#ifndef TESTS_INSN_NATIVE_GUEST_H
+#define TESTS_INSN_NATIVE_GUEST_H
+
+#include "tests/insn/native_host.h"
+#include "tests/unit/interp_long.h"
+
+#define GUEST_LDT (LONG_TSS + 0x200)
+
+struct guest {
+    struct interp_bench *b;
+    struct x86_model model; /* has all features */
+    struct ram_block code, data;
+    struct region code_region, data_region;
+    struct host_result result;
+};
+
+static uint64_t descriptor(uint32_t base, uint32_t limit, uint32_t attr)
+{
+    return (limit & 0xffff) | (uint64_t)(base & 0xffffff) << 16 | (uint64_t)(attr & 0xff) << 40 |
+           (uint64_t)(limit >> 16 & 0xf) << 48 | (uint64_t)(attr >> 12 & 0xf) << 52 |
+           (uint64_t)(base >> 24) << 56;
+}
+
+/* What a selector stands for; null ones are unusable. */
+static struct x86_seg guest_seg(uint16_t sel)
+{
+    unsigned entry = sel >> 3;
+    if ((sel & 4) && entry < SEL_LDT_COUNT) {
+        const struct ldt_entry *e = &ldt_entries[entry];
+        return (struct x86_seg){.sel = sel, .attr = e->attr, .limit = e->limit, .base = e->base};
+    }
+    uint32_t attr = sel == SEL_USER32 ? 0xc0fb : sel == SEL_USER64 ? 0xa0fb : 0xc0f3;
+    if (sel < 4) {
+        return (struct x86_seg){.sel = sel, .attr = AR_UNUSABLE};
+    }
+    return (struct x86_seg){.sel = sel, .attr = attr, .limit = 0xffffffff};
+}
+
+static void guest_ram(struct guest *g, struct ram_block *ram, struct region *region, uint32_t at,
+                      uint64_t bytes)
+{
+    if (!ram_block_new(&g->b->arena, ram, "native", bytes, NULL)) {
+        abort();
+    }
+    region_ram(region, "native", ram);
+    region_map(&g->b->mem.root, region, at, 1);
+}
+
+static void guest_setup(struct guest *g)
+{
+    g->b = ibench_new(64 * KiB, NULL);
+    g->model = *x86_model_find("core2duo"); /* Intel's ways, with all features */
+    memset(g->model.features, 0xff, sizeof(g->model.features));
+    g->b->cpu->model = &g->model;
+    guest_ram(g, &g->code, &g->code_region, CODE_PAGE, CODE_BYTES);
+    guest_ram(g, &g->data, &g->data_region, DATA, DATA_BYTES);
+    space_commit(&g->b->mem);
+    memset(ram_host(&g->code), 0xcc, CODE_BYTES);
+    ilong_tables(g->b);
+    uint8_t *gdt = ibench_mem(g->b, LONG_GDT);
+    st64le(gdt + (SEL_USER32 & ~7), descriptor(0, 0xfffff, 0xc0fb));
+    st64le(gdt + (SEL_USER_DATA & ~7), descriptor(0, 0xfffff, 0xc0f3));
+    st64le(gdt + (SEL_USER64 & ~7), descriptor(0, 0xfffff, 0xa0fb));
+    for (unsigned i = 0; i < SEL_LDT_COUNT; i++) {
+        const struct ldt_entry *e = &ldt_entries[i];
+        st64le(ibench_mem(g->b, GUEST_LDT) + 8 * i, descriptor(e->base, e->limit, e->attr));
+    }
+    st16le(ibench_mem(g->b, LONG_TSS) + 102, 0xffff); /* no I/O bit map */
+    for (unsigned v = X86_BP; v <= X86_OF; v++) {     /* INT3 and INTO are the user's */
+        ibench_mem(g->b, LONG_IDT)[v * 16 + 5] |= AR_DPL;
+    }
+    x86_tlb_flush(g->b->cpu);
+}
+
+/* As before the instruction: @s is what host_run gets, too. */
+static void guest_load(struct guest *g, const struct x86_state *before)
+{
+    struct x86_state *s = &g->b->cpu->s;
+    ilong_state(g->b, CODE - before->seg[S_CS].base);
+    memcpy(s->gpr, before->gpr, sizeof(s->gpr));
+    memcpy(s->ymm, before->ymm, sizeof(s->ymm));
+    memcpy(s->fpr, before->fpr, sizeof(s->fpr));
+    memcpy(s->seg, before->seg, sizeof(s->seg));
+    s->gpr[16] = s->gpr[17] = 0;
+    s->rflags = before->rflags;
+    s->mxcsr = before->mxcsr;
+    s->fcw = before->fcw;
+    s->fsw = before->fsw;
+    s->ftag = before->ftag;
+    s->fop = before->fop;
+    s->fip = before->fip;
+    s->fdp = before->fdp;
+    s->cr0 |= CR0_AM;
+    s->efer |= EFER_SCE;
+    s->cr4 |= CR4_FSGSBASE | CR4_UMIP;
+    s->gdtr.limit = SEL_USER64 | 7;
+    s->ldtr = (struct x86_seg){
+        .sel = 0x40, .attr = 0x82, .limit = 8 * SEL_LDT_COUNT - 1, .base = GUEST_LDT};
+    x86_state_loaded(g->b->cpu);
+}
+
+static bool has_error_code(int vector)
+{
+    return vector == X86_DF || (vector >= X86_TS && vector <= X86_PF) || vector == X86_AC;
+}
+
+/* Runs what is at CODE from state @before: what came of it is in g->result. */
+static void guest_run(struct guest *g, const struct x86_state *before)
+{
+    struct host_result *res = &g->result;
+    guest_load(g, before);
+    const uint64_t start = g->b->cpu->s.rip;
+    for (unsigned i = 0; i < 4096 && (i == 0 || g->b->cpu->s.rip == start); i++) {
+        ilong_step(g->b); /* REP counts once for every REP_CHUNK iterations */
+    }
+    res->s = g->b->cpu->s;
+    res->s.rflags = x86_get_rflags(g->b->cpu);
+    res->vector = -1;
+    res->error = 0;
+    uint64_t at = res->s.rip - LONG_HANDLER;
+    if (at < 32 * 16 && res->s.seg[S_CS].sel == 8) {
+        const uint8_t *frame = ibench_mem(g->b, res->s.gpr[R_SP]);
+        res->vector = (int)(at / 16);
+        if (has_error_code(res->vector)) {
+            res->error = ld32le(frame);
+            frame += 8;
+        }
+        res->s.rip = ld64le(frame);
+        res->s.seg[S_CS] = guest_seg(ld16le(frame + 8));
+        res->s.rflags = ld64le(frame + 16);
+        res->s.gpr[R_SP] = ld64le(frame + 24);
+        res->s.seg[S_SS].sel = ld16le(frame + 32);
+    }
+    uint16_t cs = res->s.seg[S_CS].sel;
+    res->s.rip += (cs == SEL_CODE16 || cs == SEL_CODE32 ? CODE_PAGE : 0) - (uint64_t)CODE_PAGE;
+}
+
+#endif

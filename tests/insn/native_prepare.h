@@ -1,0 +1,401 @@
+/*
+ * What single instructions need so that they do more than fault: jump targets, selectors, stack
+ * frames, images of the x87's state; and which rows a process cannot run at all.
+ */
+#ifndef TESTS_INSN_NATIVE_PREPARE_H
+#define TESTS_INSN_NATIVE_PREPARE_H
+
+#include "tests/insn/native_case.h"
+
+/* Rows that do not run in a process, or whose results are of their machine; which test has them
+ * instead is in test_coverage.c. */
+static bool runs_natively(const struct insn_info *info)
+{
+    static const char *const not_here[] = {
+        "int",    "int3",   "icebp",    "syscall", "sysenter", /* the kernel takes them */
+        "cpuid",  "rdtsc",  "rdtscp",   "rdpmc",   "rdpid",    "rdrand", "rdseed",
+        "xgetbv", "sgdt",   "sidt",     "sldt",    "str",      "smsw", /* the kernel feigns them
+                                                                          where UMIP forbids them */
+        "xsave",  "xsavec", "xsaveopt", "xrstor", /* the host's XCR0 has more than ours */
+        "xabort", "xbegin", "iret",
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(not_here); i++) {
+        if (!strcmp(info->name, not_here[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Rows that at CPL 3 do nothing but fault. */
+static bool only_faults(const struct insn_info *info)
+{
+    static const char *const names[] = {
+        "in",  "out",    "ins",  "outs", "cli",  "sti",     "hlt",     "lldt",
+        "ltr", "lgdt",   "lidt", "lmsw", "clac", "stac",    "monitor", "mwait",
+        "rsm", "xsetbv", "ud0",  "ud1",  "ud2",  "invpcid",
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+        if (!strcmp(info->name, names[i])) {
+            return true;
+        }
+    }
+    return info->attr & A_CPL0;
+}
+
+/* ---- targets of branches ---- */
+
+/* An offset in the code page where INT3 waits, relative to CS. */
+static uint64_t random_target(struct random *r, const struct native_case *c)
+{
+    uint64_t at = (rnd(r) >> 20) % CODE_BYTES;
+    if (at - CODE_AT < 16) {
+        at += 16;
+    }
+    return CODE_PAGE + at - c->s.seg[S_CS].base;
+}
+
+static bool prepare_branch(struct random *r, struct native_case *c)
+{
+    const struct insn_info *info = &insn_info[c->in.row];
+    unsigned n = info->operand[0] == OPD_Jb ? 1 : c->mode == DECODE_64 || c->in.opsize == 4 ? 4 : 2;
+    if (info->operand[0] == OPD_Jb || info->operand[0] == OPD_Jz) {
+        uint8_t *disp = c->bytes + c->in.len - n;
+        int64_t by = n == 1 ? (int8_t)*disp : (int64_t)((rnd(r) >> 20) % 0xf00) - 0x780;
+        if (by < 0 && by + (int)c->in.len > -16) {
+            by -= 32;
+        }
+        if (by >= 0 && by < 16 && by > 0) {
+            by += 16; /* not into the bytes of this one */
+        }
+        memcpy(disp, &by, n);
+    } else if (info->operand[0] == OPD_Ev) {
+        uint64_t to = random_target(r, c);
+        if (c->in.mem) {
+            uint64_t at = data_target(r);
+            memcpy(case_data(c, at), &to, 8);
+            return aim(r, c, at);
+        }
+        c->s.gpr[c->in.m / 8] = to;
+    }
+    if (!strncmp(info->name, "loop", 4) || !strcmp(info->name, "jcxz")) {
+        set_masked(&c->s.gpr[R_CX], address_mask(c), (rnd(r) >> 20) % 3);
+    }
+    return true;
+}
+
+static uint16_t random_selector(struct random *r)
+{
+    static const uint16_t sel[] = {
+        SEL_USER32, SEL_USER_DATA,      SEL_USER64,      SEL_CODE16, SEL_DATA16, SEL_ES16,
+        SEL_DATA32, SEL_CODE32,         SEL_READ_ONLY,   0,          3,          0x9f,
+        0x0c,       SEL_USER_DATA & ~3, SEL_USER64 & ~3, 0x08 | 4,
+    };
+    return sel[(rnd(r) >> 32) % ARRAY_SIZE(sel)];
+}
+
+/* Far pointers: mostly to code that exists. */
+static void put_far(struct random *r, const struct native_case *c, uint8_t *p, unsigned size)
+{
+    static const uint16_t code[] = {SEL_CODE16, SEL_CODE32, SEL_USER32, SEL_USER64};
+    uint64_t v = rnd(r) >> 16;
+    uint16_t sel = v & 7 ? code[v >> 4 & 3] : random_selector(r);
+    uint64_t to = (rnd(r) >> 20) % (CODE_BYTES - 32) + 16;
+    to += sel == SEL_USER32 || sel == SEL_USER64 ? CODE_PAGE : 0;
+    if ((to & 0xfff) - CODE_AT < 16) {
+        to += 16;
+    }
+    memcpy(p, &to, size);
+    memcpy(p + size, &sel, 2);
+}
+
+static bool prepare_far(struct random *r, struct native_case *c)
+{
+    const struct insn_info *info = &insn_info[c->in.row];
+    uint64_t at = data_target(r);
+    unsigned size = c->in.opsize;
+    if (!strcmp(info->name, "callf")) {
+        aim_stack(r, c); /* always: a host was seen to hang at one beyond the limit */
+    }
+    if (info->operand[0] == OPD_Ap) {
+        put_far(r, c, c->bytes + c->in.len - size - 2, size);
+    } else if (info->operand[0] == OPD_Mp) {
+        put_far(r, c, case_data(c, at), size);
+        return aim(r, c, at);
+    } else { /* RETF: of one level */
+        uint8_t *frame = case_data(c, aim_stack(r, c));
+        put_far(r, c, frame, size);
+        memmove(frame + 2 * size, frame + size + 2, 2);
+        if (info->operand[0] == OPD_Iw) { /* see differences: no wrap of SP */
+            c->bytes[c->in.len - 1] &= 3;
+        }
+    }
+    return true;
+}
+
+/* ---- selectors ---- */
+
+static bool prepare_selector(struct random *r, struct native_case *c)
+{
+    const struct insn_info *info = &insn_info[c->in.row];
+    uint16_t sel = random_selector(r);
+    uint64_t at = data_target(r);
+    if (info->attr & A_STACK) {
+        memcpy(case_data(c, aim_stack(r, c)), &sel, 2);
+    } else if (has_operand(info, OPD_Mp)) {
+        memcpy(case_data(c, at) + c->in.opsize, &sel, 2);
+        return aim(r, c, at);
+    } else if (c->in.mem) {
+        memcpy(case_data(c, at), &sel, 2);
+        return aim(r, c, at);
+    } else {
+        memcpy((uint8_t *)c->s.gpr + c->in.m, &sel, 2);
+    }
+    return true;
+}
+
+/* ---- images in memory ---- */
+
+/* The memory operand is @n bytes of which some are to be sensible. */
+static uint8_t *operand_bytes(struct random *r, struct native_case *c)
+{
+    uint64_t at = data_target(r);
+    return aim(r, c, at) ? case_data(c, at) : NULL;
+}
+
+static bool prepare_extended(struct random *r, struct native_case *c)
+{
+    uint8_t *p = operand_bytes(r, c);
+    struct x86_fpr v = random_extended(r);
+    if (p != NULL) {
+        st64le(p, v.mant);
+        st16le(p + 8, v.se);
+    }
+    return p != NULL;
+}
+
+/* Decimal digits; others are undefined. */
+static bool prepare_bcd(struct random *r, struct native_case *c)
+{
+    uint8_t *p = operand_bytes(r, c);
+    for (unsigned i = 0; p != NULL && i < 9; i++) {
+        uint64_t v = rnd(r) >> 20;
+        p[i] = (uint8_t)(v % 10 | (v >> 8) % 10 << 4);
+    }
+    return p != NULL;
+}
+
+/* LDMXCSR and FXRSTOR: mostly no reserved bits. */
+static bool prepare_mxcsr(struct random *r, struct native_case *c)
+{
+    uint8_t *p = operand_bytes(r, c);
+    if (p != NULL) {
+        p += strcmp(insn_info[c->in.row].name, "fxrstor") == 0 ? 24 : 0;
+        st32le(p, ld32le(p) & (rnd(r) >> 62 ? 0xffff : ~0u));
+    }
+    return p != NULL;
+}
+
+/* ---- values that meet ---- */
+
+/* The accumulator is sometimes what is compared with it. */
+static bool prepare_cmpxchg(struct random *r, struct native_case *c)
+{
+    uint64_t at = data_target(r);
+    if (rnd(r) >> 63) {
+        memcpy(&c->s.gpr[R_AX], case_data(c, at), 4);
+        c->s.gpr[R_DX] = ld32le(case_data(c, at) + 4);
+        if (c->in.w) {
+            c->s.gpr[R_AX] = ld64le(case_data(c, at));
+            c->s.gpr[R_DX] = ld64le(case_data(c, at) + 8);
+        }
+    }
+    return aim(r, c, at);
+}
+
+/* Dividends that are not too large. */
+static bool prepare_divide(struct random *r, struct native_case *c)
+{
+    if (rnd(r) >> 62) {
+        uint64_t v = rnd(r) >> 8;
+        unsigned half = c->in.opsize * 8;
+        uint64_t *high = half == 8 ? &c->s.gpr[R_AX] : &c->s.gpr[R_DX];
+        uint64_t mask = half == 8 ? 0xff00 : half == 64 ? ~0ull : BIT64(half) - 1;
+        set_masked(high, mask, v & 1 ? 0 : v & 2 ? ~0ull : (v >> 8) % 16 << (half == 8 ? 8 : 0));
+    }
+    return aim(r, c, data_target(r));
+}
+
+/* No single step: it would trap at the INT3 behind. */
+static bool prepare_popf(struct random *r, struct native_case *c)
+{
+    uint8_t *p = case_data(c, aim_stack(r, c));
+    st64le(p, rnd(r) & 0xfffffffffffffeff);
+    return true;
+}
+
+/* Bits around the operand. */
+static bool prepare_bit(struct random *r, struct native_case *c)
+{
+    if (!aim(r, c, data_target(r))) {
+        return false;
+    }
+    bool address = c->in.mem && (c->in.r == c->in.base || c->in.r == c->in.index);
+    if (has_operand(&insn_info[c->in.row], OPD_Gv) && !address) {
+        uint64_t v = ((rnd(r) >> 20) & 0x3fff) - 0x2000;
+        c->s.gpr[c->in.r / 8] = c->mode == DECODE_64 ? v : (uint32_t)v;
+    }
+    return true;
+}
+
+/* In 64-bit code WRFSBASE and WRGSBASE take canonical addresses. */
+static bool prepare_base(struct random *r, struct native_case *c)
+{
+    c->s.gpr[c->in.m / 8] = (uint64_t)((int64_t)rnd(r) >> (rnd(r) >> 62 ? 18 : 0));
+    return host.fsgsbase;
+}
+
+/* Arguments inside the domain; results outside are undefined. Inexact results are ours to the last
+ * bit only, so nothing that depends on that is unmasked. */
+static bool prepare_transcendental(struct random *r, struct native_case *c)
+{
+    const char *name = insn_info[c->in.row].name;
+    struct x86_state *s = &c->s;
+    struct x86_fpr *x = &s->fpr[(s->fsw & FSW_TOP) >> FSW_TOP_SHIFT];
+    unsigned most = !strcmp(name, "f2xm1") ? 0x3ffe : !strcmp(name, "fyl2xp1") ? 0x3ffc : 0x4038;
+    if ((x->se & 0x7fff) > most && (x->se & 0x7fff) != 0x7fff && strcmp(name, "fyl2x")) {
+        x->se = (uint16_t)((x->se & 0x8000) | (most - (rnd(r) >> 20) % 80));
+    }
+    if (most != 0x4038 && (x->se & 0x7fff) == 0x7fff && x->mant == BIT64(63)) {
+        x->mant |= BIT64(62); /* no infinity */
+    }
+    s->fcw |= FSW_OE | FSW_UE | FSW_PE;
+    s->fsw &= (uint16_t) ~(FSW_ES | FSW_B);
+    s->fsw |= s->fsw & ~s->fcw & FSW_EXCEPTIONS ? FSW_ES | FSW_B : 0;
+    return true;
+}
+
+/* XLAT, MOVS and their like, MASKMOVQ. */
+static bool prepare_strings(struct random *r, struct native_case *c)
+{
+    aim_strings(r, c);
+    return true;
+}
+
+static const struct preparation {
+    const char *name;
+    bool (*prepare)(struct random *r, struct native_case *c);
+} preparations[] = {
+    {"popf", prepare_popf},
+    {"cmpxchg", prepare_cmpxchg},
+    {"cmpxchg8b", prepare_cmpxchg},
+    {"div", prepare_divide},
+    {"idiv", prepare_divide},
+    {"bt", prepare_bit},
+    {"bts", prepare_bit},
+    {"btr", prepare_bit},
+    {"btc", prepare_bit},
+    {"fbld", prepare_bcd},
+    {"ldmxcsr", prepare_mxcsr},
+    {"fxrstor", prepare_mxcsr},
+    {"vldmxcsr", prepare_mxcsr},
+    {"lar", prepare_selector},
+    {"lsl", prepare_selector},
+    {"verr", prepare_selector},
+    {"verw", prepare_selector},
+    {"arpl", prepare_selector},
+    {"les", prepare_selector},
+    {"lds", prepare_selector},
+    {"lss", prepare_selector},
+    {"lfs", prepare_selector},
+    {"lgs", prepare_selector},
+    {"wrfsbase", prepare_base},
+    {"wrgsbase", prepare_base},
+    {"rdfsbase", prepare_base},
+    {"rdgsbase", prepare_base},
+    {"f2xm1", prepare_transcendental},
+    {"fyl2x", prepare_transcendental},
+    {"fyl2xp1", prepare_transcendental},
+    {"fptan", prepare_transcendental},
+    {"fpatan", prepare_transcendental},
+    {"fsin", prepare_transcendental},
+    {"fcos", prepare_transcendental},
+    {"fsincos", prepare_transcendental},
+    {"maskmovq", prepare_strings},
+    {"maskmovdqu", prepare_strings},
+    {"vmaskmovdqu", prepare_strings},
+};
+
+/* Selectors are the operand of these, too. */
+static bool loads_segment(const struct insn_info *info)
+{
+    unsigned first = info->operand[0];
+    return (!strcmp(info->name, "pop") && first >= OPD_ES && first <= OPD_GS) || first == OPD_Sw;
+}
+
+/* Operands outside a domain, and selectors of the kernel, are never left to chance. */
+static bool must_prepare(const struct insn_info *info)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(preparations); i++) {
+        if (!strcmp(info->name, preparations[i].name)) {
+            return preparations[i].prepare == prepare_transcendental ||
+                   preparations[i].prepare == prepare_selector;
+        }
+    }
+    return false;
+}
+
+/* Operands for what the row is; false where the encoding has no place for them. */
+static bool prepare(struct random *r, struct native_case *c)
+{
+    const struct insn_info *info = &insn_info[c->in.row];
+    if (info->attr & A_STACK) {
+        aim_stack(r, c);
+    }
+    for (unsigned i = 0; i < ARRAY_SIZE(preparations); i++) {
+        if (!strcmp(info->name, preparations[i].name) && (c->in.mem || !has_operand(info, OPD_M))) {
+            return preparations[i].prepare(r, c) || !c->in.mem;
+        }
+    }
+    if (loads_segment(info)) {
+        return prepare_selector(r, c);
+    }
+    if (info->attr & A_FAR) {
+        return prepare_far(r, c);
+    }
+    if (info->attr & A_JUMP) {
+        return prepare_branch(r, c);
+    }
+    if (info->attr & A_STRING || info->test == TEST_T) {
+        aim_strings(r, c);
+    }
+    if (has_operand(info, OPD_Mt)) {
+        return prepare_extended(r, c);
+    }
+    if (has_operand(info, OPD_Ob) || has_operand(info, OPD_Ov)) {
+        uint64_t ea = data_target(r) - base_of(c, c->in.seg);
+        memcpy(c->bytes + c->in.len - c->in.adsize, &ea, c->in.adsize);
+        return true;
+    }
+    return !c->in.mem || aim(r, c, data_target(r));
+}
+
+/* A case of @row; false if the row has none in c->mode, or chance found none. */
+static bool make_case(struct random *r, unsigned row, struct native_case *c)
+{
+    if (!make_bytes(r, row, c)) {
+        return false;
+    }
+    random_state(r, c);
+    bool aimed = rnd(r) >> 59; /* else all is left to chance */
+    bool always = (insn_info[row].attr & (A_JUMP | A_FAR)) || must_prepare(&insn_info[row]);
+    if (!aimed && (insn_info[row].attr & A_STRING)) {
+        c->s.gpr[R_CX] &= 0xffffffff00000fff; /* see REP_CHUNK: it would not be one instruction */
+    }
+    if ((aimed || always) && c->valid && !prepare(r, c)) {
+        return false;
+    }
+    return decode_case(c, row);
+}
+
+#endif
