@@ -15,7 +15,7 @@
 
 static bool is_amd(const struct x86_cpu *cpu)
 {
-    return strcmp(cpu->model->vendor, "AuthenticAMD") == 0;
+    return memcmp(cpu->model->vendor, "AuthenticAMD", 12) == 0;
 }
 
 static bool in_64bit(const struct x86_cpu *cpu)

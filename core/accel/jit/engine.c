@@ -92,8 +92,11 @@ static bool same_context(const struct jit_context *a, const struct jit_context *
  * one in 16-bit code, that above 1 MiB in 32-bit code. */
 static void find_window(const struct x86_cpu *cpu, struct jit_context *c)
 {
+    if (cpu->pg || (cpu->mode & MODE_CS64) || !cpu->s.a20 || cpu->watch_data || cpu->watched) {
+        return;
+    }
     const struct view_range *r = view_find(cpu->space->view, cpu->mode & MODE_CS32 ? 1 << 20 : 0);
-    if (cpu->pg || (cpu->mode & MODE_CS64) || !cpu->s.a20 || cpu->watch_data || cpu->watched || !r) {
+    if (!r) {
         return;
     }
     const struct region *ram = r->rd.region;
@@ -117,7 +120,8 @@ static unsigned search_context(struct jit *j)
     now.unreal = !(cpu->mode & MODE_PE) && has_flat(now.segs);
     j->seg_changes = cpu->seg_changes;
     j->moved = false;
-    uint16_t *hint = &j->context_hint[now.cs_base >> 4 & 0xff];
+    uint64_t where = (now.cs_base >> 4) ^ now.segs ^ now.segs >> 6 ^ now.mode << 3 ^ now.tlb << 5;
+    uint16_t *hint = &j->context_hint[where & 0xff];
     unsigned i = *hint;
     if (i >= j->n_contexts || !same_context(&now, &j->contexts[i])) {
         for (i = 0; i < j->n_contexts && !same_context(&now, &j->contexts[i]); i++) {
