@@ -1,0 +1,38 @@
+; A boot sector that never stops writing new code: functions of 24 operations, each run 40 times, through
+; 448 KiB of memory again and again.
+        bits 16
+        org 7c00h
+        cli
+        xor ax, ax
+        mov ds, ax
+        mov ss, ax
+        mov sp, 7000h
+        mov ebx, 1                          ; random number
+start:  mov si, 2000h                       ; segment of the function
+next:   mov es, si
+        xor di, di
+        mov cx, 24
+.op:    imul ebx, ebx, 1664525
+        add ebx, 1013904223
+        mov al, 05h                         ; add ax, imm
+        test ebx, 400000h
+        jz .put
+        mov al, 35h                         ; xor ax, imm
+.put:   stosb
+        mov eax, ebx
+        shr eax, 12
+        stosw
+        loop .op
+        mov al, 0cbh                        ; retf
+        stosb
+        mov [target + 2], si
+        mov cx, 40
+.again: call far [target]
+        loop .again
+        add si, 8
+        cmp si, 9000h
+        jb next
+        jmp start
+target: dw 0, 0
+        times 510 - ($ - $$) db 0
+        dw 0aa55h
