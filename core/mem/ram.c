@@ -35,7 +35,7 @@ bool ram_arena_init(struct ram_arena *a, uint64_t bytes, struct error **err)
     if (base == NULL) {
         return false;
     }
-    uint8_t *marks = reserve(align_up(bytes >> RAM_LINE_SHIFT, PAGE_BYTES), err);
+    uint8_t *marks = reserve(align_up((bytes >> RAM_LINE_SHIFT) + 1, PAGE_BYTES), err);
     if (marks == NULL) {
         munmap(base, bytes);
         return false;
@@ -49,7 +49,7 @@ bool ram_arena_init(struct ram_arena *a, uint64_t bytes, struct error **err)
 void ram_arena_fini(struct ram_arena *a)
 {
     if (a->base != NULL) {
-        munmap(a->marks, align_up(a->bytes >> RAM_LINE_SHIFT, PAGE_BYTES));
+        munmap(a->marks, align_up((a->bytes >> RAM_LINE_SHIFT) + 1, PAGE_BYTES));
         munmap(a->base, a->bytes);
     }
     *a = (struct ram_arena){0};

@@ -133,6 +133,7 @@ bool emit_move_abs(struct trans *t)
     emit_mov_imm(&t->e, HOST_8, t->in->imm);
     t->fixed = true;
     t->offset = t->in->imm;
+    trans_guess(t, t->in->imm);
     trans_probe(t, t->in->seg, size, load ? READ : WRITE);
     emit_rm(&t->e, sized(load ? 0x8a : 0x88, size), size, HOST_AX, &trans_operand);
     return true;

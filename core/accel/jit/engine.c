@@ -85,26 +85,30 @@ static bool same_context(const struct jit_context *a, const struct jit_context *
 {
     return a->cs_base == b->cs_base && a->cs_last == b->cs_last && a->mode == b->mode &&
            a->tlb == b->tlb && a->segs == b->segs && a->paged == b->paged &&
-           a->window == b->window && a->window_end == b->window_end;
+           memcmp(a->windows, b->windows, sizeof(a->windows)) == 0;
 }
 
-/* Without paging, plain memory is reached without the TLB. The window is one range of it: the low
- * one in 16-bit code, that above 1 MiB in 32-bit code. */
-static void find_window(const struct x86_cpu *cpu, struct jit_context *c)
+/* Is plain memory at @addr, whose linear addresses are ram addresses? */
+static void find_window(const struct x86_cpu *cpu, uint64_t addr, struct jit_window *w)
+{
+    const struct view_range *r = view_find(cpu->space->view, addr);
+    const struct region *ram = r ? r->rd.region : NULL;
+    bool plain = ram && ram == r->wr.region && ram->kind == REGION_RAM && r->rd.off == r->wr.off &&
+                 ram->ram->addr + r->rd.off == r->start;
+    if (plain && r->end <= 1u << 31) {
+        *w = (struct jit_window){r->start, r->end};
+    }
+}
+
+/* Without paging, plain memory is reached without the TLB. */
+static void find_windows(const struct x86_cpu *cpu, struct jit_context *c)
 {
     if (cpu->pg || (cpu->mode & MODE_CS64) || !cpu->s.a20 || cpu->watch_data || cpu->watched) {
         return;
     }
-    const struct view_range *r = view_find(cpu->space->view, cpu->mode & MODE_CS32 ? 1 << 20 : 0);
-    if (!r) {
-        return;
-    }
-    const struct region *ram = r->rd.region;
-    bool plain = ram && ram == r->wr.region && ram->kind == REGION_RAM && r->rd.off == r->wr.off &&
-                 ram->ram->addr + r->rd.off == r->start;
-    if (plain && r->end <= 1u << 31) {
-        c->window = r->start;
-        c->window_end = r->end;
+    find_window(cpu, 0, &c->windows[0]);
+    if (cpu->mode & MODE_CS32) {
+        find_window(cpu, 1 << 20, &c->windows[1]);
     }
 }
 
@@ -116,7 +120,7 @@ static unsigned search_context(struct jit *j)
         .cs_base = cpu->s.seg[S_CS].base, .cs_last = j->e->cs_last, .mode = cpu->mode,
         .tlb = tlb_number(cpu), .segs = seg_kinds(cpu), .paged = cpu->pg,
     };
-    find_window(cpu, &now);
+    find_windows(cpu, &now);
     now.unreal = !(cpu->mode & MODE_PE) && has_flat(now.segs);
     j->seg_changes = cpu->seg_changes;
     j->moved = false;
@@ -192,9 +196,12 @@ int jit_slow(struct x86_cpu *cpu, struct jit_block *jb, unsigned index)
     cpu->s.gpr[GPR_OFF_RIP / 8] = jb->rip;
     interp_trail_block(e, b, (j->contexts[jb->context].cs_base + jb->rip) & cpu->lin_mask);
     flags_from_image(cpu, e->translated.flags);
+    uint64_t result = cpu->lf_result, aux = cpu->lf_aux;
     cpu->cur = step;
     step[0].run(cpu, step);
-    e->translated.flags = flags_image(cpu);
+    if (cpu->lf_result != result || cpu->lf_aux != aux) {
+        e->translated.flags = flags_image(cpu);
+    }
     if (unlikely(must_leave(j, jb, index) || !jit_fp_return(cpu, index >> SLOW_FP_SHIFT))) {
         cpu->cur = &b->insns[i + 1];
         return JIT_STEP;

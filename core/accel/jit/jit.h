@@ -40,12 +40,17 @@ enum seg_kind {
     SEG_BASED,               /* FS or GS of 64-bit code: no limit, any base */
 };
 
+/* Linear addresses that are ram addresses: start to end - 1; end 0: none. */
+struct jit_window {
+    uint64_t start, end;
+};
+
 struct jit_context {
     uint64_t cs_base, cs_last;
     uint32_t mode;
     uint32_t tlb;            /* which of cpu->tlbs */
     uint32_t segs;           /* enum seg_kind << 2 * sreg */
-    uint64_t window, window_end; /* linear addresses that are ram addresses; may be none */
+    struct jit_window windows[2]; /* from 0 on; from 1 MiB on in 32-bit code */
     bool paged;
     bool unreal;             /* a flat segment in real mode: its base may change unnoticed */
 };

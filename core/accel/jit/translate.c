@@ -126,7 +126,7 @@ void trans_flags_before(struct trans *t)
     }
     if (need == FL_CF) {
         struct host_mem m = cpu_field(ENGINE_OFFSET(translated.flags));
-        emit_rm(&t->e, 0x0fba, 4, 4, &m);               /* bt flags, 8 */
+        emit_rm(&t->e, 0x0fba, 2, 4, &m);               /* bt flags, 8: as wide as it was stored */
         emit_u8(&t->e, 8);
     } else {
         flags_to_host(t);
@@ -163,9 +163,15 @@ void trans_slow_if(struct trans *t, unsigned cc)
     t->path->from[t->path->n++] = emit_jcc(&t->e, cc);
 }
 
+void trans_guess(struct trans *t, uint64_t offset)
+{
+    t->guess = (uint32_t)offset;
+}
+
 void trans_ea(struct trans *t)
 {
     const struct insn *in = t->in;
+    trans_guess(t, insn_ea(&t->j->e->cpu, in));
     bool base = in->base != GPR_OFF_ZERO, index = in->index != GPR_OFF_ZERO;
     uint64_t rip = in->base == GPR_OFF_RIP ? t->jb->rip : 0;
     if (rip || (!base && !index)) {
@@ -250,7 +256,6 @@ static void find_mark(struct trans *t, unsigned n)
     }
 }
 
-/* Lines that are marked are written by the interpreter. */
 /* Notes the aligned words in which [R8 + R9] lies. Uses R10, R11. */
 static void note_store(struct trans *t, unsigned size)
 {
@@ -271,22 +276,37 @@ static void note_store(struct trans *t, unsigned size)
     }
 }
 
+/* Lines that are marked are written by the interpreter. Of an operand that may lie in two lines the
+ * next line's mark is looked at, too; if one is set, far_marks looks closer. */
 static void check_marks(struct trans *t, unsigned size)
 {
     struct emit *e = &t->e;
     struct host_mem mark = {HOST_10, t->wide ? HOST_NONE : REG_MARKS, 0, 0};
     find_mark(t, 0);
+    emit_rm(e, size == 1 ? 0x80 : 0x83, size == 1 ? 1 : 2, 7, &mark); /* cmp [mark], 0 */
+    emit_u8(e, 0);
     if (size == 1) {
-        emit_rm(e, 0x80, 1, 7, &mark);                  /* cmp byte [mark], 0 */
-        emit_u8(e, 0);
+        trans_slow_if(t, 5);
     } else {
-        emit_rm(e, 0x0fb6, 4, HOST_11, &mark);
-        find_mark(t, size - 1);
-        emit_rm(e, 0x0a, 1, HOST_11, &mark);            /* or r11b, [mark] */
+        struct far_access *f = &t->far[t->n_far++];
+        need_path(t);
+        *f = (struct far_access){
+            .from = emit_jcc(e, 5), .back = e->at, .path = t->path, .size = size, .marks = true,
+        };
     }
-    trans_slow_if(t, 5);
     if (t->j->check) {
         note_store(t, size);
+    }
+}
+
+static void far_marks(struct trans *t, unsigned size)
+{
+    struct host_mem mark = {HOST_10, t->wide ? HOST_NONE : REG_MARKS, 0, 0};
+    for (unsigned i = 0; i < 2; i++) {
+        find_mark(t, i ? size - 1 : 0);
+        emit_rm(&t->e, 0x80, 1, 7, &mark);
+        emit_u8(&t->e, 0);
+        trans_slow_if(t, 5);
     }
 }
 
@@ -343,11 +363,20 @@ static void look_up(struct trans *t, unsigned size, enum access access)
     emit_rm(e, 0x8b, 8, HOST_9, &m);
 }
 
+/* The window of an access: where the registers of the moment lead to. NULL: there is none. */
+static const struct jit_window *window_of(const struct trans *t)
+{
+    const struct jit_window *w = t->context->windows;
+    unsigned i = w[1].end && (w[0].end == 0 || t->guess >= w[1].start);
+    return w[i].end ? &w[i] : NULL;
+}
+
 /* The same for what lies in the window; the rest is looked up out of line. */
-static void look_in_window(struct trans *t, unsigned size, enum access access)
+static void look_in_window(struct trans *t, const struct jit_window *w, unsigned size,
+                           enum access access)
 {
     struct emit *e = &t->e;
-    uint64_t from = t->context->window;
+    uint64_t from = w->start;
     struct far_access *f = &t->far[t->n_far++];
     enum host_reg reg = HOST_8;
     if (from) {
@@ -355,7 +384,7 @@ static void look_in_window(struct trans *t, unsigned size, enum access access)
         emit_lea(e, 4, reg, HOST_8, HOST_NONE, -(int32_t)from);
     }
     emit_rr(e, 0x81, 4, 7, reg);                        /* cmp reg, last */
-    emit_imm(e, t->context->window_end - from - size, 4);
+    emit_imm(e, w->end - from - size, 4);
     need_path(t);
     *f = (struct far_access){
         .from = emit_jcc(e, 7), .path = t->path, .size = size, .access = access,
@@ -369,8 +398,9 @@ void trans_probe(struct trans *t, unsigned seg, unsigned size, enum access acces
     trans_save_flags(t);
     t->in_host = false;
     to_linear(t, seg, size, access);
-    if (t->context->window_end) {
-        look_in_window(t, size, access);
+    const struct jit_window *w = window_of(t);
+    if (w) {
+        look_in_window(t, w, size, access);
     } else if (t->fixed && seg_kind(t, seg, access) == SEG_FLAT &&
                (t->offset & PAGE_OFFSET) + size <= PAGE_BYTES) {
         look_up_fixed(t, t->offset, access);
@@ -389,7 +419,11 @@ static void far_accesses(struct trans *t)
         const struct far_access *f = &t->far[i];
         emit_link(f->from, t->e.at);
         t->path = f->path;
-        look_up(t, f->size, f->access);
+        if (f->marks) {
+            far_marks(t, f->size);
+        } else {
+            look_up(t, f->size, f->access);
+        }
         emit_link(emit_jmp(&t->e), f->back);
     }
 }

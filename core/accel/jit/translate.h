@@ -11,7 +11,7 @@
 
 #include "core/accel/jit/code.h"
 
-#define SLOW_JUMPS 10
+#define SLOW_JUMPS 12
 #define HELD 2               /* host registers for R8 to R15 of the guest */
 
 enum access { READ, WRITE, MODIFY };
@@ -26,12 +26,14 @@ struct slow_path {
     uint8_t held[HELD];      /* what is expected there */
 };
 
-/* An access that is looked up in the TLB when it is not in the window. */
+/* An access that is looked up in the TLB when it is not in the window; or whose marks need a closer
+ * look. */
 struct far_access {
     uint8_t *from, *back;
     struct slow_path *path;
     unsigned size;
     enum access access;
+    bool marks;
 };
 
 struct trans;
@@ -58,12 +60,13 @@ struct trans {
     unsigned next_held;
     bool fixed;              /* the memory operand's offset is known: */
     uint64_t offset;
+    uint64_t guess;          /* the offset by the registers of the moment */
     bool in_host, saved;     /* the flags are in EFLAGS; in translated.flags */
     bool ended;              /* the last instruction has emitted the way out */
     uint16_t live[BLOCK_INSNS]; /* flags that are looked at after each instruction */
     struct slow_path slow[BLOCK_INSNS];
     unsigned n_slow;
-    struct far_access far[2 * BLOCK_INSNS];
+    struct far_access far[4 * BLOCK_INSNS];
     unsigned n_far;
     struct slow_path *path;  /* of this instruction, if it has one */
     struct trans_fp fp;
@@ -99,6 +102,8 @@ void trans_reload(struct trans *t, const uint8_t held[HELD]);
 enum host_reg trans_ea_reg(struct trans *t, unsigned offset, enum host_reg scratch);
 
 /* ---- translate.c ---- */
+/* Where the next access will probably be. */
+void trans_guess(struct trans *t, uint64_t offset);
 /* R8 = offset of the memory operand; its host address is then [R8 + R9]. */
 void trans_ea(struct trans *t);
 void trans_probe(struct trans *t, unsigned seg, unsigned size, enum access access);
