@@ -1,8 +1,8 @@
 /*
  * An ATA channel and the part of its devices that all have in common.
  *
- * Source: [ATA6] 6 "Interface register definitions and descriptions", 9 "Protocol", 8.9 "DEVICE
- *         RESET", 8.11 "EXECUTE DEVICE DIAGNOSTIC".
+ * Source: [ATA6] "Interface register definitions and descriptions", "Protocol", "DEVICE RESET",
+ *         "EXECUTE DEVICE DIAGNOSTIC".
  * Pins:   CS0- and CS1- as two regions, INTRQ out, DMARQ and DMACK- as a window for the bus master.
  * Model:  a written command sets BSY, and a timer runs it. What a read command gives lies in a
  *         buffer of 64 KiB, out of which blocks of the data port follow each other at once; BSY
@@ -57,13 +57,14 @@ static struct ata_device *selected(const struct ata_channel *c)
     return c->device[c->selected & 1];
 }
 
-/* Who answers for the selected device: [ATA6] 9.16.1, device 0 does for an absent device 1. */
+/* Who answers for the selected device. [ATA6] "Single device configurations": device 0 does for an
+ * absent device 1. */
 static struct ata_device *responder(const struct ata_channel *c)
 {
     return selected(c) != NULL ? selected(c) : c->selected == 1 ? c->device[0] : NULL;
 }
 
-/* [ATA6] 6.3: only the selected device drives INTRQ, and not while nIEN is set. */
+/* [ATA6] "Device Control register": only the selected device drives INTRQ, and without nIEN. */
 static void update_irq(struct ata_channel *c)
 {
     const struct ata_device *d = selected(c);
@@ -237,7 +238,7 @@ void ata_dma_moved(struct ata_channel *c, unsigned bytes)
 
 /* ---- resets and diagnostics ---- */
 
-/* [ATA6] 9.12 "Signature and persistence". */
+/* [ATA6] "Signature and persistence". */
 void ata_signature(struct ata_device *d)
 {
     d->now = (struct ata_taskfile){
@@ -260,7 +261,7 @@ static void stop_device(struct ata_device *d)
     set_intrq(d, false);
 }
 
-/* [ATA6] 9.2 "Software reset protocol": BSY from SRST until some time after it is cleared. */
+/* [ATA6] "Software reset protocol": BSY from SRST until some time after it is cleared. */
 static void software_reset(struct ata_channel *c, bool begins)
 {
     trace_ata_reset(c->command.name, begins);
@@ -390,7 +391,7 @@ static void store_register(struct ata_device *d, unsigned off, uint8_t val)
     }
 }
 
-/* [ATA6] 6: both devices take what is written, except for a command. */
+/* [ATA6] "I/O register descriptions": both devices take what is written, except for a command. */
 static void write_register(struct ata_channel *c, unsigned off, uint8_t val)
 {
     trace_ata_write(c->command.name, off, val);
@@ -591,7 +592,7 @@ void ata_channel_reset(struct ata_channel *c)
             c->device[i]->intrq = false;
         }
     }
-    c->selected = 0;         /* [ATA6] 9.1: device 0 after a power-on or hardware reset */
+    c->selected = 0;         /* [ATA6] "Power-on and hardware reset protocol": device 0 */
     c->device_control = 0;
     update_irq(c);
 }

@@ -8,7 +8,7 @@
  * Order of calls: ata_channel_init by the controller, which maps `command` and `control`, then
  * ata_attach by each device. Everything here is [locked].
  *
- * Source: [ATA6] chapters 6 "Interface register definitions" and 9 "Protocol".
+ * Source: [ATA6] "Interface register definitions and descriptions" and "Protocol".
  */
 #ifndef HW_ATA_ATA_H
 #define HW_ATA_ATA_H

@@ -1,7 +1,7 @@
 /*
  * An ATA hard disk.
  *
- * Source: [ATA6] 8 "Command descriptions", 6.2 on addresses; [ATA7] table of IDENTIFY DEVICE words.
+ * Source: [ATA6] "Command descriptions"; [ATA7] the table of IDENTIFY DEVICE words.
  *         The names and the feature words are those of the disk that QEMU shows, since guests have
  *         tables.
  * Model:  a command moves chunks of at most 128 sectors between the image and the device's buffer,
@@ -133,7 +133,7 @@ static void put_address(struct ata_disk *s, bool ext, uint64_t lba)
     }
 }
 
-/* [ATA6] 8.27.4: a count of 0 is the largest one. */
+/* [ATA6] READ SECTOR(S), "Inputs": a count of 0 is the largest one. */
 static uint32_t get_count(const struct ata_disk *s, bool ext)
 {
     uint32_t n = s->ata.now.count;
@@ -259,7 +259,7 @@ static void ask(struct ata_disk *s, bool first)
     unsigned bytes = s->chunk * ATA_SECTOR_BYTES;
     if (flags_of(s) & RW_DMA) {
         ata_dma(&s->ata, false, bytes);
-    } else { /* [ATA6] 9.8: no interrupt for the first block */
+    } else { /* [ATA6] "PIO data-out command protocol": no interrupt for the first block */
         ata_pio_out(&s->ata, bytes, block_sectors(s) * ATA_SECTOR_BYTES, !first);
     }
 }
@@ -405,7 +405,7 @@ static void run_identify(struct ata_disk *s)
 
 /* ---- other commands ---- */
 
-/* [ATA6] 9.4: what a device does not support ends with ABRT; so does NOP. */
+/* [ATA6] "Command descriptions": what a device does not support ends with ABRT; so does NOP. */
 static void run_abort(struct ata_disk *s)
 {
     ata_fail(&s->ata, ATA_ER_ABRT);
@@ -448,7 +448,7 @@ static void default_translation(struct ata_disk *s)
     s->spt = s->geometry.sectors;
 }
 
-/* [ATA5] 8.16 "INITIALIZE DEVICE PARAMETERS" */
+/* [ATA5] "INITIALIZE DEVICE PARAMETERS" */
 static void run_set_translation(struct ata_disk *s)
 {
     unsigned spt = s->ata.now.count, heads = (s->ata.device & ATA_DEV_HEAD) + 1u;
@@ -465,7 +465,7 @@ static void run_set_translation(struct ata_disk *s)
     ata_finish(&s->ata);
 }
 
-/* [ATA6] 8.39: a power of two up to word 47, or 0 to disable READ and WRITE MULTIPLE. */
+/* [ATA6] SET MULTIPLE MODE: a power of two up to word 47; 0 disables READ and WRITE MULTIPLE. */
 static void run_set_multiple(struct ata_disk *s)
 {
     unsigned n = s->ata.now.count;
@@ -500,7 +500,7 @@ static void run_flush(struct ata_disk *s)
     flush(s);
 }
 
-/* [ATA6] 8.37.10: modes that words 63, 64 and 88 offer. */
+/* [ATA6] SET FEATURES, "Set transfer mode": modes that words 63, 64 and 88 offer. */
 static bool valid_mode(uint8_t mode)
 {
     switch (mode & ~7) {

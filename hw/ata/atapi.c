@@ -1,11 +1,11 @@
 /*
  * An ATAPI CD-ROM drive.
  *
- * Source: [ATA6] 8.23 "IDENTIFY PACKET DEVICE", 8.25 "PACKET", 9.9 to 9.11 (packet protocols);
- *         [MMC3] chapter 6; [SFF8020] for what older drivers expect. Names are those of QEMU's
+ * Source: [ATA6] "IDENTIFY PACKET DEVICE", "PACKET", "PACKET command protocol";
+ *         [MMC3]; [SFF8020] for what older drivers expect. Names are those of QEMU's
  *         drive.
- * Left out: writing, audio, READ CD of anything but user data or whole sectors, READ DVD STRUCTURE,
- *         MODE SELECT, overlapped commands.
+ * Left out: writing, audio, READ CD of anything but user data or whole sectors, overlapped
+ *         commands.
  * Chosen: no unit attention after power-on. A disc that is swapped for another was out for one
  *         command, so that a guest which never looked still sees the change. An eject while the
  *         medium is locked fails; a person with access to the host may change it anyway.
@@ -97,7 +97,8 @@ static void check(struct atapi *s, struct mmc_sense why)
 
 /* ---- data ---- */
 
-/* [ATA6] 8.25.5: FFFFh means FFFEh; a block that is not the last has an even number of bytes. */
+/* [ATA6] "Byte count limit": FFFFh means FFFEh; a block that is not the last has an even number of
+ * bytes. */
 static unsigned port_limit(const struct atapi *s)
 {
     return (unsigned)max_u64(s->byte_limit & ~1u, 2);
@@ -118,13 +119,13 @@ static void atapi_block(struct ata_device *d, unsigned bytes)
     if (d->command != COMMAND_PACKET) {
         return;
     }
-    if (d->phase == ATA_PIO_OUT) {
+    if (d->phase == ATA_PIO_OUT && !to_atapi(d)->list) {
         d->now.count = REASON_COD;
-    } else {
-        d->now.count = REASON_IO;
-        d->now.mid = (uint8_t)bytes;
-        d->now.high = (uint8_t)(bytes >> 8);
+        return;
     }
+    d->now.count = d->phase == ATA_PIO_OUT ? 0 : REASON_IO;
+    d->now.mid = (uint8_t)bytes;
+    d->now.high = (uint8_t)(bytes >> 8);
 }
 
 /* How many frames to read now. Blocks of the data port hold whole frames where the limit allows. */
@@ -241,7 +242,7 @@ static void read_disc(struct atapi *s, uint32_t lba, uint32_t n, unsigned frame_
     }
 }
 
-/* [MMC3] 6.17 "READ CD": flag bits 7:3 select the parts of a sector. */
+/* [MMC3] "READ CD": flag bits 7:3 select the parts of a sector. */
 static void read_cd(struct atapi *s)
 {
     const uint8_t *p = s->packet;
@@ -288,12 +289,58 @@ static void start_stop(struct atapi *s)
     good(s);
 }
 
-static void send_reply(struct atapi *s)
+static struct mmc_drive drive(const struct atapi *s)
 {
-    struct mmc_drive d = {
+    return (struct mmc_drive){
         .frames = frames(s), .present = present(s), .tray_open = s->tray_open,
         .locked = s->locked, .event = s->event, .sense = s->sense,
+        .position = s->lba != 0 ? s->lba - 1 : 0, .modes = &s->modes,
     };
+}
+
+/* The data that go with a command in blocks that the byte count limit allows. */
+static unsigned data_block(const struct atapi *s, unsigned bytes)
+{
+    return bytes <= s->byte_limit ? bytes : port_limit(s);
+}
+
+/* MODE SELECT: asks for the parameter list. */
+static void ask_list(struct atapi *s)
+{
+    unsigned bytes = mmc_allocation(s->packet);
+    struct mmc_sense why;
+
+    if (mmc_mode_select_refused(s->packet, &why)) {
+        check(s, why);
+    } else if (bytes == 0) {
+        good(s);
+    } else {
+        bytes = (unsigned)min_u64(bytes, ATA_BUFFER_BYTES);
+        s->list = true;
+        if (s->dma) {
+            ata_dma(&s->ata, false, bytes);
+        } else {
+            ata_pio_out(&s->ata, bytes, data_block(s, bytes), true);
+        }
+    }
+}
+
+static void take_list(struct atapi *s)
+{
+    struct mmc_drive d = drive(s);
+    struct mmc_sense why;
+
+    s->list = false;
+    if (mmc_mode_select(&d, s->ata.buffer, mmc_allocation(s->packet), &s->modes, &why)) {
+        good(s);
+    } else {
+        check(s, why);
+    }
+}
+
+static void send_reply(struct atapi *s)
+{
+    struct mmc_drive d = drive(s);
     struct mmc_sense why;
     unsigned whole = mmc_reply(&d, s->packet, s->ata.buffer, &why);
     unsigned bytes = (unsigned)min_u64(whole, mmc_allocation(s->packet));
@@ -310,7 +357,7 @@ static void send_reply(struct atapi *s)
     if (bytes == 0) {
         good(s);
     } else {
-        send(s, bytes, bytes <= s->byte_limit ? bytes : port_limit(s));
+        send(s, bytes, data_block(s, bytes));
     }
 }
 
@@ -325,6 +372,7 @@ static unsigned traits(uint8_t op)
     switch (op) {
     case MMC_TEST_UNIT_READY:
     case MMC_SEEK_10:
+    case MMC_VERIFY_10:
         return NEEDS_DISC | NO_DATA;
     case MMC_REQUEST_SENSE:
     case MMC_INQUIRY:
@@ -340,7 +388,10 @@ static unsigned traits(uint8_t op)
     case MMC_READ_12:
     case MMC_READ_CD:
     case MMC_READ_TOC:
+    case MMC_READ_SUB_CHANNEL:
+    case MMC_READ_HEADER:
     case MMC_READ_DISC_INFORMATION:
+    case MMC_READ_DVD_STRUCTURE:
         return NEEDS_DISC;
     default:
         return 0;
@@ -362,7 +413,7 @@ static bool refused(struct atapi *s)
         check(s, s->tray_open ? no_disc_open : no_disc_closed);
         return true;
     }
-    if (!(t & NO_DATA) && !s->dma && s->byte_limit == 0) { /* [ATA6] 8.25.5 */
+    if (!(t & NO_DATA) && !s->dma && s->byte_limit == 0) { /* [ATA6] "Byte count limit" */
         s->ata.now.count = REASON_IO | REASON_COD;
         ata_fail(&s->ata, ATA_ER_ABRT);
         return true;
@@ -370,12 +421,26 @@ static bool refused(struct atapi *s)
     return false;
 }
 
-/* The twelve bytes of the packet are in the buffer. */
+/* The @n frames from @lba on are there: nothing more is done for VERIFY and SEEK. */
+static void check_range(struct atapi *s, uint32_t lba, uint32_t n)
+{
+    if (lba >= frames(s) || n > frames(s) - lba) {
+        check(s, out_of_range);
+    } else {
+        good(s);
+    }
+}
+
+/* The twelve bytes of the packet are in the buffer, or a parameter list is. */
 static void atapi_packet(struct ata_device *d)
 {
     struct atapi *s = to_atapi(d);
     const uint8_t *p = s->packet;
 
+    if (s->list) {
+        take_list(s);
+        return;
+    }
     memcpy(s->packet, d->buffer, sizeof(s->packet));
     trace_atapi_packet(d->id, p[0], s->dma, s->byte_limit);
     s->left = 0;
@@ -400,11 +465,13 @@ static void atapi_packet(struct ata_device *d)
         read_cd(s);
         break;
     case MMC_SEEK_10:
-        if (ld32be(p + 2) >= frames(s)) {
-            check(s, out_of_range);
-        } else {
-            good(s);
-        }
+        check_range(s, ld32be(p + 2), 0);
+        break;
+    case MMC_VERIFY_10:
+        check_range(s, ld32be(p + 2), ld16be(p + 7));
+        break;
+    case MMC_MODE_SELECT_10:
+        ask_list(s);
         break;
     case MMC_START_STOP:
         start_stop(s);
@@ -485,6 +552,7 @@ static void atapi_command(struct ata_device *d)
     struct atapi *s = to_atapi(d);
 
     s->left = 0;
+    s->list = false;
     switch (d->command) {
     case COMMAND_PACKET:
         begin_packet(s);
@@ -503,7 +571,7 @@ static void atapi_command(struct ata_device *d)
         ata_finish(d);
         break;
     case COMMAND_READ: case COMMAND_READ + 1:
-    case COMMAND_IDENTIFY: /* [ATA6] 8.15.5: with the signature, so that a host sees what this is */
+    case COMMAND_IDENTIFY: /* [ATA6] with the signature, so that a host sees what this is */
         ata_signature(d);
         ata_fail(d, ATA_ER_ABRT);
         break;
@@ -523,12 +591,13 @@ static void atapi_forget(struct ata_device *d)
 {
     struct atapi *s = to_atapi(d);
     s->left = 0;
+    s->list = false;
     s->sense = (struct mmc_sense){0};
 }
 
 static const struct ata_device_ops atapi_ops = {
     .ready = ATA_SR_DRDY | ATA_SR_DSC,
-    .reset_status = 0,       /* [ATA6] 9.12: DRDY stays 0 until the first command */
+    .reset_status = 0,       /* [ATA6] "Signature and persistence": no DRDY before a command */
     .signature_mid = 0x14,
     .signature_high = 0xeb,
     .start = atapi_start,
@@ -581,6 +650,8 @@ static void atapi_reset(void *dev)
     s->tray_open = false;
     s->lba = s->left = 0;
     s->frame_bytes = MMC_FRAME_BYTES;
+    s->list = false;
+    mmc_modes_reset(&s->modes);
     s->transfer_mode = 0x45; /* Ultra DMA 5 */
 }
 
@@ -609,13 +680,18 @@ static const struct state_field sense_state[] = {
     STATE_END(),
 };
 
+static const struct state_field modes_state[] = {
+    STATE(struct mmc_modes, recovery), STATE(struct mmc_modes, audio), STATE_END(),
+};
+
 static const struct state_field atapi_state[] = {
     STATE_SUB(struct atapi, ata, ata_device_state),
     STATE(struct atapi, packet), STATE(struct atapi, dma), STATE(struct atapi, byte_limit),
     STATE_SUB(struct atapi, sense, sense_state),
     STATE(struct atapi, attention), STATE(struct atapi, event), STATE(struct atapi, locked),
     STATE(struct atapi, tray_open), STATE(struct atapi, lba), STATE(struct atapi, left),
-    STATE(struct atapi, frame_bytes), STATE(struct atapi, transfer_mode), STATE_END(),
+    STATE(struct atapi, frame_bytes), STATE(struct atapi, transfer_mode),
+    STATE(struct atapi, list), STATE_SUB(struct atapi, modes, modes_state), STATE_END(),
 };
 
 static const struct device_type atapi_type = {

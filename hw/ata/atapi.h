@@ -24,6 +24,8 @@ struct atapi {
     uint32_t lba;                /* next frame to read */
     uint32_t left;               /* frames still to be read */
     uint16_t frame_bytes;        /* 2048, or 2352 for a raw READ CD */
+    bool list;                   /* the host sends a parameter list, not a packet */
+    struct mmc_modes modes;
     uint8_t transfer_mode;
 };
 

@@ -1,8 +1,8 @@
 /*
  * Disk geometry from a partition table.
  *
- * Source: [ATA6] 6.2 on CHS addresses and IDENTIFY words 1, 3 and 6; the partition table of the IBM
- *         PC master boot record; SeaBIOS' use of CMOS 39h for the translation.
+ * Source: [ATA6] "Interface register definitions" on CHS addresses, IDENTIFY words 1, 3 and 6; the
+ *         partition table of the IBM PC's master boot record; SeaBIOS' use of CMOS 39h.
  * Model:  a geometry is believed if the table's end (and start) as cylinder, head and sector is the
  *         same sector as its end as a number. Tables that were clipped at cylinder 1023 do not say
  *         how many cylinders there are, but still heads and sectors.

@@ -1,12 +1,11 @@
 /*
  * Answers of a CD-ROM drive.
  *
- * Source: [MMC3] 6.5 "GET CONFIGURATION", 6.6 "GET EVENT/STATUS NOTIFICATION", 6.13 "MODE SENSE
- *         (10)", 6.18 "READ CAPACITY", 6.25 "READ TOC/PMA/ATIP", chapter 5.5 (mode pages);
- *         [SFF8020] for the TOC format in the last byte of the packet and the medium type; [SPC2]
- *         7.3 "INQUIRY".
+ * Source: [MMC3] "GET CONFIGURATION", "GET EVENT/STATUS NOTIFICATION", "READ CAPACITY", "READ DVD
+ *         STRUCTURE", "READ HEADER", "READ SUB-CHANNEL", "READ TOC/PMA/ATIP"; [SFF8020] for the TOC
+ *         format in the last byte of the packet; [SPC2] "INQUIRY".
  * Model:  a disc is one data track in one session.
- * Left out: audio, sub-channels, CD-TEXT, error correction bytes of raw sectors (zeros).
+ * Left out: audio, catalogue numbers, CD-TEXT, error correction bytes of raw sectors (zeros).
  * Chosen: DVD-ROM is any disc larger than 80 minutes of CD.
  */
 #include "hw/ata/mmc.h"
@@ -33,7 +32,8 @@ enum {
 
 static const struct mmc_sense invalid_field = {0x05, 0x24, 0x00};
 static const struct mmc_sense invalid_opcode = {0x05, 0x20, 0x00};
-static const struct mmc_sense no_saved_values = {0x05, 0x39, 0x00};
+static const struct mmc_sense out_of_range = {0x05, 0x21, 0x00};
+static const struct mmc_sense incompatible_format = {0x05, 0x30, 0x02};
 
 static void put_msf(uint8_t *p, uint32_t lba)
 {
@@ -57,6 +57,13 @@ static unsigned fail(struct mmc_sense *sense, struct mmc_sense why)
 {
     *sense = why;
     return 0;
+}
+
+static unsigned current_profile(const struct mmc_drive *d)
+{
+    return !d->present                 ? PROFILE_NONE
+           : d->frames > CD_MAX_FRAMES ? PROFILE_DVD_ROM
+                                       : PROFILE_CD_ROM;
 }
 
 /* ---- READ TOC ---- */
@@ -145,84 +152,119 @@ static unsigned read_toc(const struct mmc_drive *d, const uint8_t *packet, uint8
     return n;
 }
 
-/* ---- MODE SENSE ---- */
+/* ---- READ SUB-CHANNEL, READ HEADER ---- */
 
-static unsigned page_recovery(const struct mmc_drive *d, uint8_t *p)
+enum {
+    SUB_POSITION = 1,
+    SUB_CATALOGUE = 2,       /* media catalogue number */
+    SUB_ISRC = 3,
+    AUDIO_NO_STATUS = 0x15,
+};
+
+static unsigned read_sub_channel(const struct mmc_drive *d, const uint8_t *packet, uint8_t *r,
+                                 struct mmc_sense *sense)
 {
-    memcpy(p, (const uint8_t[8]){0x01, 6, 0, 5 /* retries */}, 8);
+    bool msf = packet[1] & 2;
+    unsigned n = 4;
+
+    r[1] = AUDIO_NO_STATUS;
+    if (packet[2] & 0x40) {  /* SUBQ: else the header alone */
+        r[4] = packet[3];
+        switch (packet[3]) {
+        case SUB_POSITION:
+            r[5] = TRACK_DATA;
+            r[6] = r[7] = 1; /* track and index */
+            put_address(r + 8, d->position, msf);
+            put_address(r + 12, d->position, msf);
+            n = 16;
+            break;
+        case SUB_CATALOGUE:  /* MCVAL and TCVAL stay 0: there is none */
+            n = 24;
+            break;
+        case SUB_ISRC:
+            if (packet[6] != 1) {
+                return fail(sense, invalid_field);
+            }
+            r[5] = TRACK_DATA;
+            r[6] = 1;
+            n = 24;
+            break;
+        default:
+            return fail(sense, invalid_field);
+        }
+    }
+    st16be(r + 2, (uint16_t)(n - 4));
+    return n;
+}
+
+static unsigned read_header(const struct mmc_drive *d, const uint8_t *packet, uint8_t *r,
+                            struct mmc_sense *sense)
+{
+    uint32_t lba = ld32be(packet + 2);
+
+    if (lba >= d->frames) {
+        return fail(sense, out_of_range);
+    }
+    r[0] = 1;                /* mode 1 */
+    put_address(r + 4, lba, packet[1] & 2);
     return 8;
 }
 
-static unsigned page_audio(const struct mmc_drive *d, uint8_t *p)
+/* ---- READ DVD STRUCTURE ---- */
+
+enum {
+    DVD_PHYSICAL = 0x00,
+    DVD_COPYRIGHT = 0x01,
+    DVD_MANUFACTURING = 0x04,
+    DVD_LIST = 0xff,
+};
+
+#define DVD_FIRST_SECTOR 0x030000u   /* physical number of logical block 0 */
+#define DVD_LAYER_BYTES  2048u
+
+static void dvd_physical(const struct mmc_drive *d, uint8_t *r)
 {
-    p[0] = 0x0e;
-    p[1] = 0x0e;
-    p[2] = 0x04;             /* IMMED: always so */
-    p[7] = 75;               /* blocks a second of audio */
-    p[8] = 1;                /* port 0 to channel 0, 1 to 1, at full volume */
-    p[9] = 0xff;
-    p[10] = 2;
-    p[11] = 0xff;
-    return 16;
+    r[0] = 0x01;             /* DVD-ROM, part version 1 */
+    r[1] = 0x0f;             /* 120 mm, rate not said */
+    r[2] = 0x01;             /* one layer, read only */
+    st32be(r + 4, DVD_FIRST_SECTOR);
+    st32be(r + 8, DVD_FIRST_SECTOR + d->frames - 1);
 }
 
-static unsigned page_capabilities(const struct mmc_drive *d, uint8_t *p)
-{
-    p[0] = 0x2a;
-    p[1] = 20;
-    p[2] = 0x3b;             /* reads CD-R, CD-RW, DVD-ROM, DVD-R, DVD-RAM */
-    p[4] = 0x70;             /* mode 2 form 1 and 2, multi-session; no audio */
-    p[6] = (uint8_t)(0x29 | (d->locked ? 2 : 0)); /* tray, can eject, can lock */
-    st16be(p + 8, 706);      /* 4x, KB/s */
-    st16be(p + 10, 2);       /* volume levels */
-    st16be(p + 12, 512);     /* buffer, KiB */
-    st16be(p + 14, 706);
-    return 22;
-}
-
-/* [SFF8020] table of medium types. */
-static uint8_t medium_type(const struct mmc_drive *d)
-{
-    return d->tray_open ? 0x71 : d->present ? 0x01 : 0x70;
-}
-
-static unsigned mode_sense(const struct mmc_drive *d, const uint8_t *packet, uint8_t *r,
-                           struct mmc_sense *sense)
+static unsigned read_dvd_structure(const struct mmc_drive *d, const uint8_t *packet, uint8_t *r,
+                                   struct mmc_sense *sense)
 {
     static const struct {
-        uint8_t code;
-        unsigned (*build)(const struct mmc_drive *d, uint8_t *p);
-    } pages[] = {{0x01, page_recovery}, {0x0e, page_audio}, {0x2a, page_capabilities}};
-    unsigned control = packet[2] >> 6, code = packet[2] & 0x3f, n = 8;
+        uint8_t format;
+        uint16_t bytes;
+    } formats[] = {{DVD_PHYSICAL, DVD_LAYER_BYTES}, {DVD_COPYRIGHT, 4},
+                   {DVD_MANUFACTURING, DVD_LAYER_BYTES}};
+    unsigned format = packet[7], n = 4;
 
-    if (control == 3) {
-        return fail(sense, no_saved_values);
+    if (current_profile(d) != PROFILE_DVD_ROM) {
+        return fail(sense, incompatible_format);
     }
-    for (unsigned i = 0; i < ARRAY_SIZE(pages); i++) {
-        if (code == pages[i].code || code == 0x3f) {
-            unsigned len = pages[i].build(d, r + n);
-            if (control == 1) { /* which values can be changed: none */
-                memset(r + n + 2, 0, len - 2);
-            }
-            n += len;
+    for (unsigned i = 0; i < ARRAY_SIZE(formats); i++) {
+        if (format == DVD_LIST) {
+            r[n] = formats[i].format;
+            r[n + 1] = 0x40; /* can be read */
+            st16be(r + n + 2, (uint16_t)(formats[i].bytes + 4));
+            n += 4;
+        } else if (format == formats[i].format) {
+            n += formats[i].bytes;
         }
     }
-    if (n == 8) {
+    if (n == 4 || packet[6] != 0) { /* there is one layer */
         return fail(sense, invalid_field);
     }
+    if (format == DVD_PHYSICAL) {
+        dvd_physical(d, r + 4);
+    }
     st16be(r, (uint16_t)(n - 2));
-    r[2] = medium_type(d);
     return n;
 }
 
 /* ---- GET CONFIGURATION ---- */
-
-static unsigned current_profile(const struct mmc_drive *d)
-{
-    return !d->present                 ? PROFILE_NONE
-           : d->frames > CD_MAX_FRAMES ? PROFILE_DVD_ROM
-                                       : PROFILE_CD_ROM;
-}
 
 static unsigned get_configuration(const struct mmc_drive *d, const uint8_t *packet, uint8_t *r,
                                   struct mmc_sense *sense)
@@ -345,7 +387,13 @@ unsigned mmc_reply(const struct mmc_drive *d, const uint8_t *packet, uint8_t *re
     case MMC_READ_DISC_INFORMATION:
         return disc_information(reply);
     case MMC_MODE_SENSE_10:
-        return mode_sense(d, packet, reply, sense);
+        return mmc_mode_sense(d, packet, reply, sense);
+    case MMC_READ_SUB_CHANNEL:
+        return read_sub_channel(d, packet, reply, sense);
+    case MMC_READ_HEADER:
+        return read_header(d, packet, reply, sense);
+    case MMC_READ_DVD_STRUCTURE:
+        return read_dvd_structure(d, packet, reply, sense);
     case MMC_MECHANISM_STATUS:
         return mechanism_status(d, reply);
     default:
@@ -362,6 +410,7 @@ unsigned mmc_allocation(const uint8_t *packet)
     case MMC_READ_CAPACITY:
         return 8;
     case MMC_MECHANISM_STATUS:
+    case MMC_READ_DVD_STRUCTURE:
         return ld16be(packet + 8);
     default:
         return ld16be(packet + 7);

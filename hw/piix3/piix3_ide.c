@@ -1,9 +1,8 @@
 /*
  * Intel 82371SB PIIX3, function 1: IDE interface with bus master.
  *
- * Source: [PIIX3] 2.3 "PCI Configuration Registers (Function 1)", 2.6 "PCI Bus Master IDE I/O
- *         Registers", 8.5 "PCI Local Bus IDE"; [SFF8038] 2.0 "Bus Master IDE Controller" for the
- *         table of interrupt and active bits.
+ * Source: [PIIX3] registers of function 1 and of the bus master by their names, "PCI Local Bus IDE";
+ *         [SFF8038] for the table of interrupt and active bits.
  * Pins:   IRQ14 and IRQ15 out, one ATA channel each.
  * Model:  data move when both sides want it: bus master started (SSBM, with the function's bus
  *         master enable) and DMARQ of the selected device. One descriptor is current at a time.
@@ -76,7 +75,7 @@ static void bus_error(struct piix3_ide_channel *ch, uint32_t address)
     ch->ide->pci.config[PCI_STATUS + 1] |= PCISTS_HIGH_RMA;
 }
 
-/* [PIIX3] 8.5.3 "Physical Region Descriptor": base, then count (0 is 64 KiB) and EOT. */
+/* [PIIX3] "Physical Region Descriptor Table Entry": base, then count (0 is 64 KiB) and EOT. */
 static bool fetch_prd(struct piix3_ide_channel *ch)
 {
     uint8_t prd[PRD_BYTES];

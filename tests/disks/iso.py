@@ -1,4 +1,4 @@
-"""Small ISO 9660 images, with an El Torito boot entry if asked for ([ECMA-119], [ELTORITO])."""
+"""Small ISO 9660 images, with an El Torito boot entry if asked for ([ECMA119], [ELTORITO])."""
 import struct
 
 SECTOR = 2048

@@ -18,7 +18,7 @@ static void assert_signature(struct bench *b)
 
 /* ---- registers ---- */
 
-static void after_a_reset_the_registers_hold_the_signature(void **state) /* 9.12 */
+static void after_a_reset_the_registers_hold_the_signature(void **state)
 {
     struct ata_bench *t = *state;
     assert_signature(&t->b);
@@ -26,7 +26,7 @@ static void after_a_reset_the_registers_hold_the_signature(void **state) /* 9.12
     assert_int_equal(status(&t->b), DRDY | DSC);
 }
 
-static void bsy_is_set_from_the_command_until_the_device_is_done(void **state) /* 6.14.1 */
+static void bsy_is_set_from_the_command_until_the_device_is_done(void **state)
 {
     struct ata_bench *t = *state;
     issue(&t->b, 0xe5, 0, 0, 0);
@@ -41,7 +41,7 @@ static void bsy_is_set_from_the_command_until_the_device_is_done(void **state) /
 }
 
 static void
-reading_status_clears_a_pending_interrupt_alternate_status_does_not(void **state) /* 6.2 */
+reading_status_clears_a_pending_interrupt_alternate_status_does_not(void **state)
 {
     struct ata_bench *t = *state;
     issue(&t->b, 0xe7, 0, 0, 0);
@@ -52,7 +52,7 @@ reading_status_clears_a_pending_interrupt_alternate_status_does_not(void **state
     assert_false(intrq(t));
 }
 
-static void intrq_is_not_driven_while_nien_is_set(void **state) /* 6.9 */
+static void intrq_is_not_driven_while_nien_is_set(void **state)
 {
     struct ata_bench *t = *state;
     bench_out8(&t->b, CTL, 2);
@@ -63,7 +63,7 @@ static void intrq_is_not_driven_while_nien_is_set(void **state) /* 6.9 */
     assert_true(intrq(t));
 }
 
-static void only_the_selected_device_drives_intrq(void **state) /* 6.3 */
+static void only_the_selected_device_drives_intrq(void **state)
 {
     struct ata_bench *t = *state;
     issue(&t->b, 0xe7, 0, 0, 0);
@@ -74,7 +74,7 @@ static void only_the_selected_device_drives_intrq(void **state) /* 6.3 */
     assert_true(intrq(t));
 }
 
-static void both_devices_take_what_is_written_to_the_task_file(void **state) /* 6.1 */
+static void both_devices_take_what_is_written_to_the_task_file(void **state)
 {
     struct ata_bench *t = *state;
     bench_out8(&t->b, CMD + 3, 0x5a);
@@ -83,7 +83,7 @@ static void both_devices_take_what_is_written_to_the_task_file(void **state) /* 
     assert_int_equal(bench_in8(&t->b, CMD + 6), 0xb0);
 }
 
-static void hob_shows_the_previous_contents_until_a_write(void **state) /* 6.9 */
+static void hob_shows_the_previous_contents_until_a_write(void **state)
 {
     struct ata_bench *t = *state;
     bench_out8(&t->b, CMD + 3, 0x12);
@@ -95,7 +95,7 @@ static void hob_shows_the_previous_contents_until_a_write(void **state) /* 6.9 *
     assert_int_equal(bench_in8(&t->b, CMD + 3), 0x34);
 }
 
-static void device_0_answers_for_an_absent_device_1(void **state) /* 9.16.1 */
+static void device_0_answers_for_an_absent_device_1(void **state)
 {
     struct ata_bench *t = *state;
     bench_out8(&t->b, CMD + 6, 0xb0);
@@ -121,7 +121,7 @@ static void a_channel_without_devices_reads_as_0(void **state)
     bench_out8(&t->b, CTL, 0);
 }
 
-static void registers_are_not_written_while_bsy_is_set(void **state) /* 6.2 */
+static void registers_are_not_written_while_bsy_is_set(void **state)
 {
     struct ata_bench *t = *state;
     issue(&t->b, 0x20, 0x40, 1, 5);
@@ -136,7 +136,7 @@ static void registers_are_not_written_while_bsy_is_set(void **state) /* 6.2 */
 
 /* ---- resets ---- */
 
-static void srst_sets_bsy_in_both_devices_until_it_is_over(void **state) /* 9.2 */
+static void srst_sets_bsy_in_both_devices_until_it_is_over(void **state)
 {
     struct ata_bench *t = *state;
     issue(&t->b, 0x20, 0x40, 1, 5);
@@ -153,7 +153,7 @@ static void srst_sets_bsy_in_both_devices_until_it_is_over(void **state) /* 9.2 
     assert_int_equal(t->b.probe[0].rises, 0);
 }
 
-static void diagnostics_are_run_by_both_devices_and_reported_by_device_0(void **state) /* 8.11 */
+static void diagnostics_are_run_by_both_devices_and_reported_by_device_0(void **state)
 {
     struct ata_bench *t = *state;
     issue(&t->b, 0x90, 0x10, 0, 0);
@@ -166,7 +166,7 @@ static void diagnostics_are_run_by_both_devices_and_reported_by_device_0(void **
 
 /* ---- commands without data ---- */
 
-static void what_a_device_does_not_support_ends_with_abrt(void **state) /* 9.4 */
+static void what_a_device_does_not_support_ends_with_abrt(void **state)
 {
     static const uint8_t commands[] = {0x00, 0x08, 0x22, 0x50, 0xa0, 0xa1, 0xb0, 0xf5, 0xf9, 0xff};
     struct ata_bench *t = *state;
@@ -192,7 +192,7 @@ static void power_and_seek_commands_just_end(void **state)
     assert_int_equal(bench_in8(&t->b, CMD + 1), 0x10); /* IDNF */
 }
 
-static void read_native_max_address_returns_the_last_sector(void **state) /* 8.32, 8.33 */
+static void read_native_max_address_returns_the_last_sector(void **state)
 {
     struct ata_bench *t = *state;
     uint64_t last = (300ull << 30) / 512 - 1;

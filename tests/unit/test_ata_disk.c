@@ -62,7 +62,7 @@ static void words_60_and_100_differ_on_a_large_disk(void **state)
     assert_int_equal(id[100] | (uint32_t)id[101] << 16, (300ull << 30) / 512);
 }
 
-static void set_features_are_seen_in_identify(void **state) /* 8.37 */
+static void set_features_are_seen_in_identify(void **state)
 {
     struct ata_bench *t = *state;
     uint16_t id[256];
@@ -86,7 +86,7 @@ static void set_features_are_seen_in_identify(void **state) /* 8.37 */
 
 /* ---- reading ---- */
 
-static void read_sectors_interrupts_once_for_each_sector(void **state) /* 9.7 */
+static void read_sectors_interrupts_once_for_each_sector(void **state)
 {
     struct ata_bench *t = *state;
     uint8_t data[3 * 512];
@@ -104,7 +104,7 @@ static void read_sectors_interrupts_once_for_each_sector(void **state) /* 9.7 */
     assert_int_equal(bench_in8(&t->b, CMD + 3), 12);
 }
 
-static void a_count_of_0_is_256_sectors(void **state) /* 8.27.4 */
+static void a_count_of_0_is_256_sectors(void **state)
 {
     struct ata_bench *t = *state;
     uint8_t *data = malloc(300 * 512);
@@ -114,7 +114,7 @@ static void a_count_of_0_is_256_sectors(void **state) /* 8.27.4 */
     free(data);
 }
 
-static void chs_and_lba_name_the_same_sector(void **state) /* 6.2 */
+static void chs_and_lba_name_the_same_sector(void **state)
 {
     struct ata_bench *t = *state;
     uint8_t data[512];
@@ -156,7 +156,7 @@ static void initialize_device_parameters_sets_the_translation(void **state)
     assert_int_equal(wait_ready(&t->b), DRDY | DSC | ERR);
 }
 
-static void read_sectors_ext_has_48_bits(void **state) /* 8.28 */
+static void read_sectors_ext_has_48_bits(void **state)
 {
     struct ata_bench *t = *state;
     uint64_t lba = (300ull << 30) / 512 - 3;
@@ -170,7 +170,7 @@ static void read_sectors_ext_has_48_bits(void **state) /* 8.28 */
     assert_int_equal(bench_in8(&t->b, CMD + 3), (lba + 2) >> 24 & 0xff);
 }
 
-static void an_ext_count_of_0_is_65536_sectors(void **state) /* 8.28.4 */
+static void an_ext_count_of_0_is_65536_sectors(void **state)
 {
     struct ata_bench *t = *state;
     uint8_t data[512];
@@ -185,7 +185,7 @@ static void an_ext_count_of_0_is_65536_sectors(void **state) /* 8.28.4 */
     assert_int_equal(status(&t->b), DRDY | DSC);
 }
 
-static void read_multiple_has_blocks_of_several_sectors(void **state) /* 8.30 */
+static void read_multiple_has_blocks_of_several_sectors(void **state)
 {
     struct ata_bench *t = *state;
     uint8_t data[11 * 512];
@@ -202,7 +202,7 @@ static void read_multiple_has_blocks_of_several_sectors(void **state) /* 8.30 */
     assert_memory_equal(data, t->image[0].data + 7 * 512, sizeof(data));
 }
 
-static void set_multiple_takes_powers_of_two_up_to_word_47(void **state) /* 8.39 */
+static void set_multiple_takes_powers_of_two_up_to_word_47(void **state)
 {
     struct ata_bench *t = *state;
     for (unsigned n = 0; n < 256; n++) {
@@ -229,7 +229,7 @@ static void sectors_before_a_bad_address_are_transferred(void **state)
     assert_int_equal(bench_in8(&t->b, CMD + 2), 2); /* not transferred */
 }
 
-static void read_verify_moves_no_data(void **state) /* 8.34 */
+static void read_verify_moves_no_data(void **state)
 {
     struct ata_bench *t = *state;
     issue(&t->b, 0x40, 0x40, 200, 0);
@@ -288,7 +288,7 @@ static void a_block_access_ends_where_the_block_ends(void **state)
 /* ---- writing ---- */
 
 static void
-write_sectors_interrupts_after_each_block_but_not_before_the_first(void **state) /* 9.8 */
+write_sectors_interrupts_after_each_block_but_not_before_the_first(void **state)
 {
     struct ata_bench *t = *state;
     uint8_t data[3 * 512];

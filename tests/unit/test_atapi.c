@@ -116,7 +116,7 @@ static void assert_sense(struct cd_bench *t, unsigned key, unsigned asc, unsigne
 
 /* ---- ATA side ---- */
 
-static void a_packet_device_has_its_own_signature(void **state) /* [ATA6] 9.12 */
+static void a_packet_device_has_its_own_signature(void **state) /* [ATA6] signature */
 {
     struct cd_bench *t = *state;
     for (unsigned i = 0; i < 4; i++) {
@@ -139,7 +139,7 @@ static void a_packet_device_has_its_own_signature(void **state) /* [ATA6] 9.12 *
     }
 }
 
-static void device_reset_ends_a_command_also_while_busy(void **state) /* [ATA6] 8.9 */
+static void device_reset_ends_a_command_also_while_busy(void **state) /* [ATA6] DEVICE RESET */
 {
     struct cd_bench *t = *state;
     issue(&t->b, 0xa0, 0, 0, 0xfffe00);
@@ -169,7 +169,7 @@ static void identify_packet_device_says_what_guests_know_of_qemus_drive(void **s
     assert_int_equal(id[88], 0x203f);
 }
 
-static void the_packet_is_taken_without_an_interrupt_and_its_end_has_one(void **state) /* 9.9 */
+static void the_packet_is_taken_without_an_interrupt_and_its_end_has_one(void **state)
 {
     struct cd_bench *t = *state;
     uint8_t cdb[12] = {0x00};
@@ -196,7 +196,7 @@ static void overlapped_packets_and_unknown_commands_are_aborted(void **state)
 
 /* ---- data ---- */
 
-static void read_10_gives_frames_in_blocks_of_the_byte_count_limit(void **state) /* 8.25.5 */
+static void read_10_gives_frames_in_blocks_of_the_byte_count_limit(void **state)
 {
     static const struct {
         uint16_t limit;
@@ -224,7 +224,7 @@ static void read_12_reads_a_whole_disc(void **state)
     free(data);
 }
 
-static void a_byte_count_limit_of_0_is_aborted_if_data_go_by_pio(void **state) /* 8.25.5 */
+static void a_byte_count_limit_of_0_is_aborted_if_data_go_by_pio(void **state)
 {
     struct cd_bench *t = *state;
     uint8_t cdb[12] = {0x28, 0, 0, 0, 0, 1, 0, 0, 1};
@@ -252,7 +252,7 @@ static void an_unreadable_disc_is_a_medium_error(void **state)
     assert_sense(t, 3, 0x11, 0);
 }
 
-static void read_cd_gives_user_data_or_whole_sectors(void **state) /* [MMC3] 6.17 */
+static void read_cd_gives_user_data_or_whole_sectors(void **state) /* [MMC3] READ CD */
 {
     struct cd_bench *t = *state;
     uint8_t data[2 * 2352 + 2];
@@ -290,7 +290,7 @@ static void read_capacity_gives_the_last_block_and_its_length(void **state)
     assert_int_equal(ld32be(r + 4), 2048);
 }
 
-static void read_toc_has_one_data_track_and_the_lead_out(void **state) /* [MMC3] 6.25 */
+static void read_toc_has_one_data_track_and_the_lead_out(void **state) /* [MMC3] READ TOC */
 {
     struct cd_bench *t = *state;
     uint8_t r[110];
@@ -337,14 +337,108 @@ static void mode_sense_has_the_pages_of_a_cd_rom(void **state)
     assert_int_equal(r[14], 0x2b); /* locked */
     assert_int_equal(PACKET(t, r, 260, 0x5a, 0, 0x3f, 0, 0, 0, 0, 1, 0), 8 + 8 + 16 + 22);
     assert_int_equal(PACKET(t, r, 260, 0x5a, 0, 0x41, 0, 0, 0, 0, 1, 0), 16);
-    assert_int_equal(r[11], 0); /* changeable: nothing */
+    assert_int_equal(ld16be(r + 10), 0xffff); /* changeable: the parameters and retries */
+    assert_int_equal(r[12], 0);
     assert_int_equal(PACKET(t, r, 260, 0x5a, 0, 0x05, 0, 0, 0, 0, 1, 0), -1);
     assert_sense(t, 5, 0x24, 0);
     assert_int_equal(PACKET(t, r, 260, 0x5a, 0, 0xea, 0, 0, 0, 0, 1, 0), -1);
     assert_sense(t, 5, 0x39, 0);
 }
 
-static void get_configuration_tells_the_current_profile(void **state) /* [MMC3] 6.5 */
+/* MODE SELECT with @bytes of @list in blocks of @limit; the status at its end. */
+static uint8_t mode_select(struct cd_bench *t, const uint8_t *list, unsigned bytes, uint16_t limit)
+{
+    const uint8_t cdb[12] = {0x55, 0x10, [7] = (uint8_t)(bytes >> 8), [8] = (uint8_t)bytes};
+    unsigned given = 0;
+    send_packet(t, cdb, limit);
+    while (wait_ready(&t->b) & DRQ) {
+        unsigned block = bench_in8(&t->b, CMD + 4) | (unsigned)bench_in8(&t->b, CMD + 5) << 8;
+        assert_int_equal(bench_in8(&t->b, CMD + 2), 0); /* neither C/D nor I/O */
+        assert_in_range(block, 1, min_u64(limit, bytes - given));
+        give_words(&t->b, list + given, block / 2);
+        given += block;
+    }
+    assert_int_equal(bench_in8(&t->b, CMD + 2), 3);
+    return alt_status(&t->b);
+}
+
+static void mode_select_changes_what_mode_sense_calls_changeable(void **state)
+{
+    struct cd_bench *t = *state;
+    uint8_t r[260], list[8 + 8 + 16] = {
+        [8] = 0x01, 6, 0x20, 9,                                          /* recovery */
+        [16] = 0x0e, 14, 4, [23] = 75, [24] = 1, 0x80, 2, 0x40, 0, 0, 0, 0, /* volumes */
+    };
+    for (unsigned i = 0; i < 2; i++) {
+        list[11]++;
+        assert_int_equal(mode_select(t, list, sizeof(list), i == 0 ? 32 : 6), READY);
+        assert_int_equal(PACKET(t, r, 260, 0x5a, 0, 0x3f, 0, 0, 0, 0, 1, 0), 54);
+        assert_memory_equal(r + 8, list + 8, 24);
+    }
+    assert_int_equal(PACKET(t, r, 260, 0x5a, 0, 0x81, 0, 0, 0, 0, 1, 0), 16);
+    assert_int_equal(r[11], 5); /* the default stays */
+    bench_check_state(&t->b);
+    list[11] = 1;
+    list[18] = 0; /* IMMED cannot be changed; nothing of the list is taken */
+    assert_true(mode_select(t, list, sizeof(list), 32) & ERR);
+    assert_sense(t, 5, 0x26, 0);
+    PACKET(t, r, 260, 0x5a, 0, 0x01, 0, 0, 0, 0, 1, 0);
+    assert_int_equal(r[11], 11);
+    assert_true(mode_select(t, list, 12, 32) & ERR); /* ends within a page */
+    assert_sense(t, 5, 0x1a, 0);
+    list[7] = 8; /* block descriptors */
+    assert_true(mode_select(t, list, 16, 32) & ERR);
+    assert_sense(t, 5, 0x26, 0);
+    assert_int_equal(PACKET(t, NULL, 0, 0x55, 0x10), 0);   /* no list */
+    assert_int_equal(PACKET(t, NULL, 0, 0x55, 0x11), -1);  /* SP */
+    assert_sense(t, 5, 0x24, 0);
+    bench_reset(&t->b);
+    PACKET(t, r, 260, 0x5a, 0, 0x01, 0, 0, 0, 0, 1, 0);
+    assert_int_equal(r[11], 5);
+}
+
+static void read_sub_channel_tells_the_position(void **state)
+{
+    struct cd_bench *t = *state;
+    uint8_t r[60], frame[2048];
+    assert_int_equal(PACKET(t, frame, sizeof(frame) + 1, 0x28, 0, 0, 0, 0, 42, 0, 0, 1), 2048);
+    assert_int_equal(PACKET(t, r, 60, 0x42, 0, 0x40, 1, 0, 0, 0, 0, 50), 16);
+    assert_memory_equal(r, "\0\x15\0\x0c\1\x14\1\1\0\0\0\x2a\0\0\0\x2a", 16);
+    assert_int_equal(PACKET(t, r, 60, 0x42, 2, 0x40, 1, 0, 0, 0, 0, 50), 16);
+    assert_memory_equal(r + 8, "\0\0\2\x2a", 4); /* 192 frames are 2 s and 42 */
+    assert_int_equal(PACKET(t, r, 60, 0x42, 0, 0, 1, 0, 0, 0, 0, 50), 4);
+    assert_int_equal(PACKET(t, r, 60, 0x42, 0, 0x40, 2, 0, 0, 0, 0, 50), 24);
+    assert_int_equal(r[8], 0); /* no catalogue number */
+    assert_int_equal(PACKET(t, r, 60, 0x42, 0, 0x40, 3, 0, 0, 1, 0, 50), 24);
+    assert_int_equal(PACKET(t, r, 60, 0x42, 0, 0x40, 3, 0, 0, 2, 0, 50), -1);
+    assert_sense(t, 5, 0x24, 0);
+}
+
+static void read_header_verify_and_dvd_structure(void **state)
+{
+    struct cd_bench *t = *state;
+    uint8_t r[2060];
+    assert_int_equal(PACKET(t, r, 60, 0x44, 0, 0, 0, 0, 7, 0, 0, 50), 8);
+    assert_memory_equal(r, "\1\0\0\0\0\0\0\7", 8);
+    assert_int_equal(PACKET(t, r, 60, 0x44, 0, 0, 0, 1, 0x2c, 0, 0, 50), -1); /* frame 300 */
+    assert_sense(t, 5, 0x21, 0);
+    assert_int_equal(PACKET(t, NULL, 0, 0x2f, 0, 0, 0, 1, 0x2a, 0, 0, 2), 0);
+    assert_int_equal(PACKET(t, NULL, 0, 0x2f, 0, 0, 0, 1, 0x2a, 0, 0, 3), -1);
+    assert_sense(t, 5, 0x21, 0);
+    assert_int_equal(PACKET(t, r, 2060, 0xad, 0, 0, 0, 0, 0, 0, 0, 8, 4), -1);
+    assert_sense(t, 5, 0x30, 2); /* a CD */
+    t->image.block.bytes = 500000ull * 2048; /* only its size is asked for */
+    assert_int_equal(PACKET(t, r, 2060, 0xad, 0, 0, 0, 0, 0, 0, 0, 8, 4), 2052);
+    assert_int_equal(ld16be(r), 2050);
+    assert_int_equal(ld32be(r + 8), 0x030000);
+    assert_int_equal(ld32be(r + 12), 0x030000 + 499999);
+    assert_int_equal(PACKET(t, r, 2060, 0xad, 0, 0, 0, 0, 0, 0, 1, 8, 4), 8);
+    assert_int_equal(PACKET(t, r, 2060, 0xad, 0, 0, 0, 0, 0, 0, 0xff, 8, 4), 16);
+    assert_int_equal(PACKET(t, r, 2060, 0xad, 0, 0, 0, 0, 0, 0, 2, 8, 4), -1);
+    assert_sense(t, 5, 0x24, 0);
+}
+
+static void get_configuration_tells_the_current_profile(void **state) /* [MMC3] GET CONFIGURATION */
 {
     struct cd_bench *t = *state;
     uint8_t r[260];
@@ -375,8 +469,9 @@ static void disc_information_mechanism_status_and_set_speed(void **state)
 static void an_unknown_packet_is_an_illegal_request(void **state)
 {
     struct cd_bench *t = *state;
-    static const uint8_t known[] = {0x00, 0x03, 0x12, 0x1b, 0x1e, 0x25, 0x28, 0x2b, 0x43,
-                                    0x46, 0x4a, 0x51, 0x5a, 0xa8, 0xbb, 0xbd, 0xbe};
+    static const uint8_t known[] = {0x00, 0x03, 0x12, 0x1b, 0x1e, 0x25, 0x28, 0x2b,
+                                    0x2f, 0x42, 0x43, 0x44, 0x46, 0x4a, 0x51, 0x55,
+                                    0x5a, 0xa8, 0xad, 0xbb, 0xbd, 0xbe};
     for (unsigned op = 0; op < 256; op++) {
         if (memchr(known, (int)op, sizeof(known)) == NULL) {
             assert_int_equal(PACKET(t, NULL, 0, (uint8_t)op), -1);
@@ -391,7 +486,8 @@ static void an_unknown_packet_is_an_illegal_request(void **state)
 static void without_a_disc_commands_that_need_one_are_not_ready(void **state)
 {
     struct cd_bench *t = *state;
-    static const uint8_t ops[] = {0x00, 0x25, 0x28, 0x2b, 0x43, 0x51, 0xa8, 0xbe};
+    static const uint8_t ops[] = {0x00, 0x25, 0x28, 0x2b, 0x2f, 0x42, 0x43,
+                                  0x44, 0x51, 0xa8, 0xad, 0xbe};
     for (unsigned i = 0; i < ARRAY_SIZE(ops); i++) {
         assert_int_equal(PACKET(t, NULL, 0, ops[i]), -1);
         assert_sense(t, 2, 0x3a, 1);
@@ -478,7 +574,7 @@ static void a_change_in_the_middle_of_a_read_ends_it(void **state)
     assert_int_equal(t->image.reads, 1); /* what was in the buffer still came */
 }
 
-static void an_event_class_that_is_not_there_gives_no_event(void **state) /* [MMC3] 6.6 */
+static void an_event_class_that_is_not_there_gives_no_event(void **state) /* [MMC3] polled */
 {
     struct cd_bench *t = *state;
     uint8_t r[10];
@@ -583,6 +679,9 @@ int main(void)
         CASE(read_toc_has_one_data_track_and_the_lead_out),
         CASE(read_toc_has_session_and_raw_formats_also_in_the_old_place),
         CASE(mode_sense_has_the_pages_of_a_cd_rom),
+        CASE(mode_select_changes_what_mode_sense_calls_changeable),
+        CASE(read_sub_channel_tells_the_position),
+        CASE(read_header_verify_and_dvd_structure),
         CASE(get_configuration_tells_the_current_profile),
         CASE(disc_information_mechanism_status_and_set_speed),
         CASE(an_unknown_packet_is_an_illegal_request),

@@ -112,7 +112,7 @@ static uint8_t bmis(struct ide_bench *t)
 
 /* ---- configuration ---- */
 
-static void the_function_is_the_piix3_ide_interface(void **state) /* [PIIX3] 2.3 */
+static void the_function_is_the_piix3_ide_interface(void **state) /* [PIIX3] function 1 */
 {
     struct ide_bench *t = *state;
     assert_int_equal(pci_config_read(&t->bus, DEVFN, 0x00, 4), 0x70108086);
@@ -140,7 +140,7 @@ static void ports_are_decoded_with_idetim_bit_15_and_iose_only(void **state) /* 
     assert_int_equal(bench_in8(&t->b, 0x1f7), 0xff);
 }
 
-static void each_channel_has_bus_master_registers(void **state) /* [PIIX3] 2.6 */
+static void each_channel_has_bus_master_registers(void **state) /* [PIIX3] BMICx, BMISx */
 {
     struct ide_bench *t = *state;
     bench_out32(&t->b, BMIDTP, 0x12345677);
@@ -220,7 +220,7 @@ static void a_table_smaller_than_the_data_clears_active_without_interrupt(void *
     assert_memory_equal(ram(t, DATA), t->disk.data + 100 * 512, 4096);
 }
 
-static void a_count_of_0_is_64_kib(void **state) /* [PIIX3] 8.5.3 */
+static void a_count_of_0_is_64_kib(void **state) /* [PIIX3] PRD */
 {
     struct ide_bench *t = *state;
     prd(t, 0, DATA, 0, EOT);
