@@ -7,7 +7,8 @@ CC      := gcc
 endif
 SAN     ?= 0
 DEBUG   ?= 0
-BUILD   ?= build$(if $(filter 1,$(SAN)),/san)$(if $(filter 1,$(DEBUG)),/debug)
+NOTRACE ?= 0
+BUILD   ?= build$(if $(filter 1,$(SAN)),/san)$(if $(filter 1,$(DEBUG)),/debug)$(if $(filter 1,$(NOTRACE)),/notrace)
 AWK     ?= awk
 NASM    ?= nasm
 # One short line a command; `make V=1` shows the commands.
@@ -35,6 +36,10 @@ ZYDIS   := -lZydis
 endif
 
 CPPFLAGS += -I. -I$(BUILD)/gen -D_GNU_SOURCE $(OPTDEFS)
+# Without any trace point, to see what they cost when they are off (scripts/trace-cost).
+ifeq ($(NOTRACE),1)
+CPPFLAGS += -DCOLDBOOT_NO_TRACE
+endif
 WARN     := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef \
             -Wwrite-strings -Wno-unused-parameter
 CFLAGS   ?= -g
@@ -159,6 +164,8 @@ $(BENCHES): $(BUILD)/tests/%: tests/%.c $(BUILD)/libcoldboot.a
 	$(Q)$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libcoldboot.a $(LDFLAGS) $(LDLIBS)
 bench: all $(BENCHES)
 	@tests/bench/measure $(BUILD)
+	@$(SUB) BUILD=$(BUILD)/notrace NOTRACE=1 all
+	@tests/bench/trace_cost $(BUILD) $(BUILD)/notrace
 
 # The long proofs of the software CPU (docs/cpu-proof.md): CASES a row and mode for each of SEEDS.
 CASES   ?= 2000

@@ -74,6 +74,8 @@ struct accel {
     /* For people: what it did so far or, with @lin, its code for that linear address. NULL: nothing to
      * tell. [vCPU out of run] */
     void (*describe)(struct vcpu *cpu, const uint64_t *lin, struct text *out);
+    /* Where its code is, for traces. NULL: it does not know. [vcpu, in run or in an access of its own] */
+    void (*place)(struct vcpu *cpu, struct x86_place *out);
     void (*get_state)(struct vcpu *cpu, struct x86_state *out);      /* stopped vCPU only */
     void (*set_state)(struct vcpu *cpu, const struct x86_state *in); /* stopped vCPU only */
     void (*fini)(struct machine *m);

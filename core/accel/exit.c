@@ -56,15 +56,18 @@ void vcpu_exit_text(const struct vcpu_exit *exit, char text[EXIT_TEXT])
     }
 }
 
-static void show(const struct vcpu_exit *exit)
+static void show(const struct vcpu *cpu, const struct vcpu_exit *exit)
 {
     char text[EXIT_TEXT];
-    if (likely(!log_enabled(LOG_EXITS))) {
+    if (!vcpu_exits_shown()) {
         return;
     }
     vcpu_exit_text(exit, text);
     if (text[0] != '\0') {
-        log_line(text);
+        trace_vcpu_exit(cpu->index, text);
+        if (log_enabled(LOG_EXITS)) {
+            log_line(text);
+        }
     }
 }
 
@@ -90,7 +93,7 @@ void vcpu_show_asked(struct vcpu *cpu, const struct space *s, bool write, uint64
         exit.mmio.write = write;
         exit.mmio.data = data;
     }
-    show(&exit);
+    show(cpu, &exit);
 }
 
 /* ---- carrying them out ----------------------------------------------------------------------- */
@@ -134,7 +137,7 @@ void vcpu_run(struct vcpu *cpu, struct vcpu_exit *exit)
         cpu->accel->run(cpu, exit);
         bool wanted = atomic_load(&cpu->pending) & PEND_KICK;
         if (exit->reason != EXIT_KICKED || !wanted) {
-            show(exit); /* being called out is no doing of the guest's */
+            show(cpu, exit); /* being called out is no doing of the guest's */
         }
         switch (exit->reason) {
         case EXIT_IO:

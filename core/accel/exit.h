@@ -5,7 +5,9 @@
 #define CORE_ACCEL_EXIT_H
 
 #include "core/accel/vcpu.h"
+#include "core/base/bits.h"
 #include "core/base/log.h"
+#include "trace/core_accel.h"
 
 #define EXIT_TEXT 160
 
@@ -21,10 +23,17 @@ void vcpu_exit_text(const struct vcpu_exit *exit, char text[EXIT_TEXT]);
  * if -d exits asks for it. */
 void vcpu_show_asked(struct vcpu *cpu, const struct space *s, bool write, uint64_t addr,
                      uint64_t val, unsigned size);
+
+/* Does somebody want to see them? */
+static inline bool vcpu_exits_shown(void)
+{
+    return unlikely(log_enabled(LOG_EXITS)) || trace_on(vcpu_exit);
+}
+
 static inline void vcpu_show_access(struct vcpu *cpu, const struct space *s, bool write,
                                     uint64_t addr, uint64_t val, unsigned size)
 {
-    if (unlikely(log_enabled(LOG_EXITS))) {
+    if (vcpu_exits_shown()) {
         vcpu_show_asked(cpu, s, write, addr, val, size);
     }
 }

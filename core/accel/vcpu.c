@@ -296,11 +296,19 @@ static void wait_halted(struct vcpu *lead)
     lock_yield(&m->lock);
 }
 
+static _Thread_local struct vcpu *running;
+
+struct vcpu *vcpu_running(void)
+{
+    return running;
+}
+
 static void run_once(struct vcpu *cpu)
 {
     struct machine *m = cpu->machine;
     struct vcpu_exit *exit = &cpu->last_exit;
     cpu->in_run = true;
+    running = cpu;
     if (on_virtual_clock(m)) {
         m->vcpu_group->running = cpu;
         vcpu_run(cpu, exit);
@@ -311,6 +319,7 @@ static void run_once(struct vcpu *cpu)
         vcpu_run(cpu, exit);
         lock_take(&m->lock);
     }
+    running = NULL;
     cpu->in_run = false;
     if (m->vcpu_group->committing != NULL) {
         pthread_cond_broadcast(&m->vcpu_group->paused);

@@ -160,6 +160,9 @@ void vcpus_fini(struct machine *m);
 /* Sets every vCPU to the reset state (vCPU 0 runs, others wait for SIPI). [locked, paused] */
 void vcpus_reset(struct machine *m);
 
+/* The vCPU that this thread runs at the moment; NULL: none. [any] */
+struct vcpu *vcpu_running(void);
+
 /* True if no guest instruction has run since power-on. */
 bool vcpus_untouched(struct machine *m);
 

@@ -8,6 +8,7 @@
  */
 #include "core/cpu/cpuid.h"
 #include "core/cpu/mech.h"
+#include "trace/core_cpu.h"
 
 enum {
     MSR_P5_MC_ADDR = 0x0,
@@ -264,6 +265,7 @@ void x86_wrmsr(struct x86_cpu *cpu, uint32_t index, uint64_t val)
     const struct x86_model *m = cpu->model;
     uint64_t mask;
     uint64_t *reg = plain(cpu, index, &mask);
+    trace_msr_write(index, val);
     if (reg) {
         if ((val & ~mask) || (is_address(m, index) && !x86_canonical(val))) {
             no_msr(cpu);

@@ -8,6 +8,7 @@
  */
 #include "core/cpu/cpuid.h"
 #include "core/cpu/mech.h"
+#include "trace/core_cpu.h"
 
 /* ---- derived state ---- */
 
@@ -32,9 +33,26 @@ void x86_derive_super(struct x86_cpu *cpu)
     cpu->super_tlb = ac ? TLB_SUPER_AC : TLB_SUPER;
 }
 
+/* Names of the modes, from what is derived. */
+static const char *mode_name(bool smm, bool pe, bool lma, bool vm)
+{
+    return smm ? "smm" : !pe ? "real" : lma ? "long" : vm ? "v86" : "protected";
+}
+
+static void trace_mode(const struct x86_cpu *cpu, uint32_t old, bool old_lma)
+{
+    const char *was = mode_name(old & MODE_SMM, old & MODE_PE, old_lma, old & MODE_VM);
+    const char *is = mode_name(cpu->s.in_smm, cpu->pe, cpu->lma, cpu->vm);
+    if (was != is) {
+        trace_system_mode(was, is);
+    }
+}
+
 void x86_mode_changed(struct x86_cpu *cpu)
 {
     const struct x86_state *s = &cpu->s;
+    uint32_t old = cpu->mode;
+    bool old_lma = cpu->lma;
     cpu->pe = s->cr0 & CR0_PE;
     cpu->pg = s->cr0 & CR0_PG;
     cpu->vm = cpu->pe && (s->rflags & FL_VM);
@@ -43,6 +61,9 @@ void x86_mode_changed(struct x86_cpu *cpu)
     cpu->mode = mode_word(cpu);
     x86_derive_super(cpu);
     cpu->tlb = cpu->tlbs[cpu->cpl == 3 ? TLB_USER : cpu->super_tlb];
+    if (trace_on(system_mode)) {
+        trace_mode(cpu, old, old_lma);
+    }
     cpu->align_check = cpu->cpl == 3 && (s->cr0 & CR0_AM) && (s->rflags & FL_AC);
     bool wide = cpu->mode & MODE_CS64;
     cpu->lin_mask = wide ? ~0ull : 0xffffffff;
@@ -165,6 +186,7 @@ void x86_set_cr0(struct x86_cpu *cpu, uint64_t val)
         x86_note_change(cpu, CHANGED_CR0);
     }
     uint64_t efer = efer_after_cr0(cpu, val);
+    trace_system_cr(0, old, val);
     if (pae_paging(val, cpu->s.cr4, efer) && ((old ^ val) & (CR0_PG | CR0_CD | CR0_NW))) {
         load_pdptes(cpu, cpu->s.cr3);
     }
@@ -193,6 +215,7 @@ void x86_set_cr3(struct x86_cpu *cpu, uint64_t val)
     if (pae_paging(cpu->s.cr0, cpu->s.cr4, cpu->s.efer)) {
         load_pdptes(cpu, val);
     }
+    trace_system_cr(3, cpu->s.cr3, val);
     cpu->s.cr3 = val;
     if (cpu->pg) {
         x86_tlb_flush_nonglobal(cpu);
@@ -230,6 +253,7 @@ void x86_set_cr4(struct x86_cpu *cpu, uint64_t val)
     if (pae_paging(cpu->s.cr0, val, cpu->s.efer) && ((old ^ val) & (CR4_PAE | CR4_PGE | CR4_PSE))) {
         load_pdptes(cpu, cpu->s.cr3);
     }
+    trace_system_cr(4, old, val);
     cpu->s.cr4 = val;
     if ((old ^ val) & CR4_DE) {
         x86_debug_changed(cpu);

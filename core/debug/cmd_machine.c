@@ -4,6 +4,7 @@
 #include "core/base/alloc.h"
 #include "core/base/log.h"
 #include "core/base/trace.h"
+#include "core/debug/log_items.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -88,30 +89,34 @@ COMMAND(cmd_cpu)
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
-static void list_log_items(struct text *out)
+static void list_items(struct text *out)
 {
-    text_puts(out, "Log items (comma separated):\n"
-                   "none            remove all logs\n"
-                   "unimp           log unimplemented functionality\n"
-                   "guest_errors    log when the guest breaks a rule of the hardware\n"
-                   "trace:PATTERN   switch trace points on, by shell pattern\n");
+    text_puts(out, "Log items (comma separated):\nnone            remove all logs and traces\n");
+    log_items_list(out);
+}
+
+static void switch_on(void *opaque, const char *pattern)
+{
+    trace_enable(pattern, true);
 }
 
 /* One item of a list; false: there is no such item. */
 static bool log_item(const char *item, unsigned *classes)
 {
+    const struct log_item *row = log_item_find(item);
     if (strcmp(item, "none") == 0) {
         *classes = 0;
-    } else if (strcmp(item, "unimp") == 0) {
-        *classes |= LOG_UNIMP;
-    } else if (strcmp(item, "guest_errors") == 0) {
-        *classes |= LOG_GUEST;
-    } else if (strncmp(item, "trace:", 6) == 0) {
-        return trace_enable(item + 6, true) != 0;
-    } else {
-        return false;
+        trace_enable("*", false);
+        return true;
     }
-    return true;
+    if (strncmp(item, "trace:", 6) == 0) {
+        return trace_enable(item + 6, true) != 0;
+    }
+    if (row != NULL) {
+        *classes |= row->class;
+        log_item_points(row, switch_on, NULL);
+    }
+    return row != NULL;
 }
 
 COMMAND(cmd_log)
@@ -119,6 +124,7 @@ COMMAND(cmd_log)
     char *items = xstrdup(command_text(c, "items")), *save = NULL;
     unsigned classes = 0;
     bool ok = true;
+    debug_freeze(c->debug); /* a running vCPU looks at its own points when it begins to run */
     for (char *item = strtok_r(items, ",", &save); ok && item != NULL;
          item = strtok_r(NULL, ",", &save)) {
         ok = log_item(item, &classes);
@@ -128,7 +134,7 @@ COMMAND(cmd_log)
         c->debug->log_classes = classes;
         log_enable(classes);
     } else {
-        list_log_items(c->out);
+        list_items(c->out);
     }
     return true;
 }
@@ -149,9 +155,21 @@ COMMAND(cmd_logfile)
     return true;
 }
 
+COMMAND(cmd_trace_format)
+{
+    const char *format = command_text(c, "format");
+    bool json = strcmp(format, "json") == 0;
+    if (!json && strcmp(format, "text") != 0) {
+        return error_set(err, "Parameter 'format' expects text or json");
+    }
+    trace_set_json(json);
+    return true;
+}
+
 COMMAND(cmd_trace_event)
 {
     const char *name = command_text(c, "name");
+    debug_freeze(c->debug);
     if (trace_enable(name, command_arg(c, "option")->on) == 0) {
         text_printf(c->out, "unknown event \"%s\"\n", name);
     }

@@ -115,6 +115,8 @@ const struct command commands[] = {
     {"logfile", CMD_HMP, "filename", "write messages and traces to a file from here on",
      cmd_logfile,
      {REQ("filename", ARG_WORD)}},
+    {"trace-format", CMD_BOTH, "text|json", "how traces are written from here on", cmd_trace_format,
+     {REQ("format", ARG_WORD)}},
     {"trace-event", CMD_HMP, "name on|off", "switch trace points by shell pattern", cmd_trace_event,
      {REQ("name", ARG_WORD), REQ("option", ARG_BOOL)}},
     {"trace-event-get-state", CMD_QMP, NULL, NULL, trace_get_state,

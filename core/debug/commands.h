@@ -32,6 +32,7 @@ COMMAND(cmd_cpu);
 COMMAND(cmd_log);
 COMMAND(cmd_logfile);
 COMMAND(cmd_trace_event);
+COMMAND(cmd_trace_format);
 COMMAND(cmd_set_action);
 
 /* cmd_media.c */

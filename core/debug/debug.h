@@ -9,7 +9,7 @@
 #define CORE_DEBUG_DEBUG_H
 
 #include "core/accel/vcpu.h"
-#include "core/debug/json_out.h"
+#include "core/base/json_out.h"
 #include "core/device/chardev.h"
 #include "core/ui/typist.h"
 

@@ -124,7 +124,7 @@ static void put_trace_point(void *opaque, const struct trace_point *tp)
     struct command_call *c = opaque;
     const char *only = command_text(c, "name");
     if (only == NULL || strcmp(only, tp->name) == 0) {
-        text_printf(c->out, "%s : state %d\n", tp->name, tp->enabled);
+        text_printf(c->out, "%s : state %d\n", tp->name, *tp->enabled);
     }
 }
 

@@ -294,7 +294,7 @@ static void trace_state(void *opaque, const struct trace_point *tp)
     if (fnmatch(command_text(c, "name"), tp->name, 0) == 0) {
         jout_object(c->json, NULL);
         jout_string(c->json, "name", tp->name);
-        jout_string(c->json, "state", tp->enabled ? "enabled" : "disabled");
+        jout_string(c->json, "state", *tp->enabled ? "enabled" : "disabled");
         jout_bool(c->json, "vcpu", false);
         jout_end(c->json);
     }
@@ -311,6 +311,7 @@ COMMAND(trace_get_state)
 COMMAND(trace_set_state)
 {
     const char *name = command_text(c, "name");
+    debug_freeze(c->debug);
     if (trace_enable(name, command_arg(c, "enable")->on) == 0 &&
         !command_arg(c, "ignore-unavailable")->on) {
         return error_set(err, "unknown event \"%s\"", name);

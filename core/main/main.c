@@ -50,20 +50,33 @@ struct run {
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
-/* What stands in front of a trace line: guest time in ms and instructions retired. */
-static void trace_context(void *opaque, char *buf, size_t size)
+/* What stands in front of a trace line. */
+static void trace_context(void *opaque, struct trace_where *w)
 {
     struct machine *m = opaque;
-    uint64_t insns = m->n_vcpus != 0 ? m->accel->icount(m->vcpus[0]) : 0;
-    snprintf(buf, size, "%12.6f %10" PRIu64 " ", (double)clock_now(&m->clock) / 1e6, insns);
+    struct vcpu *cpu = vcpu_running();
+    struct x86_place place = {0};
+    w->ns = clock_now(&m->clock);
+    w->on_vcpu = cpu != NULL;
+    if (cpu != NULL) {
+        w->cpu = cpu->index;
+        if (m->accel->place != NULL) {
+            m->accel->place(cpu, &place);
+        }
+    }
+    w->insns = cpu != NULL       ? m->accel->icount(cpu)
+               : m->n_vcpus != 0 ? m->accel->icount(m->vcpus[0])
+                                 : 0;
+    w->has_place = place.known;
+    w->cs = place.cs;
+    w->ip = place.rip;
 }
 
 static bool start_messages(struct run *r, struct error **err)
 {
     const struct config *c = r->config;
-    log_enable((c->log_guest ? LOG_GUEST : 0) | (c->log_unimp ? LOG_UNIMP : 0) |
-               (c->log_exits ? LOG_EXITS : 0) | (c->log_jit ? LOG_JIT : 0) |
-               (c->log_jit_code ? LOG_JIT_CODE : 0));
+    log_enable(c->log_classes);
+    trace_set_json(c->trace_json);
     for (unsigned i = 0; i < c->n_traces; i++) {
         if (trace_enable(c->traces[i], true) == 0) {
             return error_set(err, "-trace %s: no trace point has such a name", c->traces[i]);

@@ -108,7 +108,7 @@ bool monitors_open(struct monitors *ms, struct parts *p, const struct config *c,
         .version = "coldboot " COLDBOOT_VERSION,
         .name = c->name,
         .display = c->display,
-        .log_classes = (c->log_guest ? LOG_GUEST : 0) | (c->log_unimp ? LOG_UNIMP : 0),
+        .log_classes = c->log_classes,
     };
     memcpy(id.uuid, c->uuid, sizeof(id.uuid));
     p->machine->board.power_button = power_button;

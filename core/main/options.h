@@ -141,10 +141,11 @@ struct config {
     int64_t insn_ns, io_ns; /* rates of the virtual clock; -1: the default */
     bool paused;            /* -S */
     struct action_config action;
-    bool log_guest, log_unimp, log_exits, log_jit, log_jit_code; /* -d */
+    unsigned log_classes; /* -d: LOG_ bits */
     char *log_path;                       /* -D */
     char *traces[CONFIG_LISTS];
     unsigned n_traces;
+    bool trace_json; /* lines as JSON objects */
     char *pidfile;
 
     /* automation */

@@ -4,6 +4,7 @@
 #include "core/base/alloc.h"
 #include "core/base/bits.h"
 #include "core/base/trace.h"
+#include "core/debug/log_items.h"
 #include "core/main/nearest.h"
 #include "core/main/registry.h"
 #include "core/ui/input.h"
@@ -99,17 +100,54 @@ OPTION_HANDLER(opt_keyboard)
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
-static const char *const log_items[] = {"guest_errors", "unimp", "exits", "jit", "jit_code"};
-
 static void list_log_items(FILE *out, const char *name)
 {
-    fprintf(out, "Messages for -d (separated by commas):\n"
-                 "guest_errors     the guest broke a rule of the hardware\n"
-                 "unimp            the guest used something that this machine lacks\n"
-                 "exits            each time the CPU was left, in KVM's words\n"
-                 "jit              what the translator did, at the end\n"
-                 "jit_code         each translation: the guest's code and the host's\n"
-                 "trace:PATTERN    trace points by shell pattern, as with -trace\n");
+    struct text list = {0};
+    log_items_list(&list);
+    fprintf(out, "Items for -d (separated by commas):\n%s", text_str(&list));
+    text_free(&list);
+}
+
+static bool add_trace(struct config *c, const char *pattern, struct error **err)
+{
+    if (c->n_traces == CONFIG_LISTS) {
+        return error_set(err, "more than %d patterns", CONFIG_LISTS);
+    }
+    c->traces[c->n_traces++] = xstrdup(pattern);
+    return true;
+}
+
+struct log_adding {
+    struct config *config;
+    bool ok;
+    struct error **err;
+};
+
+static void add_item_trace(void *opaque, const char *pattern)
+{
+    struct log_adding *a = opaque;
+    a->ok = a->ok && add_trace(a->config, pattern, a->err);
+}
+
+/* One item of a list. */
+static bool add_log_item(struct config *c, const struct option_row *row, const char *name,
+                         struct error **err)
+{
+    struct nearest near = {.wanted = name};
+    const struct log_item *item = log_item_find(name);
+    struct log_adding a = {.config = c, .ok = true, .err = err};
+    if (strncmp(name, "trace:", 6) == 0) {
+        return opt_trace(c, row, name + 6, err);
+    }
+    if (item == NULL) {
+        for (const struct log_item *i = log_items; i->name != NULL; i++) {
+            nearest_offer(&near, i->name);
+        }
+        return nearest_error(&near, "", err, "there is no item \"%s\"", name);
+    }
+    c->log_classes |= item->class;
+    log_item_points(item, add_item_trace, &a);
+    return a.ok;
 }
 
 OPTION_HANDLER(opt_log)
@@ -122,21 +160,7 @@ OPTION_HANDLER(opt_log)
     bool ok = true;
     for (char *item = strtok_r(copy, ",", &save); ok && item != NULL;
          item = strtok_r(NULL, ",", &save)) {
-        struct nearest near = {.wanted = item};
-        for (size_t i = 0; i < ARRAY_SIZE(log_items); i++) {
-            nearest_offer(&near, log_items[i]);
-        }
-        if (strncmp(item, "trace:", 6) == 0) {
-            ok = opt_trace(c, row, item + 6, err);
-        } else if (near.distance == 0) {
-            c->log_guest |= near.best == log_items[0];
-            c->log_unimp |= near.best == log_items[1];
-            c->log_exits |= near.best == log_items[2];
-            c->log_jit |= near.best == log_items[3];
-            c->log_jit_code |= near.best == log_items[4];
-        } else {
-            ok = nearest_error(&near, "", err, "there is no item \"%s\"", item);
-        }
+        ok = add_log_item(c, row, item, err);
     }
     free(copy);
     return ok;
@@ -163,17 +187,19 @@ OPTION_HANDLER(opt_trace)
         return false;
     }
     const char *pattern = opts_get(&o, "enable"), *file = opts_get(&o, "file");
+    const char *format = opts_get(&o, "format");
     bool ok = opts_all_used(&o, err);
-    if (ok && c->n_traces == CONFIG_LISTS) {
-        ok = error_set(err, "more than %d patterns", CONFIG_LISTS);
+    if (ok && format != NULL && strcmp(format, "text") != 0 && strcmp(format, "json") != 0) {
+        ok = error_set(err, "format=%s: it is text or json", format);
+    }
+    if (ok && format != NULL) {
+        c->trace_json = strcmp(format, "json") == 0;
     }
     if (ok && file != NULL) {
         free(c->log_path);
         c->log_path = xstrdup(file);
     }
-    if (ok && pattern != NULL) {
-        c->traces[c->n_traces++] = xstrdup(pattern);
-    }
+    ok = ok && (pattern == NULL || add_trace(c, pattern, err));
     opts_free(&o);
     return ok;
 }

@@ -195,7 +195,7 @@ const struct option_row option_rows[] = {
     GROUP("Messages"),
     {"d", NULL, "ITEM[,ITEM]", opt_log, 0, NULL, "log items; \"help\" lists them"},
     {"D", NULL, "FILE", opt_string, FIELD(log_path), NULL, "where -d and -trace write"},
-    {"trace", NULL, "[enable=]PATTERN[,file=FILE]", opt_trace, 0, NULL,
+    {"trace", NULL, "[enable=]PATTERN[,file=FILE][,format=text|json]", opt_trace, 0, NULL,
      "trace points by shell pattern; \"help\" lists them"},
     {"version", "V", NULL, opt_show, SHOW_VERSION, NULL, "the version and what is built in"},
     {"help", "h", NULL, opt_show, SHOW_HELP, NULL, "this text"},

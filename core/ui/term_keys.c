@@ -6,7 +6,7 @@
 
 #include "core/base/bits.h"
 #include "core/ui/input.h"
-#include "core/ui/utf8.h"
+#include "core/base/utf8.h"
 
 #include <string.h>
 

@@ -5,7 +5,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/bits.h"
-#include "core/ui/utf8.h"
+#include "core/base/utf8.h"
 
 #include <langinfo.h>
 #include <locale.h>

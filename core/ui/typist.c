@@ -3,7 +3,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/bits.h"
-#include "core/ui/utf8.h"
+#include "core/base/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -154,7 +154,7 @@ static void count_points(void *opaque, const struct trace_point *tp)
 {
     unsigned *counts = opaque;
     counts[0]++;
-    counts[1] += tp->enabled;
+    counts[1] += *tp->enabled;
 }
 
 static void trace_points_are_switched_by_pattern(void **state)
@@ -170,21 +170,36 @@ static void trace_points_are_switched_by_pattern(void **state)
     assert_int_equal(trace_enable("no_such_point", true), 0);
 }
 
-static void say_where(void *opaque, char *buf, size_t size)
+static void say_where(void *opaque, struct trace_where *w)
 {
-    snprintf(buf, size, "[12 ns]");
+    *w = (struct trace_where){
+        .ns = 1500000, .insns = 42, .on_vcpu = true, .cpu = 1, .has_place = true, .cs = 0xf000,
+        .ip = 0xe05b,
+    };
 }
 
 static void a_trace_line_is_context_name_and_arguments(void **state)
 {
-    struct trace_point tp = {.name = "i8254_read"};
+    struct trace_point tp = {.name = "i8254_read", .args = "off:u "};
+    struct trace_point all = {.name = "all", .args = "text:s small:d digits:- wide:q "};
     FILE *f = capture();
     trace_emit(&tp, "off=%u", 3);
     trace_set_context(say_where, NULL);
     trace_emit(&tp, "off=%u", 4);
+    trace_set_json(true);
+    trace_emit(&tp, "off=%u", 5);
+    trace_emit(&all, "%s %d %0*llx", "a \"b\"\n", -1, 4, 1ull << 40);
+    trace_set_json(false);
     trace_set_context(NULL, NULL);
     end_capture(f);
-    assert_string_equal(text, "i8254_read off=3\n[12 ns] i8254_read off=4\n");
+    assert_string_equal(
+        text, "i8254_read off=3\n"
+              "    1.500000         42     F000:E05B  i8254_read off=4\n"
+              "{\"ns\": 1500000, \"insn\": 42, \"cpu\": 1, \"at\": \"F000:E05B\", "
+              "\"event\": \"i8254_read\", \"args\": {\"off\": 5}}\n"
+              "{\"ns\": 1500000, \"insn\": 42, \"cpu\": 1, \"at\": \"F000:E05B\", "
+              "\"event\": \"all\", \"args\": {\"text\": \"a \\\"b\\\"\\n\", \"small\": -1, "
+              "\"wide\": 1099511627776}}\n");
     free(text);
 }
 

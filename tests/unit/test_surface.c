@@ -9,7 +9,7 @@
 #include "core/base/bits.h"
 #include "core/ui/png.h"
 #include "core/ui/surface.h"
-#include "core/ui/utf8.h"
+#include "core/base/utf8.h"
 
 #include <dirent.h>
 #include <iconv.h>

@@ -11,7 +11,7 @@
 #include "core/ui/display_term.h"
 #include "core/ui/term_keys.h"
 #include "core/ui/term_screen.h"
-#include "core/ui/utf8.h"
+#include "core/base/utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>

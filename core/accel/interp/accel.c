@@ -272,6 +272,18 @@ static void interp_history(struct vcpu *vcpu, struct x86_history *out)
     interp_trail_get(engine_of(vcpu), out);
 }
 
+static void interp_place(struct vcpu *vcpu, struct x86_place *out)
+{
+    const struct interp *e = engine_of(vcpu);
+    const struct x86_cpu *cpu = &e->cpu;
+    uint64_t rip = e->traced.ended ? e->traced.rip : x86_insn_rip(cpu);
+    const struct x86_seg *cs = &cpu->s.seg[S_CS];
+    *out = (struct x86_place){
+        .rip = rip, .lin = (cs->base + rip) & cpu->lin_mask, .known = true,
+        .cs = e->traced.ended ? e->traced.sel[S_CS] : cs->sel,
+    };
+}
+
 static void interp_debug_changed(struct vcpu *vcpu)
 {
     interp_debug_set(engine_of(vcpu), vcpu->machine->stops, vcpu->step, vcpu->stop_count);
@@ -297,5 +309,6 @@ const struct accel interp_accel = {
     .set_state = interp_set_state,
     .debug_changed = interp_debug_changed,
     .history = interp_history,
+    .place = interp_place,
     .fini = interp_fini,
 };

@@ -406,6 +406,20 @@ static bool still_there(struct interp *e, const struct block *b, uint64_t lin)
            (fetch_ram(e, (lin + b->bytes1) & e->cpu.lin_mask, &ram2) && ram2 == b->ram2);
 }
 
+unsigned block_code(struct interp *e, const struct block *b, uint8_t bytes[INSN_MAX_BYTES])
+{
+    struct x86_cpu *cpu = &e->cpu;
+    unsigned len = (unsigned)min_u64(b->insns[0].len, INSN_MAX_BYTES);
+    for (unsigned i = 0; i < len; i++) {
+        uint64_t ram, lin = (cpu->s.seg[S_CS].base + cpu->s.rip + i) & cpu->lin_mask;
+        if (!fetch_ram(e, lin, &ram)) {
+            return 0;
+        }
+        bytes[i] = cpu->arena->base[ram];
+    }
+    return len;
+}
+
 struct block *block_find(struct interp *e)
 {
     struct x86_cpu *cpu = &e->cpu;

@@ -118,6 +118,15 @@ struct interp_trail {
     unsigned n_code;
 };
 
+/* The instruction that is being traced (trace.c). */
+struct interp_traced {
+    bool open;                   /* it began and has no line yet */
+    bool ended;                  /* its line is being written: it is where code is */
+    uint8_t bits, len, bytes[INSN_MAX_BYTES];
+    uint16_t sel[6];
+    uint64_t rip, gpr[16], rflags; /* before it */
+};
+
 struct interp {
     struct x86_cpu cpu;
     struct interp_host host;
@@ -146,6 +155,7 @@ struct interp {
     uint8_t heat[LINE_HASH];     /* how often a line's code was written over, up to HOT */
     struct jump_entry jump[JUMP_ENTRIES];
     struct interp_trail trail;
+    struct interp_traced traced;
     const struct interp_translator *translator; /* NULL: none */
     void *translator_data;
     struct interp_translated translated;
@@ -176,6 +186,8 @@ void block_invalidate(struct interp *e, uint64_t addr, uint64_t len);
 void block_touched(void *opaque, uint64_t addr, uint64_t len);
 /* Carries out what other threads queued. */
 void block_drain(struct interp *e);
+/* The bytes of the first instruction of @b, which is at CS:RIP; 0: not in memory. */
+unsigned block_code(struct interp *e, const struct block *b, uint8_t bytes[INSN_MAX_BYTES]);
 
 /* ---- running (interp.c) ---- */
 
@@ -203,6 +215,14 @@ void interp_trail_entry(struct interp *e, const struct block *b);
 /* CS may be another one now. */
 void interp_trail_code(struct interp *e);
 void interp_trail_get(struct interp *e, struct x86_history *out);
+
+/* ---- traces of instructions (trace.c) ---- */
+
+/* Is each instruction to be traced? */
+bool interp_traces(void);
+/* The first one of @b begins; the one that began last is over. */
+void interp_trace_begin(struct interp *e, const struct block *b);
+void interp_trace_end(struct interp *e);
 
 /* ---- debugging (debug.c) ---- */
 

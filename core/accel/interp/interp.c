@@ -150,7 +150,8 @@ static void resync(struct interp *e)
     cpu->pend_mask = event_mask(&cpu->s);
     e->cs_last = cpu->mode & MODE_CS64 ? ~0ull : cpu->s.seg[S_CS].limit;
     e->single = (cpu->mode & MODE_TF) || (unlikely(cpu->s.dr[7] & 0xff) && code_breakpoints(cpu));
-    bool alone = e->single || cpu->s.shadow || cpu->watch_hits || cpu->s.activity != ACT_RUNNING;
+    bool alone = e->single || cpu->s.shadow || cpu->watch_hits ||
+                 cpu->s.activity != ACT_RUNNING || interp_traces();
     e->key = alone ? KEY_NEVER : (uint64_t)e->generation << 32;
     interp_trail_code(e);
     if (unlikely(e->debug.stops != NULL)) {
@@ -343,7 +344,7 @@ static bool boundary(struct interp *e, enum vcpu_exit_reason *reason)
 static void run_blocks(struct interp *e)
 {
     struct x86_cpu *cpu = &e->cpu;
-    bool alone = e->single || cpu->s.shadow;
+    bool traces = interp_traces(), alone = e->single || cpu->s.shadow || traces;
     uint8_t shadow = cpu->s.shadow;
     if (e->single) {
         check_breakpoints(e);
@@ -354,6 +355,9 @@ static void run_blocks(struct interp *e)
         return; /* fetching from a device used up the slice */
     }
     bool traps = cpu->s.rflags & FL_TF;
+    if (unlikely(traces)) {
+        interp_trace_begin(e, b);
+    }
     cpu->s.shadow = 0;
     e->no_step_trap = false;
     e->trap = 0;
@@ -373,6 +377,9 @@ static void run_blocks(struct interp *e)
 #else
     b->insns[0].run(cpu, b->insns);
 #endif
+    if (unlikely(e->traced.open)) {
+        interp_trace_end(e);
+    }
     /* MOV SS holds the traps of its own step back; two in a row do not hold each other's. */
     if (!(cpu->s.shadow & X86_SHADOW_MOVSS) || shadow) {
         e->trap |= cpu->watch_hits | (traps && !e->no_step_trap ? (uint32_t)DR6_BS : 0);
@@ -387,6 +394,9 @@ static void unwound(struct interp *e)
     cpu->budget += (int64_t)rest_of_block(cpu) - 1;
     unpatch(e);
     e->trap = 0;
+    if (unlikely(e->traced.open)) {
+        interp_trace_end(e);
+    }
     if (cpu->exc.active) {
         x86_deliver_fault(cpu);
     }

@@ -122,6 +122,11 @@ static void jit_describe(struct vcpu *vcpu, const uint64_t *lin, struct text *ou
     }
 }
 
+static void jit_place(struct vcpu *vcpu, struct x86_place *out)
+{
+    interp_accel.place(vcpu, out);
+}
+
 static void jit_fini(struct machine *m)
 {
     interp_accel.fini(m);
@@ -142,6 +147,7 @@ const struct accel jit_accel = {
     .debug_changed = jit_debug_changed,
     .history = jit_history,
     .describe = jit_describe,
+    .place = jit_place,
     .get_state = jit_get_state,
     .set_state = jit_set_state,
     .fini = jit_fini,

@@ -36,6 +36,7 @@ const struct accel kvm_accel = {
     .icount = entries,
     .debug_fits = kvm_debug_fits,
     .debug_changed = kvm_debug_changed,
+    .place = kvm_place,
     .get_state = kvm_get_state,
     .set_state = kvm_set_state,
     .fini = kvm_vm_fini,

@@ -171,6 +171,8 @@ void kvm_take_debugregs(struct x86_state *s, const struct kvm_debugregs *in);
 bool kvm_state_msr(struct x86_state *s, unsigned i, uint32_t *index, uint64_t **field);
 
 /* ---- state.c ---- */
+/* Where it is, for traces: two calls of the kernel. */
+void kvm_place(struct vcpu *cpu, struct x86_place *out);
 void kvm_get_state(struct vcpu *cpu, struct x86_state *out);
 void kvm_set_state(struct vcpu *cpu, const struct x86_state *in);
 /* Finds out which MSRs the kernel has. */

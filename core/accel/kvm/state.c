@@ -298,3 +298,16 @@ void kvm_set_state(struct vcpu *cpu, const struct x86_state *in)
     v->interrupts_on = in->rflags & FL_IF;
     v->intr_ready = v->access_open = false;
 }
+
+void kvm_place(struct vcpu *cpu, struct x86_place *out)
+{
+    struct kvm_vcpu *v = kvm_vcpu_of(cpu);
+    struct kvm_regs regs;
+    struct kvm_sregs sregs;
+    out->known = CALL(v, KVM_GET_REGS, &regs) && CALL(v, KVM_GET_SREGS, &sregs);
+    if (out->known) {
+        out->rip = regs.rip;
+        out->cs = sregs.cs.selector;
+        out->lin = sregs.cs.base + regs.rip;
+    }
+}

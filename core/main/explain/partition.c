@@ -6,7 +6,7 @@
 #include "core/base/bits.h"
 #include "core/base/bytes.h"
 #include "core/main/explain/explain.h"
-#include "core/ui/utf8.h"
+#include "core/base/utf8.h"
 
 #include <stdio.h>
 #include <string.h>

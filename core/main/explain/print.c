@@ -1,6 +1,6 @@
 /* The report of explain as text for a person and as one JSON object a file. */
 #include "core/base/bits.h"
-#include "core/debug/json_out.h"
+#include "core/base/json_out.h"
 #include "core/main/explain/explain.h"
 
 #include <inttypes.h>

@@ -1,5 +1,5 @@
 /* Source: [RFC3629] sections 3 and 4. */
-#include "core/ui/utf8.h"
+#include "core/base/utf8.h"
 
 unsigned utf8_encode(uint32_t cp, char out[UTF8_MAX])
 {

@@ -1,7 +1,7 @@
 /* JSON on its way out. Source: [RFC8259] sections 2 to 7. */
-#include "core/debug/json_out.h"
+#include "core/base/json_out.h"
 
-#include "core/ui/utf8.h"
+#include "core/base/utf8.h"
 
 #include <assert.h>
 #include <inttypes.h>

@@ -1,6 +1,6 @@
 /* UTF-8: one code point at a time. */
-#ifndef CORE_UI_UTF8_H
-#define CORE_UI_UTF8_H
+#ifndef CORE_BASE_UTF8_H
+#define CORE_BASE_UTF8_H
 
 #include <stddef.h>
 #include <stdint.h>

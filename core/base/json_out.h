@@ -9,8 +9,8 @@
  * The key is NULL inside arrays and for the outermost value. Containers nest at most JSON_DEPTH
  * deep.
  */
-#ifndef CORE_DEBUG_JSON_OUT_H
-#define CORE_DEBUG_JSON_OUT_H
+#ifndef CORE_BASE_JSON_OUT_H
+#define CORE_BASE_JSON_OUT_H
 
 #include "core/base/text.h"
 
