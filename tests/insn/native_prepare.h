@@ -1,47 +1,12 @@
 /*
  * What single instructions need so that they do more than fault: jump targets, selectors, stack
- * frames, images of the x87's state; and which rows a process cannot run at all.
+ * frames, images of the x87's state.
  */
 #ifndef TESTS_INSN_NATIVE_PREPARE_H
 #define TESTS_INSN_NATIVE_PREPARE_H
 
 #include "tests/insn/native_case.h"
-
-/* Rows that do not run in a process, or whose results are of their machine; which test has them
- * instead is in test_coverage.c. */
-static bool runs_natively(const struct insn_info *info)
-{
-    static const char *const not_here[] = {
-        "int",    "int3",   "icebp",    "syscall", "sysenter", /* the kernel takes them */
-        "cpuid",  "rdtsc",  "rdtscp",   "rdpmc",   "rdpid",    "rdrand", "rdseed",
-        "xgetbv", "sgdt",   "sidt",     "sldt",    "str",      "smsw", /* the kernel feigns them
-                                                                          where UMIP forbids them */
-        "xsave",  "xsavec", "xsaveopt", "xrstor", /* the host's XCR0 has more than ours */
-        "xabort", "xbegin", "iret",
-    };
-    for (unsigned i = 0; i < ARRAY_SIZE(not_here); i++) {
-        if (!strcmp(info->name, not_here[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Rows that at CPL 3 do nothing but fault. */
-static bool only_faults(const struct insn_info *info)
-{
-    static const char *const names[] = {
-        "in",  "out",    "ins",  "outs", "cli",  "sti",     "hlt",     "lldt",
-        "ltr", "lgdt",   "lidt", "lmsw", "clac", "stac",    "monitor", "mwait",
-        "rsm", "xsetbv", "ud0",  "ud1",  "ud2",  "invpcid",
-    };
-    for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
-        if (!strcmp(info->name, names[i])) {
-            return true;
-        }
-    }
-    return info->attr & A_CPL0;
-}
+#include "tests/insn/rows.h"
 
 /* ---- targets of branches ---- */
 
