@@ -180,6 +180,9 @@ PREFIX  ?= /usr/local
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(BUILD)/coldboot $(DESTDIR)$(PREFIX)/bin/coldboot
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	$(BUILD)/coldboot -help-man > $(DESTDIR)$(PREFIX)/share/man/man1/coldboot.1
+	$(BUILD)/coldboot -help-completion > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/coldboot
 
 clean:
 	rm -rf build

@@ -1,4 +1,4 @@
-/* Walks the table of options, sets defaults, refuses what contradicts itself, prints the help. */
+/* Walks the table of options, sets defaults, refuses what contradicts itself. */
 #include "core/main/options.h"
 
 #include "core/base/alloc.h"
@@ -15,14 +15,9 @@
 
 /* ---- finding rows ---------------------------------------------------------------------------- */
 
-static bool is_end(const struct option_row *row)
-{
-    return row->name == NULL && row->help == NULL;
-}
-
 static const struct option_row *find_row(const char *name)
 {
-    for (const struct option_row *row = option_rows; !is_end(row); row++) {
+    for (const struct option_row *row = option_rows; !option_is_end(row); row++) {
         if (row->name != NULL && (strcmp(row->name, name) == 0 ||
                                   (row->alias != NULL && strcmp(row->alias, name) == 0))) {
             return row;
@@ -39,7 +34,7 @@ static bool no_such_option(const char *name, struct error **err)
             return error_set(err, "-%s: %s", name, r->why);
         }
     }
-    for (const struct option_row *row = option_rows; !is_end(row); row++) {
+    for (const struct option_row *row = option_rows; !option_is_end(row); row++) {
         if (row->name != NULL) {
             nearest_offer(&near, row->name);
         }
@@ -362,105 +357,7 @@ void config_free(struct config *c)
     *c = (struct config){0};
 }
 
-/* ---- help ------------------------------------------------------------------------------------ */
-
-#define HELP_COLUMN 30
-#define HELP_WIDTH  100
-
-/* Breaks @text at blanks into lines between @column and HELP_WIDTH. */
-static void print_wrapped(FILE *out, const char *text, int column)
-{
-    int at = column;
-    while (*text != '\0') {
-        int len = (int)strcspn(text, " ");
-        if (at > column && at + 1 + len > HELP_WIDTH) {
-            fprintf(out, "\n%*s", column, "");
-            at = column;
-        }
-        at += fprintf(out, "%s%.*s", at > column ? " " : "", len, text);
-        text += len;
-        text += strspn(text, " ");
-    }
-    fputc('\n', out);
-}
-
-void options_help(FILE *out, const char *name)
-{
-    fprintf(
-        out,
-        "usage: coldboot [OPTIONS] [IMAGE]\n"
-        "       coldboot expect SCRIPT -- [OPTIONS] [IMAGE]\n"
-        "       coldboot accel          what the accelerators are worth on this host\n"
-            "       coldboot explain [--json] IMAGE...   what a file is, and whether it boots\n\n"
-        "A PC in software. IMAGE is a floppy, disk or CD image; without one a built-in one shows "
-        "what\n"
-        "machine this is. Options take one or two dashes; names are QEMU's where it has them.\n");
-    for (const struct option_row *row = option_rows; !is_end(row); row++) {
-        if (row->name == NULL) {
-            fprintf(out, "\n%s\n", row->help);
-            continue;
-        }
-        int at = fprintf(out, "  -%s", row->name);
-        if (row->alias != NULL) {
-            at += fprintf(out, ", -%s", row->alias);
-        }
-        if (row->arg != NULL) {
-            at += fprintf(out, " %s", row->arg);
-        }
-        if (at >= HELP_COLUMN) {
-            fputc('\n', out);
-            at = 0;
-        }
-        fprintf(out, "%*s", HELP_COLUMN - at, "");
-        print_wrapped(out, row->help, HELP_COLUMN);
-    }
-    fprintf(out, "\nExit status: 0 ended in order, 1 wrong option or file, and for scripts 3 "
-                 "failed, 4 time limit,\n"
-                 "5 triple fault, 6 halted for ever, 7 host time limit; or what the guest wrote to "
-                 "coldboot-exit.\n");
-}
-
-/* In a table cell of Markdown a bar ends the cell. */
-static void print_cell(FILE *out, const char *text)
-{
-    for (; *text != '\0'; text++) {
-        if (*text == '|') {
-            fputc('\\', out);
-        }
-        fputc(*text, out);
-    }
-}
-
-void options_markdown(FILE *out, const char *name)
-{
-    fprintf(out,
-            "# Options\n\nMade by `coldboot -help-markdown` from the table in "
-            "core/main/options_table.c;"
-            " `make test` compares the two.\nOptions take one or two dashes. Names and meaning are"
-            " QEMU's where it has them.\n");
-    for (const struct option_row *row = option_rows; !is_end(row); row++) {
-        if (row->name == NULL) {
-            fprintf(out, "\n## %s\n\n| option | meaning |\n|---|---|\n", row->help);
-            continue;
-        }
-        fprintf(out, "| `-%s", row->name);
-        if (row->alias != NULL) {
-            fprintf(out, ", -%s", row->alias);
-        }
-        if (row->arg != NULL) {
-            fputc(' ', out);
-            print_cell(out, row->arg);
-        }
-        fprintf(out, "` | ");
-        print_cell(out, row->help);
-        fprintf(out, " |\n");
-    }
-    fprintf(out,
-            "\n## Options of QEMU that are refused by name\n\n| option | reason |\n|---|---|\n");
-    for (const struct refused_row *r = refused_rows; r->name != NULL; r++) {
-        fprintf(out, "| `-%s` | %s |\n", r->name, r->why);
-    }
-}
+/* ---- the version ----------------------------------------------------------------------------- */
 
 void options_version(FILE *out, const char *name)
 {

@@ -53,9 +53,9 @@ OPTION_HANDLER(opt_clear)
 OPTION_HANDLER(opt_show)
 {
     static void (*const shows[])(FILE *, const char *) = {
-        [SHOW_HELP] = options_help,
-        [SHOW_VERSION] = options_version,
-        [SHOW_MARKDOWN] = options_markdown,
+        [SHOW_HELP] = options_help,         [SHOW_VERSION] = options_version,
+        [SHOW_MARKDOWN] = options_markdown, [SHOW_MAN] = options_man,
+        [SHOW_COMPLETION] = options_completion,
     };
     c->show = shows[row->param];
     return true;
@@ -200,6 +200,9 @@ const struct option_row option_rows[] = {
     {"version", "V", NULL, opt_show, SHOW_VERSION, NULL, "the version and what is built in"},
     {"help", "h", NULL, opt_show, SHOW_HELP, NULL, "this text"},
     {"help-markdown", NULL, NULL, opt_show, SHOW_MARKDOWN, NULL, "this text for docs/options.md"},
+    {"help-man", NULL, NULL, opt_show, SHOW_MAN, NULL, "the manual page; make install puts it"},
+    {"help-completion", NULL, NULL, opt_show, SHOW_COMPLETION, NULL,
+     "completion for bash; make install puts it, too"},
 
     GROUP("Automation (also: coldboot expect SCRIPT -- OPTIONS)"),
     {"expect", NULL, "TEXT", opt_step, STEP_WAIT, NULL, "wait until TEXT is on the screen"},

@@ -17,6 +17,11 @@ struct option_row {
 /* A row with a name of NULL and a help text opens a group; the table ends with both NULL. */
 extern const struct option_row option_rows[];
 
+static inline bool option_is_end(const struct option_row *row)
+{
+    return row->name == NULL && row->help == NULL;
+}
+
 /* QEMU's options that are not there yet: refused with this reason, not as unknown. */
 struct refused_row {
     const char *name, *why;
@@ -84,7 +89,7 @@ OPTION_HANDLER(opt_show); /* param: enum option_show */
 OPTION_HANDLER(opt_only);
 OPTION_HANDLER(opt_nothing);
 
-enum option_show { SHOW_HELP, SHOW_VERSION, SHOW_MARKDOWN };
+enum option_show { SHOW_HELP, SHOW_VERSION, SHOW_MARKDOWN, SHOW_MAN, SHOW_COMPLETION };
 
 /* "on", "off" and the like; "auto" leaves *out as it is, absent too. */
 bool option_bool_or_auto(struct opts *o, const char *key, bool *out, struct error **err);
