@@ -10,6 +10,7 @@
 
 #include "bench.h"
 #include "core/accel/vcpu.h"
+#include "core/block/drivers.h"
 #include "core/cpu/cpuid.h"
 #include "core/ui/input.h"
 #include "hw/pc/pc.h"
@@ -586,7 +587,115 @@ static void a_bios_of_the_wrong_size_is_refused(void **state)
 
 /* ---- all chips together ---- */
 
-#define MAX_DEVICES 32
+#define MAX_DEVICES 48
+
+/* The whole board: VGA, two drives on each IDE channel, four serial ports, the test devices. */
+static uint8_t disk_bytes[64 * KiB];
+
+static bool ram_disk_read(struct block *b, uint64_t off, void *buf, size_t len, struct error **err)
+{
+    memcpy(buf, disk_bytes + off, len);
+    return true;
+}
+
+static bool ram_disk_write(struct block *b, uint64_t off, const void *buf, size_t len,
+                           struct error **err)
+{
+    memcpy(disk_bytes + off, buf, len);
+    return true;
+}
+
+static bool ram_disk_flush(struct block *b, struct error **err)
+{
+    return true;
+}
+
+static const struct block_ops ram_disk_ops = {
+    .name = "ram", .read = ram_disk_read, .write = ram_disk_write, .flush = ram_disk_flush,
+};
+
+static void build_all(struct rig *r, struct block *disk)
+{
+    static char path[] = "ram";
+    *disk = (struct block){.ops = &ram_disk_ops, .path = path, .bytes = sizeof(disk_bytes)};
+    r->cfg.vga = PC_VGA_STD;
+    for (unsigned i = 0; i < PC_DISKS; i++) {
+        r->cfg.disks[i] = (struct pc_disk){.present = true, .cd = i % 2 == 1, .image = disk};
+    }
+    for (unsigned i = 0; i < PC_COMS; i++) {
+        r->cfg.com_present[i] = true;
+    }
+    r->cfg.lpt_present = r->cfg.pvpanic = r->cfg.pc_testdev = r->cfg.pci_testdev = true;
+    rig_build(r);
+}
+
+/* Writes of all widths to all registers of all functions, often all ones or all zeros. */
+static void fuzz_configuration(struct rig *r, unsigned n)
+{
+    static const uint8_t functions[] = {0x00, 0x08, 0x09, 0x0a, 0x0b, 0x10, 0x18, 0x20};
+    for (unsigned i = 0; i < n; i++) {
+        uint32_t x = bench_random(&r->b), val = bench_random(&r->b);
+        unsigned reg = (x >> 8) & 0xfc, lane = (x >> 16) & 3;
+        val = x & 0x80000000 ? val : x & 0x40000000 ? 0xffffffff : 0;
+        bench_out32(&r->b, 0xcf8, 0x80000000u | (uint32_t)functions[x & 7] << 8 | reg);
+        switch (x >> 20 & 3) {
+        case 0:
+            bench_out32(&r->b, 0xcfc, val);
+            break;
+        case 1:
+            bench_out16(&r->b, (uint16_t)(0xcfc + (lane & 2)), (uint16_t)val);
+            break;
+        default:
+            bench_out8(&r->b, (uint16_t)(0xcfc + lane), (uint8_t)val);
+            break;
+        }
+        bench_in32(&r->b, 0xcfc);
+    }
+}
+
+/* Each range that answers, as it lies now: configuration space moves some of them. */
+static void fuzz_claimed_ports(struct rig *r, unsigned n)
+{
+    struct {
+        uint16_t first, count;
+    } range[128];
+    const struct view *v = r->b.m.ports.view;
+    unsigned ranges = 0;
+    for (unsigned i = 0; i < v->n && ranges < ARRAY_SIZE(range); i++) {
+        if (v->ranges[i].rd.region != NULL || v->ranges[i].wr.region != NULL) {
+            range[ranges].first = (uint16_t)v->ranges[i].start;
+            range[ranges++].count = (uint16_t)(v->ranges[i].end - v->ranges[i].start);
+        }
+    }
+    assert_in_range(ranges, 25, ARRAY_SIZE(range) - 1);
+    for (unsigned i = 0; i < ranges; i++) {
+        bench_fuzz_ports(&r->b, range[i].first, range[i].count, n, 100000);
+    }
+}
+
+static void any_use_of_ports_and_configuration_space_does_no_harm(void **state)
+{
+    struct rig *r = *state;
+    struct block disk;
+    build_all(r, &disk);
+    for (unsigned i = 0; i < 20; i++) {
+        fuzz_configuration(r, 500);
+        fuzz_claimed_ports(r, 60);
+        for (unsigned k = 0; k < 200; k++) { /* and what the windows show */
+            uint64_t at = bench_random(&r->b) & 1 ? bench_random(&r->b) : bench_random(&r->b) % MiB;
+            space_write(&r->b.m.mem, at, bench_random(&r->b), 4);
+            space_read(&r->b.m.mem, at, 4);
+            machine_commit(&r->b.m);
+        }
+        bench_check_state(&r->b);
+    }
+    bench_reset(&r->b);
+    bench_out32(&r->b, 0xcf8, 0x80000000);
+    assert_int_equal(bench_in32(&r->b, 0xcfc), 0x12378086);
+    bench_check_reset(&r->b);
+    machine_fini(&r->b.m); /* the drives first: the image is on this stack */
+    block_worker_stop(&disk);
+}
 
 static void reset_gives_the_state_of_a_first_start(void **state)
 {
@@ -669,6 +778,7 @@ int main(void)
         T(reset_gives_the_state_of_a_first_start),
         T(every_chip_loads_what_it_saved),
         T(random_accesses_to_all_ports_do_no_harm),
+        T(any_use_of_ports_and_configuration_space_does_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
