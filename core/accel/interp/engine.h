@@ -20,9 +20,9 @@
 #define BLOCK_INSNS      64       /* most instructions in a block */
 #define HOT_INSNS        4        /* the same where code changes again and again */
 #define HOT              8        /* changes that make a line hot */
-#define BLOCK_ARENA      (8u * 1024 * 1024)
-#define BLOCK_HASH       8192u
-#define LINE_HASH        8192u
+#define BLOCK_ARENA      (64u * 1024 * 1024)
+#define BLOCK_HASH       65536u
+#define LINE_HASH        65536u
 #define JUMP_ENTRIES     4096u
 #define INVALID_QUEUE    64u
 #define REP_CHUNK        4096u    /* iterations that count as one instruction */

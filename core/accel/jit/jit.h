@@ -25,12 +25,12 @@
 
 #define WARM           24          /* runs before a block is translated */
 #define MOVED_AGAIN    32          /* entries elsewhere before it is translated for there */
-#define CODE_BYTES     (16u << 20)
+#define CODE_BYTES     (64u << 20)
 #define BLOCK_CODE     32768u      /* more than a block can become */
-#define JIT_BLOCKS     32768u
-#define JIT_LINKS      65536u
+#define JIT_BLOCKS     131072u
+#define JIT_LINKS      262144u
 #define JIT_CONTEXTS   1024u       /* mostly code segments of real mode */
-#define JIT_JUMPS      4096u
+#define JIT_JUMPS      16384u
 
 /* What is known of a segment, two bits each. */
 enum seg_kind {
