@@ -19,11 +19,11 @@ struct accel_row {
     const char *why;
 };
 
-/* Best first. A software CPU that can do all that the next one can stands before it. */
+/* Best first. */
 static const struct accel_row accels[] = {
     {"kvm", &kvm_accel, "the host's own processor, by the kernel's KVM"},
-    {"interp", &interp_accel, "interpreter of decoded instructions"},
     {"jit", &jit_accel, "translator of hot code, on the interpreter"},
+    {"interp", &interp_accel, "interpreter of decoded instructions"},
     {"xen", NULL, "coldboot is not made for it"},
     {"hax", NULL, "coldboot is not made for it"},
     {"hvf", NULL, "coldboot is not made for it"},
@@ -94,15 +94,19 @@ static bool accel_works(const struct accel_row *row, const struct config *c, boo
     return row->accel->probe == NULL || row->accel->probe(err);
 }
 
-/* The best software CPU: it runs on every host. */
+/* The best software CPU that works here; the last one does everywhere. */
 static const struct accel *software(void)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(accels); i++) {
-        if (accels[i].accel != NULL && accels[i].accel->counts_insns) {
-            return accels[i].accel;
+    const struct accel *found = NULL;
+    for (size_t i = 0; i < ARRAY_SIZE(accels) && found == NULL; i++) {
+        const struct accel *a = accels[i].accel;
+        struct error *why = NULL;
+        if (a != NULL && a->counts_insns && (a->probe == NULL || a->probe(&why))) {
+            found = a;
         }
+        error_free(why);
     }
-    return NULL;
+    return found;
 }
 
 const struct accel *registry_accel(const struct config *c, const struct accel **next,
