@@ -147,14 +147,15 @@ static size_t build_dsdt(struct builder *b, const struct acpi *a)
     return at;
 }
 
-static size_t build_fadt(struct builder *b, size_t facs, size_t dsdt, uint16_t pm_base)
+static size_t build_fadt(struct builder *b, const struct acpi *a, size_t facs, size_t dsdt,
+                         uint16_t pm_base)
 {
     struct blob *t = &b->tables;
     size_t at = begin_table(b, "FACP", 1);
 
     blob_u32(t, (uint32_t)facs);
     blob_u32(t, (uint32_t)dsdt);
-    blob_u8(t, 0);           /* INT_MODEL: two 8259s */
+    blob_u8(t, a->apic);     /* INT_MODEL: two 8259s, or APICs as the MADT says */
     blob_u8(t, 0);
     blob_u16(t, SCI_IRQ);
     blob_u32(t, SMI_PORT);
@@ -296,7 +297,7 @@ static void acpi_build(struct acpi *a)
     size_t facs = build_facs(&b);
     size_t dsdt = build_dsdt(&b, a);
     size_t tables[4], n = 0;
-    tables[n++] = build_fadt(&b, facs, dsdt, pm_base);
+    tables[n++] = build_fadt(&b, a, facs, dsdt, pm_base);
     if (a->apic) {
         tables[n++] = build_madt(&b, a);
     }
