@@ -87,6 +87,11 @@ PIN(vcpu_init_pin, pin_init)
 PIN(vcpu_a20, pin_a20)
 #undef PIN
 
+bool vcpus_parallel(const struct machine *m)
+{
+    return !one_thread(m);
+}
+
 void vcpu_startup(void *vcpu, uint8_t vector)
 {
     struct vcpu *cpu = vcpu;
@@ -259,7 +264,7 @@ static struct vcpu *next_to_run(struct vcpu *lead)
 static bool wanted_outside(const struct vcpu *cpu)
 {
     const struct machine *m = cpu->machine;
-    return cpu->pause_wanted || m->vcpu_group->ending || m->vcpu_group->committing != NULL ||
+    return cpu->pause_wanted || m->vcpu_group->ending || m->vcpu_group->alone != NULL ||
            (m->stops != NULL && m->stops->stopping != NULL) ||
            m->reset_request != CAUSE_NONE || m->stop_request != CAUSE_NONE;
 }
@@ -321,7 +326,7 @@ static void run_once(struct vcpu *cpu)
     }
     running = NULL;
     cpu->in_run = false;
-    if (m->vcpu_group->committing != NULL) {
+    if (m->vcpu_group->alone != NULL) {
         pthread_cond_broadcast(&m->vcpu_group->paused);
     }
 }

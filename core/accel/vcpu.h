@@ -126,6 +126,9 @@ struct irq *vcpu_init_pin(struct machine *m, unsigned index);
 struct irq *vcpu_a20(struct machine *m, unsigned index);
 /* A SIPI: a vCPU that waits for one starts at @vector << 12. [locked] */
 void vcpu_startup(void *vcpu, uint8_t vector);
+/* Each vCPU has a thread of its own, and they run at the same time: on the host-driven clock, if the
+ * accelerator can. Else they take turns. */
+bool vcpus_parallel(const struct machine *m);
 /* What the CPU model has of it. */
 struct vcpu_features {
     bool apic, x2apic, tsc_deadline;
@@ -194,6 +197,10 @@ uint8_t vcpu_sipi_vector(struct vcpu *cpu);
 /* The guest polls (idle_is_poll said so) before instruction @icount. On the host-driven clock a vCPU
  * that does nothing else rests here until something is pending, some milliseconds at most. [vcpu] */
 void vcpu_polls(struct vcpu *cpu, uint64_t icount);
+
+/* Between alone(true) and alone(false) every other vCPU is outside run or waits in a device access.
+ * Not where vCPUs take turns. Nothing in between may leave run. [vcpu, not locked] */
+void vcpu_alone(struct vcpu *cpu, bool on);
 
 /* The guest spins (PAUSE): where vCPUs take turns, this one's is over after the running
  * instruction. vcpu_slice changes. [vcpu] */

@@ -41,33 +41,64 @@ static bool others_in_run(const struct vcpu *cpu)
     return false;
 }
 
-/* Commits with every other vCPU outside run, or in here. Gives the lock up meanwhile; the access
- * that changed the regions is over. */
-static void commit_alone(struct vcpu *cpu)
+/* While another vCPU waits for all others to be outside run, or in here: it need not wait for us. */
+static void let_pass(struct vcpu *cpu)
 {
     struct machine *m = cpu->machine;
     struct vcpu_group *g = m->vcpu_group;
-    if (g->committing != NULL) { /* it waits for us, and will commit our changes too */
+    while (g->alone != NULL && g->alone != cpu) {
         cpu->in_run = false;
         pthread_cond_broadcast(&g->paused);
-        while (g->committing != NULL) {
-            lock_wait(&m->lock, &cpu->cond);
-        }
-        cpu->in_run = true;
+        lock_wait(&m->lock, &cpu->cond);
     }
-    if (!m->commit_pending) {
-        return;
-    }
-    g->committing = cpu;
+    cpu->in_run = true;
+}
+
+/* Gets every other vCPU outside run, or in here. Gives the lock up meanwhile. */
+static void alone_begin(struct vcpu *cpu)
+{
+    struct machine *m = cpu->machine;
+    struct vcpu_group *g = m->vcpu_group;
+    g->alone = cpu;
     vcpu_kick_all(m);
     while (others_in_run(cpu)) {
         lock_wait(&m->lock, &g->paused);
     }
-    machine_commit(m);
-    g->committing = NULL;
+}
+
+static void alone_end(struct machine *m)
+{
+    m->vcpu_group->alone = NULL;
     for (unsigned i = 0; i < m->n_vcpus; i++) {
         vcpu_wake(m->vcpus[i]);
     }
+}
+
+/* The access that changed the regions is over. */
+static void commit_alone(struct vcpu *cpu)
+{
+    struct machine *m = cpu->machine;
+    let_pass(cpu); /* who passes may commit our changes, too */
+    if (m->vcpu_group->alone == cpu) {
+        machine_commit(m);
+    } else if (m->commit_pending) {
+        alone_begin(cpu);
+        machine_commit(m);
+        alone_end(m);
+    }
+}
+
+void vcpu_alone(struct vcpu *cpu, bool on)
+{
+    struct machine *m = cpu->machine;
+    lock_take(&m->lock);
+    if (on) {
+        let_pass(cpu);
+        alone_begin(cpu);
+    } else {
+        alone_end(m);
+    }
+    lock_drop(&m->lock);
 }
 
 static void access_end(struct vcpu *cpu)

@@ -8,9 +8,9 @@ struct vcpu_group {
     struct vcpu_rates rates;
     struct vcpu *running;         /* virtual clock: inside run, holding the lock */
     unsigned turn;                /* taking turns: whose it is */
-    struct vcpu *committing;      /* parallel: waits for the others to leave run */
+    struct vcpu *alone;           /* parallel: runs alone, or waits for the others to leave run */
     bool ending;                  /* threads are to end */
-    pthread_cond_t paused;        /* some vCPU became PAUSED; while one is committing: left run */
+    pthread_cond_t paused;        /* some vCPU became PAUSED; while one wants to be alone: left run */
 };
 
 static inline bool on_virtual_clock(const struct machine *m)

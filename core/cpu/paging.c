@@ -240,17 +240,31 @@ _Noreturn static void page_fault(struct x86_cpu *cpu, uint64_t lin, const struct
                   (acc == ACC_FETCH && fetch_shown ? PF_I : 0));
 }
 
-/* Sets A in every entry used and D in the leaf of a write. */
-static void walk_set_flags(struct x86_cpu *cpu, struct walk *w, bool write)
+/* Sets flags of an entry that the walk used. False: another processor changed it meanwhile. */
+static bool set_flags(struct x86_cpu *cpu, uint64_t addr, uint64_t val, uint64_t want,
+                      unsigned bytes)
+{
+    uint8_t *p = phys_host(cpu, x86_a20(cpu, addr), bytes, true);
+    if (likely(p)) {
+        return x86_host_cas(cpu, p, val, val | want, bytes) == val;
+    }
+    /* The flags are in the low byte; the rest must not be written back. */
+    x86_phys_write(cpu, addr, (val | want) & 0xff, 1);
+    return true;
+}
+
+/* Sets A in every entry used and D in the leaf of a write. False: the walk must be made anew. */
+static bool walk_set_flags(struct x86_cpu *cpu, struct walk *w, bool write)
 {
     for (unsigned i = 0; i < w->n; i++) {
         uint64_t want = PTE_A | (write && i == w->n - 1 ? PTE_D : 0);
-        if ((w->used[i].val & want) != want) {
-            /* The flags are in the low byte; the rest must not be written back. */
-            x86_phys_write(cpu, w->used[i].addr, (w->used[i].val | want) & 0xff, 1);
+        if ((w->used[i].val & want) != want &&
+            !set_flags(cpu, w->used[i].addr, w->used[i].val, want, w->used[i].bytes)) {
+            return false;
         }
     }
     w->dirty = w->dirty || write;
+    return true;
 }
 
 /* ---- the TLB ---- */
@@ -316,12 +330,14 @@ struct tlb_entry *x86_translate(struct x86_cpu *cpu, uint64_t lin, enum x86_acce
         x86_not_canonical(cpu, lin);
     }
     struct walk w;
-    walk(cpu, page, &w);
-    unsigned perms = w.present && !w.reserved ? walk_perms(cpu, &w, kind) : 0;
-    if (!(perms & perm_of[acc])) {
-        page_fault(cpu, lin, &w, acc, user);
-    }
-    walk_set_flags(cpu, &w, acc == ACC_WRITE);
+    unsigned perms;
+    do {
+        walk(cpu, page, &w);
+        perms = w.present && !w.reserved ? walk_perms(cpu, &w, kind) : 0;
+        if (!(perms & perm_of[acc])) {
+            page_fault(cpu, lin, &w, acc, user);
+        }
+    } while (!walk_set_flags(cpu, &w, acc == ACC_WRITE));
     if (e->ptag == TLB_NONE) {
         tlb_note(cpu, kind << TLB_BITS | slot);
     }
@@ -513,6 +529,46 @@ static uint8_t *at_hand(struct x86_cpu *cpu, uint64_t lin, unsigned size, bool w
     return there ? (uint8_t *)(uintptr_t)(lin + e->addend) : NULL;
 }
 
+static void pieces_read(struct x86_cpu *cpu, const struct piece *p, unsigned n, uint8_t *to)
+{
+    for (unsigned i = 0; i < n; to += p[i++].len) {
+        piece_read(cpu, &p[i], to);
+    }
+}
+
+static void pieces_write(struct x86_cpu *cpu, const struct piece *p, unsigned n,
+                         const uint8_t *from)
+{
+    for (unsigned i = 0; i < n; from += p[i++].len) {
+        piece_write(cpu, &p[i], from);
+    }
+}
+
+static void alone(struct x86_cpu *cpu, bool on)
+{
+    if (cpu->parallel && cpu->host_ops->alone) {
+        cpu->host_ops->alone(cpu->host, on);
+    }
+}
+
+/* Nothing faults while the others stand still: both pieces are known before. */
+bool x86_lin_cas_alone(struct x86_cpu *cpu, uint64_t lin, uint8_t *old, const uint8_t *val,
+                       unsigned size)
+{
+    struct piece p[2];
+    uint8_t now[16] = {0};
+    unsigned n = access_pieces(cpu, lin, size, ACC_WRITE, cpu->cpl == 3, p);
+    alone(cpu, true);
+    pieces_read(cpu, p, n, now);
+    bool same = memcmp(now, old, size) == 0;
+    if (same) {
+        pieces_write(cpu, p, n, val);
+    }
+    alone(cpu, false);
+    memcpy(old, now, size);
+    return same;
+}
+
 uint64_t x86_lin_read(struct x86_cpu *cpu, uint64_t lin, unsigned size, bool user)
 {
     struct piece p[2];
@@ -557,6 +613,16 @@ void x86_lin_write(struct x86_cpu *cpu, uint64_t lin, uint64_t val, unsigned siz
     piece_write(cpu, &p[1], buf + p[0].len);
 }
 
+uint8_t *x86_lin_host(struct x86_cpu *cpu, uint64_t lin, unsigned len, bool user)
+{
+    struct piece p[2];
+    uint8_t *host = at_hand(cpu, lin, len, true, user);
+    if (likely(host)) {
+        return host;
+    }
+    return access_pieces(cpu, lin, len, ACC_WRITE, user, p) == 1 ? p[0].host : NULL;
+}
+
 void x86_lin_probe_write(struct x86_cpu *cpu, uint64_t lin, unsigned size, bool user)
 {
     struct piece p[2];
@@ -567,9 +633,7 @@ void x86_lin_read_bytes(struct x86_cpu *cpu, uint64_t lin, void *buf, unsigned l
 {
     struct piece p[2];
     unsigned n = access_pieces(cpu, lin, len, ACC_READ, user, p);
-    for (unsigned i = 0, done = 0; i < n; done += p[i++].len) {
-        piece_read(cpu, &p[i], (uint8_t *)buf + done);
-    }
+    pieces_read(cpu, p, n, buf);
 }
 
 void x86_lin_write_bytes(struct x86_cpu *cpu, uint64_t lin, const void *buf, unsigned len,
@@ -577,7 +641,5 @@ void x86_lin_write_bytes(struct x86_cpu *cpu, uint64_t lin, const void *buf, uns
 {
     struct piece p[2];
     unsigned n = access_pieces(cpu, lin, len, ACC_WRITE, user, p);
-    for (unsigned i = 0, done = 0; i < n; done += p[i++].len) {
-        piece_write(cpu, &p[i], (const uint8_t *)buf + done);
-    }
+    pieces_write(cpu, p, n, buf);
 }

@@ -74,6 +74,8 @@ struct x86_host_ops {
     bool (*apic_read)(void *host, uint32_t msr, uint64_t *val);  /* false: #GP(0) */
     bool (*apic_write)(void *host, uint32_t msr, uint64_t val);
     void (*apic_deadline)(void *host, uint64_t val, uint64_t at); /* reached when tsc() gives @at */
+    /* Between alone(true) and alone(false) no other processor runs, if any runs beside this one. */
+    void (*alone)(void *host, bool on);
     uint8_t (*cr8)(void *host);
     void (*set_cr8)(void *host, uint8_t val);
 };
@@ -97,6 +99,7 @@ struct x86_cpu {
     uint8_t cpl;
     bool pe, vm, pg, lma;
     uint8_t super_tlb;           /* the TLB of accesses at CPL 0-2: TLB_SUPER or TLB_SUPER_AC */
+    bool parallel;               /* others run at the same time: LOCK must hold against them */
     bool align_check;            /* #AC is on: CR0.AM, EFLAGS.AC, CPL 3; then every seg_top is 0 */
     struct tlb_entry *tlb;       /* tlbs[] of the current privilege */
 
@@ -213,6 +216,18 @@ uint64_t x86_lin_read(struct x86_cpu *cpu, uint64_t lin, unsigned size, bool use
 void x86_lin_write(struct x86_cpu *cpu, uint64_t lin, uint64_t val, unsigned size, bool user);
 /* Faults as a write of @size bytes would, without writing. */
 void x86_lin_probe_write(struct x86_cpu *cpu, uint64_t lin, unsigned size, bool user);
+/* Stores @val if the @size bytes (1, 2, 4, 8) are @old, as one operation for all other processors;
+ * returns what they were. The instruction has looked at them as for a write before (atomic.c). */
+uint64_t x86_lin_cas(struct x86_cpu *cpu, uint64_t lin, uint64_t old, uint64_t val, unsigned size);
+/* The same for 16 aligned bytes: true if they were @old, which then or else holds what they were. */
+bool x86_lin_cas16(struct x86_cpu *cpu, uint64_t lin, uint64_t old[2], const uint64_t val[2]);
+/* Either, of up to 16 bytes anywhere, with all other processors stopped. */
+bool x86_lin_cas_alone(struct x86_cpu *cpu, uint64_t lin, uint8_t *old, const uint8_t *val,
+                       unsigned size);
+/* The host's address of @len bytes inside one page for a write; NULL if they are elsewhere. */
+uint8_t *x86_lin_host(struct x86_cpu *cpu, uint64_t lin, unsigned len, bool user);
+/* x86_lin_cas at an aligned host address in the arena. */
+uint64_t x86_host_cas(struct x86_cpu *cpu, uint8_t *p, uint64_t old, uint64_t val, unsigned size);
 /* Any length up to 4096, memory or device. */
 void x86_lin_read_bytes(struct x86_cpu *cpu, uint64_t lin, void *buf, unsigned len, bool user);
 void x86_lin_write_bytes(struct x86_cpu *cpu, uint64_t lin, const void *buf, unsigned len, bool user);
@@ -268,11 +283,13 @@ static inline uint64_t x86_lin_w(struct x86_cpu *cpu, unsigned seg, uint64_t off
         if (likely(e->wtag == (lin & ~PAGE_OFFSET) && (lin & PAGE_OFFSET) <= PAGE_BYTES - bits / 8)) { \
             uint8_t *p = (uint8_t *)(uintptr_t)(lin + e->addend);                                  \
             size_t ram = (size_t)(p - cpu->arena->base);                                           \
-            if (likely(!(cpu->arena->marks[ram >> RAM_LINE_SHIFT] |                                \
-                         cpu->arena->marks[(ram + bits / 8 - 1) >> RAM_LINE_SHIFT]))) {            \
-                memcpy(p, &v, sizeof(v));                                                          \
-                return;                                                                            \
+            memcpy(p, &v, sizeof(v));                                                              \
+            atomic_signal_fence(memory_order_seq_cst); /* the marks after the store: block.c */    \
+            if (unlikely(cpu->arena->marks[ram >> RAM_LINE_SHIFT] |                                \
+                         cpu->arena->marks[(ram + bits / 8 - 1) >> RAM_LINE_SHIFT])) {             \
+                ram_touched(cpu->arena, ram, bits / 8);                                            \
             }                                                                                      \
+            return;                                                                                \
         }                                                                                          \
         x86_lin_write(cpu, lin, v, bits / 8, cpu->cpl == 3);                                       \
     }                                                                                              \
@@ -299,6 +316,12 @@ static inline uint64_t x86_lin_w(struct x86_cpu *cpu, unsigned seg, uint64_t off
         }                                                                                          \
         x86_lin_probe_write(cpu, lin, bits / 8, cpu->cpl == 3);                                    \
         return (uint##bits##_t)x86_lin_read(cpu, lin, bits / 8, cpu->cpl == 3);                    \
+    }                                                                                              \
+    /* The store of a locked read-modify-write, if memory still has @old. Returns what it had. */  \
+    static inline uint##bits##_t x86_cas##bits(struct x86_cpu *cpu, uint64_t lin,                  \
+                                               uint##bits##_t old, uint##bits##_t v)               \
+    {                                                                                              \
+        return (uint##bits##_t)x86_lin_cas(cpu, lin, old, v, bits / 8);                            \
     }
 X86_MEMORY(8)
 X86_MEMORY(16)

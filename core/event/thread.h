@@ -43,4 +43,8 @@ void lock_yield(struct lock *l);
 /* Waits on @c, which goes with the lock; spurious returns are possible. [locked] */
 void lock_wait(struct lock *l, pthread_cond_t *c);
 
+/* Every other thread of the process passes a full memory barrier before this returns. Slow, so that
+ * the others need none: they may write here and read there in program order. [any] */
+void threads_barrier(void);
+
 #endif

@@ -8,6 +8,7 @@
 #include "trace/core_mem.h"
 
 #include <stdlib.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #define PORTS 0x10000u
@@ -103,6 +104,7 @@ static void store(const struct region *r, uint64_t off, const void *buf, uint64_
 {
     uint64_t addr = r->ram->addr + off;
     memcpy(host_of(r, off), buf, len);
+    atomic_thread_fence(memory_order_seq_cst); /* a vCPU that decodes marks the line, then reads it */
     if (unlikely(ram_marked(r->ram->arena, addr, len))) {
         ram_touched(r->ram->arena, addr, len);
     }

@@ -96,7 +96,7 @@ static const struct x86_host_ops ibench_ops = {
 static inline struct interp_bench *ibench_new(uint64_t ram_bytes, const char *model)
 {
     struct interp_bench *b = calloc(1, sizeof(*b));
-    const struct interp_host host = {.slice = ibench_slice, .a20 = ibench_a20, .alone = true};
+    const struct interp_host host = {.slice = ibench_slice, .a20 = ibench_a20};
     if (b == NULL || !ram_arena_init(&b->arena, 64 * MiB, NULL) ||
         !ram_block_at(&b->arena, &b->ram, "ram", 0, ram_bytes, NULL)) {
         abort();

@@ -312,6 +312,61 @@ static void touched(void *opaque, uint64_t addr, uint64_t len)
     seen[2]++;
 }
 
+/* The entry is its own page table: setting A in the first use changes the second. */
+static void an_entry_that_changed_under_the_walk_is_walked_anew(void **state)
+{
+    struct cpu_bench *b = *state;
+    page_on(b);
+    *entry(b, PD, 1) = PD | P | W | U;
+    assert_int_equal(x86_lin_read(b->cpu, LIN + 0x1004, 4, true), PD | P | W | U | A);
+    assert_int_equal(*entry(b, PD, 1), PD | P | W | U | A);
+    ASSERT_FINE(b, x86_lin_write(b->cpu, LIN + 0x1ffc, 7, 4, true));
+    assert_int_equal(*entry(b, PD, 1), PD | P | W | U | A | D);
+    assert_int_equal(*entry(b, PD, 1023), 7);
+}
+
+static unsigned times_alone;
+
+static void count_alone(void *host, bool on)
+{
+    times_alone += on;
+}
+
+static void a_compare_exchange_stores_if_memory_is_as_expected(void **state)
+{
+    static const struct {
+        uint32_t lin;
+        unsigned alone; /* others stand still */
+    } cases[] = {{LIN, 0}, {LIN + 8, 0}, {LIN + 0x801, 1}, {LIN + 0xffc, 1}};
+    struct cpu_bench *b = *state;
+    struct x86_cpu *cpu = b->cpu;
+    struct x86_host_ops ops = *cpu->host_ops;
+    ops.alone = count_alone;
+    cpu->host_ops = &ops;
+    cpu->parallel = true;
+    page_on(b);
+    *entry(b, PT, 0) = 0x50000 | P | W | U;
+    *entry(b, PT, 1) = 0x60000 | P | W | U;
+    for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+        uint64_t lin = cases[i].lin;
+        times_alone = 0;
+        x86_lin_write(cpu, lin, 0x1122334455667788ull, 8, false);
+        assert_int_equal(x86_lin_cas(cpu, lin, 5, 6, 8), 0x1122334455667788ull);
+        assert_int_equal(x86_lin_read(cpu, lin, 8, false), 0x1122334455667788ull);
+        assert_int_equal(x86_lin_cas(cpu, lin, 0x1122334455667788ull, 6, 8), 0x1122334455667788ull);
+        assert_int_equal(x86_lin_read(cpu, lin, 8, false), 6);
+        assert_int_equal(times_alone, 2 * cases[i].alone);
+    }
+    uint64_t old[2] = {1, 2}, val[2] = {3, 4};
+    x86_lin_write(cpu, LIN + 0x20, 1, 8, false);
+    x86_lin_write(cpu, LIN + 0x28, 9, 8, false);
+    assert_false(x86_lin_cas16(cpu, LIN + 0x20, old, val));
+    assert_int_equal(old[0], 1);
+    assert_int_equal(old[1], 9);
+    assert_true(x86_lin_cas16(cpu, LIN + 0x20, old, val));
+    assert_int_equal(x86_lin_read(cpu, LIN + 0x28, 8, false), 4);
+}
+
 static void stores_to_marked_lines_are_told(void **state)
 {
     struct cpu_bench *b = *state;
@@ -383,6 +438,8 @@ int main(void)
         T(absent_memory_reads_ones),
         T(devices_are_accessed_once_and_never_before_a_fault),
         T(stores_to_marked_lines_are_told),
+        T(an_entry_that_changed_under_the_walk_is_walked_anew),
+        T(a_compare_exchange_stores_if_memory_is_as_expected),
         T(cr0_and_cr4_refuse_bad_values),
         T(switching_protection_alone_flushes_nothing),
     };

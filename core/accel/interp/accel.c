@@ -4,6 +4,7 @@
 #include "core/accel/interp/engine.h"
 #include "core/accel/vcpu.h"
 
+#include <sched.h>
 #include <sys/random.h>
 
 #define TSC_HZ VCPU_TSC_HZ
@@ -138,9 +139,20 @@ static void host_took_init(void *host)
     vcpu_took_init(host);
 }
 
+/* Whoever it waits for may need the host's processor. */
 static void host_spins(void *host)
 {
-    vcpu_end_turn(host);
+    const struct vcpu *vcpu = host;
+    if (vcpus_parallel(vcpu->machine)) {
+        sched_yield();
+    } else {
+        vcpu_end_turn(host);
+    }
+}
+
+static void host_alone(void *host, bool on)
+{
+    vcpu_alone(host, on);
 }
 
 static const struct x86_host_ops host_ops = {
@@ -148,7 +160,7 @@ static const struct x86_host_ops host_ops = {
     .write_block = host_write_block, .acknowledge = host_acknowledge, .tsc = host_tsc,
     .ferr = host_ferr, .random = host_random, .has_apic = host_has_apic, .apic_read = host_apic_read,
     .apic_write = host_apic_write, .apic_deadline = host_apic_deadline, .cr8 = host_cr8,
-    .set_cr8 = host_set_cr8,
+    .set_cr8 = host_set_cr8, .alone = host_alone,
 };
 
 /* ---- the table ---- */
@@ -172,7 +184,7 @@ static bool interp_vcpu_init(struct vcpu *vcpu, struct error **err)
 {
     struct machine *m = vcpu->machine;
     const struct interp_host host = {
-        .slice = host_slice, .a20 = host_a20, .polls = host_polls, .alone = vcpu->index == 0,
+        .slice = host_slice, .a20 = host_a20, .polls = host_polls,
         .sipi_vector = host_sipi_vector, .took_init = host_took_init,
     };
     struct interp *e = interp_new(&m->arena, &host);
@@ -180,8 +192,10 @@ static bool interp_vcpu_init(struct vcpu *vcpu, struct error **err)
         return error_set(err, "interp: no memory for the block cache");
     }
     if (vcpu->index > 0) {
-        engine_of(m->vcpus[0])->host.alone = false;
-        engine_of(m->vcpus[0])->host.spins = e->host.spins = host_spins;
+        struct interp *first = engine_of(m->vcpus[0]);
+        interp_share(e, first);
+        first->host.spins = e->host.spins = host_spins;
+        first->cpu.parallel = e->cpu.parallel = vcpus_parallel(m);
     }
     struct x86_cpu *cpu = &e->cpu;
     cpu->pending = &vcpu->pending;
@@ -296,6 +310,9 @@ static void interp_fini(struct machine *m)
 const struct accel interp_accel = {
     .name = "interp",
     .counts_insns = true,
+#if defined(__x86_64__)
+    .parallel = true, /* the order of memory accesses is the host's, which must be a guest's */
+#endif
     .probe = interp_probe,
     .vm_init = interp_vm_init,
     .view_changed = interp_view_changed,

@@ -5,6 +5,9 @@
  *         to us. Only blocks whose very bytes are hit go; when no block covers a line any more its
  *         mark goes too, and later stores cost nothing. Blocks come from one bump allocator; when
  *         it is full everything is forgotten.
+ *         Other threads store first and look at the mark then. So a block is made from a copy of
+ *         its bytes, its lines are marked, all threads pass a barrier, and the copy is compared: a
+ *         store that came too late to be in the copy is seen there, or finds the mark.
  */
 #include "core/accel/interp/engine.h"
 #include "core/accel/vcpu.h"
@@ -121,6 +124,26 @@ static void unlink_block(struct interp *e, struct block *b)
     }
 }
 
+static bool has_lines_like(struct interp *e, uint64_t line)
+{
+    return __atomic_load_n(line_bucket(e, line), __ATOMIC_RELAXED) != NULL;
+}
+
+/* Engine @e has no block of the line any more. */
+static void unmark(struct interp *e, uint64_t line)
+{
+    struct interp_shared *s = e->shared;
+    bool wanted = false;
+    lock_take(&s->lock);
+    for (unsigned i = 0; i < s->n; i++) {
+        wanted = wanted || (s->engines[i] != e && has_lines_like(s->engines[i], line));
+    }
+    if (!wanted) {
+        __atomic_fetch_and(&e->cpu.arena->marks[line], (uint8_t)~RAM_MARK_CODE, __ATOMIC_SEQ_CST);
+    }
+    lock_drop(&s->lock);
+}
+
 /* Drops the line's blocks that a store to [addr, addr+len) hits. */
 static void invalidate_line(struct interp *e, uint64_t line, uint64_t addr, uint64_t len)
 {
@@ -142,8 +165,8 @@ static void invalidate_line(struct interp *e, uint64_t line, uint64_t addr, uint
             kept = true;
         }
     }
-    if (!kept && e->host.alone) {
-        e->cpu.arena->marks[line] &= (uint8_t)~RAM_MARK_CODE;
+    if (!kept) {
+        unmark(e, line);
     }
 }
 
@@ -165,6 +188,13 @@ void block_touched(void *opaque, uint64_t addr, uint64_t len)
     struct interp *e = opaque;
     if (pthread_equal(e->thread, pthread_self())) {
         block_invalidate(e, addr, len);
+        return;
+    }
+    bool ours = false;
+    for (uint64_t l = line_of(addr); l <= line_of(addr + len - 1) && !ours; l++) {
+        ours = has_lines_like(e, l);
+    }
+    if (!ours) {
         return;
     }
     lock_take(&e->queue_lock);
@@ -269,36 +299,67 @@ static bool decode_one(struct interp *e, struct block *b, const uint8_t *bytes, 
     return true;
 }
 
-static void link_line(struct interp *e, struct block *b, uint64_t line)
+/* True if the line was not marked before. */
+static bool mark(struct interp *e, uint64_t line)
+{
+    uint8_t *m = &e->cpu.arena->marks[line];
+    return !(__atomic_load_n(m, __ATOMIC_RELAXED) & RAM_MARK_CODE) &&
+           !(__atomic_fetch_or(m, RAM_MARK_CODE, __ATOMIC_SEQ_CST) & RAM_MARK_CODE);
+}
+
+/* True if stores to the line may not have been told to this engine before. */
+static bool link_line(struct interp *e, struct block *b, uint64_t line)
 {
     struct block_line *n = take_space(e, sizeof(*n));
     struct block_line **bucket = line_bucket(e, line);
+    bool fresh = *bucket == NULL;
     *n = (struct block_line){.line = line, .block = b, .next = *bucket};
-    *bucket = n;
+    __atomic_store_n(bucket, n, __ATOMIC_RELEASE);
+    return mark(e, line) || fresh;
 }
 
-/* Makes the block just built known. */
-static void link_block(struct interp *e, struct block *b)
+/* Links and marks the lines of a block; true as link_line. */
+static bool link_lines(struct interp *e, struct block *b)
+{
+    bool fresh = false;
+    lock_take(&e->shared->lock);
+    for (uint64_t l = line_of(b->ram); l <= line_of(b->ram + b->bytes1 - 1); l++) {
+        fresh |= link_line(e, b, l);
+    }
+    if (b->bytes > b->bytes1) {
+        fresh |= link_line(e, b, line_of(b->ram2));
+    }
+    lock_drop(&e->shared->lock);
+    return fresh;
+}
+
+static bool unchanged(const struct interp *e, const struct block *b, const uint8_t *bytes)
+{
+    const uint8_t *base = e->cpu.arena->base;
+    return memcmp(base + b->ram, bytes, b->bytes1) == 0 &&
+           memcmp(base + b->ram2, bytes + b->bytes1, b->bytes - b->bytes1) == 0;
+}
+
+/* Makes the block just built from @bytes known. False: memory has other bytes now. */
+static bool link_block(struct interp *e, struct block *b, const uint8_t *bytes)
 {
     struct block **head = block_bucket(e, b->ram);
     finish(b);
     take_space(e, sizeof(*b) + (b->n + 1u) * sizeof(struct insn));
-    for (uint64_t l = line_of(b->ram); l <= line_of(b->ram + b->bytes1 - 1); l++) {
-        link_line(e, b, l);
-    }
-    if (b->bytes > b->bytes1) {
-        link_line(e, b, line_of(b->ram2));
-    }
+    bool fresh = link_lines(e, b);
     b->hash_next = *head;
     *head = b;
+    if (fresh && e->cpu.parallel) {
+        threads_barrier();
+    }
+    if (fresh && !unchanged(e, b, bytes)) {
+        unlink_block(e, b);
+        return false;
+    }
     if (e->translator) {
         e->translator->added(e, b);
     }
-}
-
-static void mark(struct interp *e, uint64_t ram)
-{
-    e->cpu.arena->marks[line_of(ram)] |= RAM_MARK_CODE;
+    return true;
 }
 
 /* Fetch translation of @lin: the ram address, or false if no memory answers there. */
@@ -356,36 +417,33 @@ static struct block *build_crossing(struct interp *e, struct block *b, uint64_t 
     if (e->cpu.s.rip + room > e->cs_last || !fetch_ram(e, next, &b->ram2)) {
         return NULL;
     }
-    mark(e, b->ram2);
     memcpy(bytes, e->cpu.arena->base + b->ram, room);
     memcpy(bytes + room, e->cpu.arena->base + b->ram2, sizeof(bytes) - room);
     decode_one(e, b, bytes, sizeof(bytes), &ends);
     b->bytes1 = (uint16_t)min_u64(room, b->bytes);
-    link_block(e, b);
-    return b;
+    return link_block(e, b, bytes) ? b : NULL;
 }
 
+/* NULL if it cannot be cached, or not now. */
 static struct block *build(struct interp *e, uint64_t lin, uint64_t ram)
 {
+    uint8_t bytes[BLOCK_INSNS * INSN_MAX_BYTES];
     if (e->blocks_used + BLOCK_MOST > BLOCK_ARENA) {
         block_flush_all(e);
     }
     struct block *b = (struct block *)(e->blocks + e->blocks_used);
-    const uint8_t *host = e->cpu.arena->base + ram;
     unsigned room = PAGE_BYTES - (unsigned)(lin & PAGE_OFFSET);
     unsigned most = e->heat[line_hash(line_of(ram))] < HOT ? BLOCK_INSNS : HOT_INSNS;
+    unsigned there = (unsigned)min_u64(room, most * INSN_MAX_BYTES);
     bool ends = false;
     *b = (struct block){.ram = ram, .mode = e->cpu.mode & MODE_DECODE};
+    memcpy(bytes, e->cpu.arena->base + ram, there);
     while (!ends && b->n < most && b->bytes < room) {
-        unsigned left = room - b->bytes;
         if (unlikely(e->debug.stops != NULL) && b->n > 0 &&
             interp_debug_code(e, lin + b->bytes, true)) {
             break;
         }
-        /* Marked before it is read: a store by another thread is then told to us. */
-        mark(e, ram + b->bytes);
-        mark(e, ram + b->bytes + (unsigned)min_u64(left, INSN_MAX_BYTES) - 1);
-        if (!decode_one(e, b, host + b->bytes, left, &ends)) {
+        if (!decode_one(e, b, bytes + b->bytes, there - b->bytes, &ends)) {
             if (b->n == 0) {
                 return build_crossing(e, b, lin, room);
             }
@@ -393,8 +451,7 @@ static struct block *build(struct interp *e, uint64_t lin, uint64_t ram)
         }
     }
     b->bytes1 = b->bytes;
-    link_block(e, b);
-    return b;
+    return link_block(e, b, bytes) ? b : NULL;
 }
 
 /* ---- finding ---- */

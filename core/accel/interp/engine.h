@@ -91,7 +91,14 @@ struct interp_host {
     /* the guest polls for something (idle.h) at instruction @icount; may wait a little; or NULL */
     void (*polls)(void *host, uint64_t icount);
     void (*spins)(void *host);     /* the guest waits for another processor; NULL: there is none */
-    bool alone;                    /* no other processor caches this arena's code */
+};
+
+/* What the engines that decode one arena's code share: the first one's. A line is marked as long as
+ * one of them may have code of it. */
+struct interp_shared {
+    struct lock lock;            /* around making a block known, and around taking a mark away */
+    struct interp *engines[MACHINE_MAX_VCPUS];
+    unsigned n;
 };
 
 /* What a debugger wants of the engine (debug.c). */
@@ -143,6 +150,7 @@ struct interp {
     _Atomic uint32_t own_pending; /* used when nobody gave us a word */
     struct interp_debug debug;
 
+    struct interp_shared own_shared, *shared;
     pthread_t thread;            /* the one inside interp_execute last */
     struct lock queue_lock;      /* stores by other threads to lines we decoded */
     struct { uint64_t addr, len; } queue[INVALID_QUEUE];
@@ -193,6 +201,8 @@ unsigned block_code(struct interp *e, const struct block *b, uint8_t bytes[INSN_
 
 struct interp *interp_new(struct ram_arena *arena, const struct interp_host *host);
 void interp_free(struct interp *e);
+/* @e decodes the same code as @first. Before either runs. */
+void interp_share(struct interp *e, struct interp *first);
 /* Runs until something must be looked at outside. cpu's fields are set up by the owner. */
 void interp_execute(struct interp *e, struct vcpu_exit *exit);
 /* Instructions retired so far, also right inside one. */

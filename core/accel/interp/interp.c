@@ -429,6 +429,8 @@ struct interp *interp_new(struct ram_arena *arena, const struct interp_host *hos
         return NULL;
     }
     lock_init(&e->queue_lock);
+    lock_init(&e->own_shared.lock);
+    interp_share(e, e);
     e->cpu.arena = arena;
     e->cpu.pending = &e->own_pending;
     e->cpu.engine = e;
@@ -440,11 +442,18 @@ struct interp *interp_new(struct ram_arena *arena, const struct interp_host *hos
     return e;
 }
 
+void interp_share(struct interp *e, struct interp *first)
+{
+    struct interp_shared *s = e->shared = &first->own_shared;
+    s->engines[s->n++] = e;
+}
+
 void interp_free(struct interp *e)
 {
     if (e) {
         block_cache_fini(e);
         lock_fini(&e->queue_lock);
+        lock_fini(&e->own_shared.lock);
         free(e);
     }
 }

@@ -66,7 +66,7 @@ FOR_SIZES(MOV_FORMS)
     {                                                                                              \
         uint64_t lin;                                                                              \
         uint##N##_t a = x86_rmw##N(cpu, in->seg, insn_ea(cpu, in), &lin);                          \
-        x86_stl##N(cpu, lin, reg_r##N(cpu, in->r));                                                \
+        PUT_MODIFIED(N, true, reg_r##N(cpu, in->r)); /* [SDM2] "XCHG": locked as it is */          \
         reg_w##N(cpu, in->r, a);                                                                   \
         INTERP_NEXT(cpu, in);                                                                      \
     }

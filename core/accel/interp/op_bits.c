@@ -18,6 +18,17 @@ static uint64_t bit_result(enum bit_op op, uint64_t v, uint64_t bit)
     }
 }
 
+/* The store of a read-modify-write that found @old. False: with LOCK, another processor came between. */
+static bool put_memory(struct x86_cpu *cpu, const struct insn *in, uint64_t lin, uint64_t old,
+                       uint64_t v)
+{
+    if (in->lock && cpu->parallel) {
+        return x86_lin_cas(cpu, lin, old, v, in->opsize) == old;
+    }
+    x86_lin_write(cpu, lin, v, in->opsize, cpu->cpl == 3);
+    return true;
+}
+
 /* Bit @index of the E operand; a memory operand reaches beyond its own bytes if the index is from a
  * register ([SDM1] "Bit(BitBase, BitOffset)"). Flags other than CF stay. */
 static void bit_insn(struct x86_cpu *cpu, const struct insn *in, enum bit_op op, int64_t index,
@@ -38,10 +49,11 @@ static void bit_insn(struct x86_cpu *cpu, const struct insn *in, enum bit_op op,
         if (op == BIT_TEST) {
             v = mem_read(cpu, in->seg, ea, size);
         } else {
-            uint64_t lin = x86_lin_w(cpu, in->seg, ea, size);
+            uint64_t lin = x86_lin_w(cpu, in->seg, ea, size), was;
             x86_lin_probe_write(cpu, lin, size, cpu->cpl == 3);
-            v = mem_read(cpu, in->seg, ea, size);
-            mem_write(cpu, in->seg, ea, bit_result(op, v, bit), size);
+            do {
+                v = was = mem_read(cpu, in->seg, ea, size);
+            } while (!put_memory(cpu, in, lin, was, bit_result(op, v, bit)));
         }
     }
     lf_put_cf(cpu, (v & bit) != 0);
@@ -138,44 +150,78 @@ static uint64_t get_e(struct x86_cpu *cpu, const struct insn *in, uint64_t *lin)
     return x86_lin_read(cpu, *lin, in->opsize, cpu->cpl == 3);
 }
 
-static void put_e(struct x86_cpu *cpu, const struct insn *in, uint64_t lin, uint64_t v)
+/* False as put_memory. */
+static bool put_e(struct x86_cpu *cpu, const struct insn *in, uint64_t lin, uint64_t old, uint64_t v)
 {
     if (in->mem) {
-        x86_lin_write(cpu, lin, v, in->opsize, cpu->cpl == 3);
-    } else {
-        reg_w(cpu, in->m, v, in->opsize);
+        return put_memory(cpu, in, lin, old, v);
     }
+    reg_w(cpu, in->m, v, in->opsize);
+    return true;
 }
 
+/* The flags are set from the operands alone, so doing it again does no harm. */
 OP(xadd)
 {
-    uint64_t lin, old = get_e(cpu, in, &lin);
-    uint64_t sum = sized_add(cpu, old, g_read(cpu, in, in->opsize), in->opsize);
+    uint64_t lin, old, sum, add = g_read(cpu, in, in->opsize);
+    do {
+        old = get_e(cpu, in, &lin);
+        sum = sized_add(cpu, old, add, in->opsize);
+    } while (in->mem && !put_memory(cpu, in, lin, old, sum));
     g_write(cpu, in, old, in->opsize);
-    put_e(cpu, in, lin, sum);
+    if (!in->mem) {
+        reg_w(cpu, in->m, sum, in->opsize);
+    }
 }
 
 /* Memory is written in either case ([SDM2] "CMPXCHG"); a register that does not change is not. */
 OP(cmpxchg)
 {
-    uint64_t lin, old = get_e(cpu, in, &lin);
-    uint64_t a = reg_r(cpu, GPR_OFF(R_AX), in->opsize);
+    uint64_t lin, old, a = reg_r(cpu, GPR_OFF(R_AX), in->opsize);
+    bool same, kept;
+    do {
+        old = get_e(cpu, in, &lin);
+        same = a == old;
+        kept = !same && !in->mem;
+    } while (!kept && !put_e(cpu, in, lin, old, same ? g_read(cpu, in, in->opsize) : old));
     sized_compare(cpu, a, old, in->opsize);
-    if (a == old) {
-        put_e(cpu, in, lin, g_read(cpu, in, in->opsize));
-        return;
-    }
-    reg_w(cpu, GPR_OFF(R_AX), old, in->opsize);
-    if (in->mem) {
-        put_e(cpu, in, lin, old);
+    if (!same) {
+        reg_w(cpu, GPR_OFF(R_AX), old, in->opsize);
     }
 }
 
+/* The same, locked, of 8 bytes (@size 4) or 16. */
+static bool cmpxchg_pair_locked(struct x86_cpu *cpu, uint64_t lin, unsigned size)
+{
+    uint64_t old[2] = {reg_r(cpu, GPR_OFF(R_AX), size), reg_r(cpu, GPR_OFF(R_DX), size)};
+    uint64_t val[2] = {reg_r(cpu, GPR_OFF(R_BX), size), reg_r(cpu, GPR_OFF(R_CX), size)};
+    bool same;
+    if (size == 8) {
+        same = x86_lin_cas16(cpu, lin, old, val);
+    } else {
+        uint64_t whole = old[1] << 32 | old[0];
+        uint64_t seen = x86_lin_cas(cpu, lin, whole, val[1] << 32 | val[0], 8);
+        same = seen == whole;
+        old[0] = (uint32_t)seen;
+        old[1] = seen >> 32;
+    }
+    if (!same) {
+        reg_w(cpu, GPR_OFF(R_AX), old[0], size);
+        reg_w(cpu, GPR_OFF(R_DX), old[1], size);
+    }
+    return same;
+}
+
 /* Memory of twice the operand size against DX:AX. */
-static void cmpxchg_pair(struct x86_cpu *cpu, uint64_t lin, unsigned size)
+static void cmpxchg_pair(struct x86_cpu *cpu, uint64_t lin, unsigned size, bool locked)
 {
     bool user = cpu->cpl == 3;
     x86_lin_probe_write(cpu, lin, 2 * size, user);
+    if (locked && cpu->parallel) {
+        bool same = cmpxchg_pair_locked(cpu, lin, size);
+        lf_set(cpu, (lf_get(cpu) & ~(uint32_t)FL_ZF) | (same ? FL_ZF : 0));
+        return;
+    }
     uint64_t low = x86_lin_read(cpu, lin, size, user);
     uint64_t high = x86_lin_read(cpu, lin + size, size, user);
     uint32_t flags = lf_get(cpu) & ~(uint32_t)FL_ZF;
@@ -203,7 +249,7 @@ OP(cmpxchg8b)
     if (wide && (lin & 15)) {
         x86_fault(cpu, X86_GP, 0);
     }
-    cmpxchg_pair(cpu, lin, wide ? 8 : 4);
+    cmpxchg_pair(cpu, lin, wide ? 8 : 4, in->lock);
 }
 
 /* ---- flags ---- */

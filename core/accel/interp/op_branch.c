@@ -199,6 +199,7 @@ OP_ENDS(retf_i)
 OP_ENDS(iret)
 {
     x86_iret(cpu, in->opsize);
+    atomic_thread_fence(memory_order_seq_cst); /* [SDM3] "Serializing Instructions" */
 }
 
 /* ---- software interrupts ----

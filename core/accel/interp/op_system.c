@@ -325,6 +325,7 @@ OP(cpuid)
     cpu->s.gpr[R_BX] = out.ebx;
     cpu->s.gpr[R_CX] = out.ecx;
     cpu->s.gpr[R_DX] = out.edx;
+    atomic_thread_fence(memory_order_seq_cst); /* [SDM3] "Serializing Instructions" */
 }
 
 OP(ud)

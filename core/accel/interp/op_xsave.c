@@ -331,6 +331,12 @@ OP(xsetbv)
 
 /* ---- caches, order, waiting ---- */
 
+/* [SDM2] "MFENCE". Loads among each other and stores among each other are in order as it is. */
+OP(fence)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
 /* Faults as a read of one byte. */
 OP(clflush)
 {

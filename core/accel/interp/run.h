@@ -18,6 +18,25 @@
 #define FOR_WIDE(X)          X(16) X(32) X(64)
 #define FOR_WIDE_1(X, a)     X(a, 16) X(a, 32) X(a, 64)
 
+/* The store of a read-modify-write of memory: *lin = @result, an expression of the old value a that
+ * may read and set the flags. If it must hold against other processors and one came between, it is
+ * worked out anew from what memory has then. */
+#define PUT_MODIFIED(N, locked, result)                                                            \
+    do {                                                                                           \
+        if (unlikely((locked) && cpu->parallel)) {                                                 \
+            uint64_t was_result = cpu->lf_result, was_aux = cpu->lf_aux;                           \
+            uint##N##_t seen = x86_cas##N(cpu, lin, a, result);                                    \
+            while (seen != a) {                                                                    \
+                cpu->lf_result = was_result;                                                       \
+                cpu->lf_aux = was_aux;                                                             \
+                a = seen;                                                                          \
+                seen = x86_cas##N(cpu, lin, a, result);                                            \
+            }                                                                                      \
+        } else {                                                                                   \
+            x86_stl##N(cpu, lin, result);                                                          \
+        }                                                                                          \
+    } while (0)
+
 /* E = f(E, @second); @second is an expression of uintN_t. */
 #define RUN_MODIFY(name, f, second, N)                                                             \
     RUN(name##_r##N)                                                                               \
@@ -29,7 +48,7 @@
     {                                                                                              \
         uint64_t lin;                                                                              \
         uint##N##_t a = x86_rmw##N(cpu, in->seg, insn_ea(cpu, in), &lin);                          \
-        x86_stl##N(cpu, lin, f##N(cpu, a, second));                                                \
+        PUT_MODIFIED(N, in->lock, f##N(cpu, a, second));                                           \
         INTERP_NEXT(cpu, in);                                                                      \
     }
 
@@ -57,7 +76,7 @@
     {                                                                                              \
         uint64_t lin;                                                                              \
         uint##N##_t a = x86_rmw##N(cpu, in->seg, insn_ea(cpu, in), &lin);                          \
-        x86_stl##N(cpu, lin, f##N(cpu, a));                                                        \
+        PUT_MODIFIED(N, in->lock, f##N(cpu, a));                                                   \
         INTERP_NEXT(cpu, in);                                                                      \
     }
 

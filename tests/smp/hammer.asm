@@ -1,0 +1,358 @@
+; Processors that work on the same memory at the same time: locked operations, a spin lock, the order of
+; stores and loads, code that one writes and others run, page-table entries that one writes and others
+; mark. A boot sector's program; it writes one line to COM1 and ends through isa-debug-exit at F4h with
+; the phases that failed, a bit each.
+;
+; Loaded at 7C00h by the BIOS, loads the rest of itself behind that; application processors start at
+; 9000h. All processors go to 32-bit protected mode, flat.
+SECTORS equ 5
+
+        bits 16
+        org 7c00h
+
+ICR     equ 0fee00300h
+
+ROUNDS  equ 20000
+SPLITS  equ 20                  ; a lock across the border of two lines stops everybody
+PATCHES equ 5000
+
+; dwords, each in a line of its own
+DATA    equ 20000h
+IDS     equ DATA                ; processors that came up, then ids
+ARRIVED equ DATA + 40h          ; at barriers
+COUNT   equ DATA + 80h          ; LOCK INC
+SUM     equ DATA + 0c0h         ; LOCK XADD
+SWAPS   equ DATA + 100h         ; CMPXCHG
+HELD    equ DATA + 140h         ; XCHG spin lock
+GUARDED equ DATA + 180h         ; plain INC under it
+PAIR    equ DATA + 1c0h         ; CMPXCHG8B
+CARRY   equ DATA + 200h         ; LOCK ADC
+SPLIT   equ DATA + 27eh         ; across two lines
+VERSION equ DATA + 2c0h
+FAILED  equ DATA + 300h
+DONE    equ DATA + 340h
+GO      equ DATA + 380h
+TURN_A  equ DATA + 400h         ; litmus: rounds begun
+TURN_B  equ DATA + 440h
+X       equ 22000h              ; a dword a round
+Y       equ 26000h
+SEEN_A  equ 2a000h
+SEEN_B  equ 2e000h
+LITMUS  equ 2000
+PAGES   equ 34000h              ; page directory, page table
+PTE     equ PAGES + 1000h + (TARGET >> 12) * 4
+TARGET  equ 300000h
+STACKS  equ 40000h
+
+start:  xor ax, ax
+        mov ds, ax
+        mov es, ax
+        mov ss, ax
+        mov sp, 7c00h
+        cld
+        mov ax, 0200h + SECTORS - 1
+        mov bx, 7e00h
+        mov cx, 2
+        mov dh, 0
+        int 13h
+        mov al, 5fh             ; CMOS: how many others there are
+        out 70h, al
+        in al, 71h
+        inc al
+        mov [number], al
+        mov si, protect
+        mov di, 9000h
+        mov cx, protect_end - protect
+        rep movsb
+        jmp 0:protect
+
+protect:
+        cli
+        xor ax, ax
+        mov ds, ax
+        lgdt [gdtr]
+        mov eax, cr0
+        or al, 1
+        mov cr0, eax
+        jmp dword 8:flat
+protect_end:
+
+gdt:    dq 0
+        dq 0x00cf9a000000ffff   ; 8: code
+        dq 0x00cf92000000ffff   ; 10h: data
+gdtr:   dw gdtr - gdt - 1
+        dd gdt
+
+number: dd 0                    ; of processors
+
+        bits 32
+flat:   mov ax, 10h
+        mov ds, ax
+        mov es, ax
+        mov ss, ax
+        cmp dword [GO], 600df1a6h
+        je enter
+        mov edi, DATA           ; the first: clears what all use and starts the others
+        mov ecx, (PAGES - DATA) / 4
+        xor eax, eax
+        rep stosd
+        mov dword [GO], 600df1a6h
+        mov dword [0fee000f0h], 1ffh
+        mov dword [ICR], 0c4500h
+        mov ecx, 10000
+.wait:  in al, 80h
+        loop .wait
+        mov dword [ICR], 0c4609h
+        jmp enter
+
+        times 510 - ($ - $$) db 0
+        dw 0aa55h
+
+%macro barrier 0
+        call meet
+%endmacro
+%macro fails 1                  ; phase %1 failed
+        lock or dword [FAILED], 1 << %1
+%endmacro
+
+; Waits until all have come here as often.
+meet:   mov eax, 1
+        lock xadd [ARRIVED], eax
+        xor edx, edx
+        div dword [number]
+        inc eax
+        mul dword [number]      ; the count at which this barrier opens
+.spin:  pause
+        cmp [ARRIVED], eax
+        jb .spin
+        ret
+
+enter:  mov ebp, 1              ; EBP = id
+        lock xadd [IDS], ebp
+        mov esp, ebp
+        inc esp
+        shl esp, 12
+        add esp, STACKS
+        barrier
+
+; ---- 0: locked operations ----
+        mov ecx, ROUNDS
+.round: lock inc dword [COUNT]
+        mov eax, 3
+        lock xadd [SUM], eax
+        mov eax, [SWAPS]
+.swap:  lea ebx, [eax + 5]
+        lock cmpxchg [SWAPS], ebx
+        jne .swap
+        stc
+        lock adc dword [CARRY], 1
+.lock:  mov eax, 1
+        xchg [HELD], eax
+        test eax, eax
+        jz .held
+        pause
+        jmp .lock
+.held:  inc dword [GUARDED]
+        mov dword [HELD], 0
+        push ecx
+        mov eax, [PAIR]
+        mov edx, [PAIR + 4]
+.pair:  mov ebx, eax
+        mov ecx, edx
+        add ebx, 80000001h
+        adc ecx, 0
+        lock cmpxchg8b [PAIR]
+        jne .pair
+        pop ecx
+        loop .round
+        mov ecx, SPLITS
+.split: lock add dword [SPLIT], 7
+        loop .split
+        barrier
+        imul eax, [number], ROUNDS
+        cmp [COUNT], eax
+        jne .bad
+        cmp [GUARDED], eax
+        jne .bad
+        lea ebx, [eax + eax * 2]
+        cmp [SUM], ebx
+        jne .bad
+        lea ebx, [eax + eax * 4]
+        cmp [SWAPS], ebx
+        jne .bad
+        lea ebx, [eax * 2]
+        cmp [CARRY], ebx
+        jne .bad
+        mov ecx, eax            ; 80000001h * count
+        mov ebx, 80000001h
+        mul ebx
+        cmp [PAIR], eax
+        jne .bad
+        cmp [PAIR + 4], edx
+        jne .bad
+        imul eax, [number], SPLITS * 7
+        cmp [SPLIT], eax
+        je .good
+.bad:   fails 0
+.good:  barrier
+
+; ---- 1: with a fence between, a store is seen before a later load is made, by one of two ----
+        cmp dword [number], 1
+        je near .ordered
+        cmp ebp, 1
+        ja .ordered
+        mov esi, 0
+.litmus:
+        lea eax, [esi + 1]
+        cmp ebp, 0
+        jne .second
+        mov [TURN_A], eax
+.spin_a: cmp [TURN_B], eax
+        jae .go_a
+        pause
+        jmp .spin_a
+.go_a:  mov dword [X + esi * 4], 1
+        mfence
+        mov eax, [Y + esi * 4]
+        mov [SEEN_A + esi * 4], eax
+        jmp .next
+.second: mov [TURN_B], eax
+.spin_b: cmp [TURN_A], eax
+        jae .go_b
+        pause
+        jmp .spin_b
+.go_b:  mov dword [Y + esi * 4], 1
+        mov eax, 1
+        xchg [esp - 4], eax     ; a fence as good
+        mov eax, [X + esi * 4]
+        mov [SEEN_B + esi * 4], eax
+.next:  inc esi
+        cmp esi, LITMUS
+        jb .litmus
+.ordered:
+        barrier
+        xor esi, esi
+        cmp dword [number], 1
+        je .patch
+.check: mov eax, [SEEN_A + esi * 4]
+        or eax, [SEEN_B + esi * 4]
+        jnz .seen
+        fails 1
+.seen:  inc esi
+        cmp esi, LITMUS
+        jb .check
+
+; ---- 2: the first writes code, the others serialize and run it ----
+.patch: barrier
+        cmp ebp, 0
+        jne .runner
+        mov eax, 0
+.write: inc eax
+        mov [patched + 4], eax
+        mov [VERSION], eax
+        cmp eax, PATCHES
+        jb .write
+        jmp .written
+.runner: mov esi, [VERSION]
+        xor eax, eax
+        cpuid
+        call patched
+        cmp eax, esi
+        jae .new
+        fails 2
+.new:   cmp esi, PATCHES
+        jb .runner
+.written:
+        barrier
+
+; ---- 3: the first changes an entry that the processors of the others mark ----
+        cmp ebp, 0
+        jne .mapped
+        mov edi, PAGES
+        mov dword [edi], PAGES + 1003h
+        add edi, 1000h
+        mov eax, 3
+.fill:  mov [edi], eax
+        add edi, 4
+        add eax, 1000h
+        cmp eax, 400003h
+        jb .fill
+.mapped: barrier
+        mov eax, PAGES
+        mov cr3, eax
+        mov eax, cr0
+        or eax, 80000000h
+        mov cr0, eax
+        jmp .paged
+.paged: cmp ebp, 0
+        jne .marker
+        mov ecx, ROUNDS
+        xor ebx, ebx
+.change: lock xor dword [PTE], 18h              ; PWT, PCD
+        xor ebx, 18h
+        lock and dword [PTE], ~60h              ; A, D
+        mov eax, [PTE]
+        and eax, 18h
+        cmp eax, ebx
+        je .kept
+        fails 3
+.kept:  loop .change
+        mov dword [DONE], 1
+        jmp .marked
+.marker: invlpg [TARGET]
+        mov [TARGET], eax
+        invlpg [TARGET]
+        mov eax, [TARGET + 4]
+        cmp dword [DONE], 0
+        je .marker
+.marked:
+        barrier
+        cmp ebp, 0
+        jne .rest
+
+; ---- the end ----
+        mov edx, 3fbh
+        mov al, 3               ; 8 bits
+        out dx, al
+        mov esi, text
+.puts:  lodsb
+        test al, al
+        jz .failed
+        call putc
+        jmp .puts
+.failed: mov al, [FAILED]
+        add al, '0'
+        call putc
+        mov al, 10
+        call putc
+        mov edx, 3fdh
+.flush: in al, dx
+        test al, 40h            ; all is on the line
+        jz .flush
+        mov al, [FAILED]
+        out 0f4h, al
+.rest:  cli
+        hlt
+        jmp .rest
+
+putc:   mov ah, al
+        mov edx, 3fdh
+.busy:  in al, dx
+        test al, 20h
+        jz .busy
+        mov al, ah
+        mov edx, 3f8h
+        out dx, al
+        ret
+
+text:   db 'failed: ', 0
+
+        align 64
+patched:
+        nop                     ; so that the number is aligned: one store changes it whole
+        nop
+        nop
+        mov eax, 0
+        ret
+
+        times 512 * SECTORS - ($ - $$) db 0
