@@ -124,6 +124,7 @@ struct config {
     unsigned n_chardevs;
     char *serials[CONFIG_SERIALS]; /* back ends of COM1 to COM4: a spec, "chardev:ID", "none" */
     unsigned n_serials;
+    bool serial_line_time; /* characters take the time of their baud rate */
     char *parallel; /* LPT1's, likewise; NULL: the default */
     char *debugcon; /* likewise; NULL: there is no debug console */
     uint16_t debugcon_port;

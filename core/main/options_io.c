@@ -48,8 +48,14 @@ OPTION_HANDLER(opt_device)
 /* As in QEMU, a default for a device that does not exist is no error: scripts set them freely. */
 OPTION_HANDLER(opt_global)
 {
-    static const char key[] = "isa-debugcon.iobase=";
+    static const char key[] = "isa-debugcon.iobase=", line_time[] = "isa-serial.line-time=";
     const char *number = arg + sizeof(key) - 1;
+    if (strncmp(arg, line_time, sizeof(line_time) - 1) == 0) {
+        const char *value = arg + sizeof(line_time) - 1;
+        c->serial_line_time = strcmp(value, "on") == 0;
+        return c->serial_line_time || strcmp(value, "off") == 0 ||
+               error_set(err, "line-time must be on or off");
+    }
     if (strncmp(arg, key, sizeof(key) - 1) == 0) {
         char *end;
         unsigned long port = strtoul(number, &end, 0);

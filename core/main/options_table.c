@@ -112,8 +112,9 @@ const struct option_row option_rows[] = {
     {"no-acpi", NULL, NULL, opt_clear, FIELD(acpi), NULL, "the same as -machine acpi=off"},
     {"nodefaults", NULL, NULL, opt_clear, FIELD(defaults), NULL,
      "no video card, serial and parallel port, floppy and CD drive but those that are asked for"},
-    {"global", NULL, "isa-debugcon.iobase=PORT", opt_global, 0, NULL,
-     "port of -debugcon; settings of other devices are accepted without effect"},
+    {"global", NULL, "isa-debugcon.iobase=PORT|isa-serial.line-time=on", opt_global, 0, NULL,
+     "port of -debugcon; characters on serial lines take the time that the baud rate says; settings "
+     "of other devices are accepted without effect"},
 
     GROUP("Media and booting"),
     {"fda", NULL, "FILE", opt_floppy, 0, NULL, "floppy image in drive A:"},

@@ -201,6 +201,7 @@ static bool fill_config(struct parts *p, const struct config *c, struct error **
     pc->acpi = c->acpi;
     pc->smm = c->smm && !p->machine->accel->no_smm;
     pc->no_graphics = !c->graphics;
+    pc->com_line_time = c->serial_line_time;
     pc->fd_bootchk = c->floppy_check;
     pc->boot_order = c->boot_order != NULL ? c->boot_order : pc->boot_order;
     pc->boot_once = c->boot_once;

@@ -3,8 +3,10 @@
  *
  * Source: [16550] sections 8.0 "Registers" and 8.4 "FIFO Interrupt Mode Operation".
  * Pins:   a crystal of 1.8432 MHz, SOUT and SIN as a character device, the modem lines, INTR.
- * Model:  a character takes its time on the line, in both directions. The other side is always
- *         ready (CTS, DSR, DCD on) and waits while the receiver is full: only loopback overruns.
+ * Model:  a character takes its time on the line, in both directions, or none (instant): then the
+ *         transmitter is always empty, and the receiver's FIFO fills at once. The other side is
+ *         always ready (CTS, DSR, DCD on) and waits while the receiver is full: only loopback
+ *         overruns.
  *         A PC routes INTR through a buffer that OUT2 opens. It is open here whatever OUT2 says:
  *         systems grown up on virtual machines clear it (xv6 does).
  *         A break comes in as a character of its own, in its order; while one is sent, characters
@@ -89,6 +91,12 @@ static int64_t character_ns(const struct ns16550 *s)
 {
     uint64_t divisor = s->divisor != 0 ? s->divisor : 65536;
     return (int64_t)muldiv64_up(8 * divisor * half_bits_of_character(s), NS_PER_SEC, CLOCK_HZ);
+}
+
+/* When a character that starts now has come in. */
+static int64_t arrival(const struct ns16550 *s)
+{
+    return clock_now(&s->m->clock) + (s->instant ? 0 : character_ns(s));
 }
 
 static uint8_t word_mask(const struct ns16550 *s)
@@ -192,19 +200,21 @@ static void start_character(struct ns16550 *s)
 {
     if (s->line.len > 0 && s->rx.len < depth(s) && !(s->mcr & MCR_LOOP) &&
         !timer_armed(&s->rx_timer)) {
-        timer_at(&s->rx_timer, clock_now(&s->m->clock) + character_ns(s));
+        timer_at(&s->rx_timer, arrival(s));
     }
 }
 
 static void rx_fired(void *opaque)
 {
     struct ns16550 *s = opaque;
-    uint8_t flags = s->line.flags[s->line.head];
 
     if (s->line.len == 0 || s->rx.len >= depth(s) || (s->mcr & MCR_LOOP)) {
         return; /* start_character goes on when that has changed */
     }
-    character_in(s, fifo_pop(&s->line), flags);
+    do {
+        uint8_t flags = s->line.flags[s->line.head];
+        character_in(s, fifo_pop(&s->line), flags);
+    } while (s->instant && s->line.len > 0 && s->rx.len < depth(s));
     start_character(s);
     update_irq(s);
     if (s->line.len == 0) {
@@ -245,6 +255,17 @@ static void line_event(void *opaque, enum chardev_event event)
 
 /* --- transmitter --- */
 
+/* A character has left the shift register. */
+static void character_out(struct ns16550 *s, uint8_t val)
+{
+    val &= word_mask(s);
+    if (s->mcr & MCR_LOOP) {
+        character_in(s, val, 0);
+    } else if (!(s->lcr & LCR_BREAK)) {
+        chardev_write(s->chr, &val, 1);
+    }
+}
+
 static void transmit_next(struct ns16550 *s)
 {
     if (!s->shifting && s->tx.len > 0) {
@@ -258,14 +279,9 @@ static void transmit_next(struct ns16550 *s)
 static void tx_fired(void *opaque)
 {
     struct ns16550 *s = opaque;
-    uint8_t val = s->shift_reg & word_mask(s);
 
     s->shifting = false;
-    if (s->mcr & MCR_LOOP) {
-        character_in(s, val, 0);
-    } else if (!(s->lcr & LCR_BREAK)) {
-        chardev_write(s->chr, &val, 1);
-    }
+    character_out(s, s->shift_reg);
     transmit_next(s);
     if (!s->shifting) {
         chardev_flush(s->chr);
@@ -277,6 +293,12 @@ static void tx_fired(void *opaque)
 static void write_thr(struct ns16550 *s, uint8_t val)
 {
     s->thre_pending = false;
+    if (s->instant) {
+        update_irq(s); /* THR was full for a moment: its interrupt is a new edge */
+        character_out(s, val);
+        s->thre_pending = true;
+        return;
+    }
     if (s->tx.len >= depth(s)) {
         if (fifo_mode(s)) {
             return;

@@ -2,7 +2,7 @@
  * National Semiconductor NS16550A UART with 16-byte FIFOs.
  *
  * ns16550_init maps eight ports at a base, registers the device and becomes the front end of a
- * character device.
+ * character device. Characters then take their time on the line, unless the caller sets instant.
  */
 #ifndef HW_CHIPS_NS16550_H
 #define HW_CHIPS_NS16550_H
@@ -25,6 +25,7 @@ struct ns16550 {
     struct irq *irq;
     struct chardev *chr;                  /* borrowed; NULL: nothing on the line */
     struct region regs;
+    bool instant;                         /* wiring: characters take no time on the line */
 
     uint8_t ier, fcr, lcr, mcr, scr;
     bool overrun;                         /* LSR bit 1 */

@@ -205,6 +205,7 @@ static bool add_isa(struct pc *pc, const struct pc_config *cfg, struct error **e
         if (cfg->com_present[i]) {
             ns16550_init(&pc->com[i], m, com_ports[i].id, com_ports[i].base,
                          &isa[com_ports[i].irq], cfg->com[i]);
+            pc->com[i].instant = !cfg->com_line_time;
         }
     }
     if (cfg->lpt_present) {

@@ -70,6 +70,7 @@ struct pc_config {
     struct pc_disk disks[PC_DISKS];        /* primary master, slave, secondary master, slave */
     bool com_present[PC_COMS];
     struct chardev *com[PC_COMS];          /* NULL: output goes nowhere */
+    bool com_line_time;                    /* characters take the time of their baud rate */
     bool lpt_present;                      /* LPT1 */
     struct chardev *lpt;                   /* NULL: prints into nothing */
     bool pvpanic;                          /* at pvpanic_port */

@@ -580,6 +580,51 @@ static void random_accesses_do_no_harm(void **state)
     bench_check_reset(&u->b);
 }
 
+/* ---- a line that takes no time ---- */
+
+static void an_instant_transmitter_is_always_empty(void **state)
+{
+    struct uart *u = *state;
+    u->chip.instant = true;
+    init_8n1(u);
+    for (const char *c = "without waiting"; *c; c++) {
+        out(u, DATA, (uint8_t)*c);
+        assert_int_equal(in(u, LSR), 0x60);
+    }
+    assert_int_equal(u->far.n, 15);
+    assert_memory_equal(u->far.got, "without waiting", 15);
+}
+
+static void an_instant_transmitter_interrupts_anew_after_each_character(void **state)
+{
+    struct uart *u = *state;
+    u->chip.instant = true;
+    init_8n1(u);
+    out(u, IER, 0x02);
+    unsigned before = u->b.IRQ4.rises;
+    out(u, DATA, 'a'); /* without a look at IIR */
+    out(u, DATA, 'b');
+    assert_int_equal(u->b.IRQ4.rises, before + 2);
+    assert_int_equal(in(u, IIR), 0x02);
+    assert_int_equal(in(u, IIR), 0x01);
+}
+
+static void an_instant_receiver_takes_what_fits_and_loses_nothing(void **state)
+{
+    struct uart *u = *state;
+    static const char text[] = "more than sixteen characters at once";
+    u->chip.instant = true;
+    init_8n1(u);
+    out(u, IIR, 0x01);
+    far_sends(u, text);
+    for (unsigned i = 0; i < sizeof(text) - 1; i++) {
+        bench_advance(&u->b, 0);
+        assert_int_equal(in(u, LSR) & 0x01, 0x01);
+        assert_int_equal(in(u, DATA), text[i]);
+    }
+    assert_int_equal(in(u, LSR), 0x60);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -589,6 +634,9 @@ int main(void)
         T(a_character_takes_ten_bit_times),
         T(baud_rate_and_frame_follow_divisor_and_lcr),
         T(thr_empty_interrupts_when_enabled_and_after_each_character),
+        T(an_instant_transmitter_is_always_empty),
+        T(an_instant_transmitter_interrupts_anew_after_each_character),
+        T(an_instant_receiver_takes_what_fits_and_loses_nothing),
         T(a_received_character_interrupts_until_it_is_read),
         T(the_fifo_interrupts_at_its_trigger_level),
         T(characters_below_the_trigger_time_out_after_four),
