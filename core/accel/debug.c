@@ -79,6 +79,7 @@ static void changed(struct stops *s)
     for (unsigned i = 0; i < s->n; i++) {
         s->on |= s->points[i].on;
     }
+    stops_watch_dma(s);
     for (unsigned i = 0; i < m->n_vcpus; i++) {
         m->accel->debug_changed(m->vcpus[i]);
     }

@@ -51,12 +51,23 @@ struct stops_listener {
     struct stops_listener *next;
 };
 
+/* RAM under a point that watches for writes, for what devices store there. */
+struct stop_span {
+    uint64_t ram, len;           /* of the arena */
+    uint64_t addr;               /* the point's */
+    uint8_t on;
+    bool physical;
+};
+
 struct stops {
     struct machine *machine;
     struct stop_point points[STOPS_POINTS];
     unsigned n;
     unsigned version;            /* counts changes of code points */
     uint8_t on;                  /* POINT_* of all points */
+    struct stop_span watched[STOPS_POINTS]; /* debug_dma.c's */
+    unsigned n_watched;
+    bool listens;                /* to stores */
     struct vcpu *stopping;       /* it stopped, and the main loop has not heard of it yet */
     struct stops_listener *listeners;
     unsigned wanted;             /* EVENT_* */
@@ -107,6 +118,9 @@ void vcpu_debug_event(struct vcpu *cpu, const struct stop_event *e);
 
 /* cpu->hit is filled in: brings all vCPUs to a stop. [locked] */
 void vcpu_debug_stop(struct vcpu *cpu);
+
+/* The points changed: watch what devices write (debug_dma.c). [vCPUs out of run] */
+void stops_watch_dma(struct stops *s);
 
 /* For vcpus_fini. */
 void stops_free(struct stops *s);

@@ -344,7 +344,7 @@ static void handle_exit(struct vcpu *cpu)
 {
     struct machine *m = cpu->machine;
     struct vcpu_exit *exit = &cpu->last_exit;
-    if (unlikely(cpu->hit.kind == HIT_EVENT)) {
+    if (unlikely(cpu->hit.kind != HIT_NONE) && exit->reason != EXIT_DEBUG) {
         vcpu_debug_stop(cpu);
     }
     if (unlikely(m->reset_request == CAUSE_GUEST_RESET)) {

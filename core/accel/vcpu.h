@@ -79,6 +79,7 @@ struct vcpu {
     bool halted;                  /* HLT, waits for an interrupt; part of x86_state too */
     enum vcpu_state state;        /* [locked] */
     bool pause_wanted;            /* [locked] */
+    bool in_access;               /* its device access is being carried out; own thread */
     bool in_run;                  /* inside accel->run, or about to be [locked] */
     struct vcpu *runner;          /* the vCPU whose thread runs this one */
     pthread_t thread;

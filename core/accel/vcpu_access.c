@@ -24,6 +24,7 @@ static void access_begin(struct vcpu *cpu)
 {
     struct machine *m = cpu->machine;
     cpu->accesses++;
+    cpu->in_access = true;
     if (!on_virtual_clock(m)) {
         lock_take(&m->lock);
     }
@@ -104,6 +105,7 @@ void vcpu_alone(struct vcpu *cpu, bool on)
 static void access_end(struct vcpu *cpu)
 {
     struct machine *m = cpu->machine;
+    cpu->in_access = false;
     if (unlikely(m->commit_pending)) {
         if (one_thread(m)) {
             machine_commit(m);

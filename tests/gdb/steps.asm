@@ -29,6 +29,13 @@ after_store:
 after_load:
         int     12h
 after_int:
+        mov     ax, 0201h
+        mov     bx, 8000h
+        mov     cx, 1
+        xor     dx, dx
+before_read:
+        int     13h                     ; by DMA
+after_read:
         mov     eax, cr0
         lgdt    [gdtr]
         or      al, 1
