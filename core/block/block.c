@@ -108,20 +108,37 @@ static bool write_image(struct block *b, uint64_t off, const void *buf, size_t l
     return in_bounds(b, off, len, err) && b->ops->write(b, off, buf, len, err);
 }
 
+void block_count(struct block *b, enum block_op op, size_t len)
+{
+    struct block_stats *s = &b->stats;
+
+    if (op == BLOCK_READ) {
+        s->reads++;
+        s->read_bytes += len;
+    } else if (op != BLOCK_FLUSH) {
+        s->writes++;
+        s->written_bytes += len;
+    }
+    s->flushes += op == BLOCK_FLUSH || op == BLOCK_WRITE_FLUSH;
+}
+
 bool block_read(struct block *b, uint64_t off, void *buf, size_t len, struct error **err)
 {
+    block_count(b, BLOCK_READ, len);
     block_worker_drain(b);
     return read_image(b, off, buf, len, err);
 }
 
 bool block_write(struct block *b, uint64_t off, const void *buf, size_t len, struct error **err)
 {
+    block_count(b, BLOCK_WRITE, len);
     block_worker_drain(b);
     return write_image(b, off, buf, len, err);
 }
 
 bool block_flush(struct block *b, struct error **err)
 {
+    block_count(b, BLOCK_FLUSH, 0);
     block_worker_drain(b);
     return b->ops->flush(b, err);
 }

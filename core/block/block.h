@@ -24,12 +24,18 @@ struct block_ops {
     void (*close)(struct block *b);
 };
 
+/* What was asked of an image since it was opened. */
+struct block_stats {
+    uint64_t reads, read_bytes, writes, written_bytes, flushes;
+};
+
 struct block {
     const struct block_ops *ops;
     char *path;
     uint64_t bytes;
     bool read_only;
     void *impl;
+    struct block_stats stats; /* [locked] */
     struct block_worker *worker; /* worker.c's own; NULL: there was no request yet */
 };
 

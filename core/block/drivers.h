@@ -4,6 +4,9 @@
 
 #include "core/block/request.h"
 
+/* Notes in @b's statistics what is asked of it. [locked] */
+void block_count(struct block *b, enum block_op op, size_t len);
+
 /* Does what @r asks for, on the calling thread, and notes the result in it. */
 void block_carry_out(struct block_request *r);
 

@@ -178,6 +178,7 @@ void block_submit(struct block_request *r, struct block *b, enum block_op op, ui
     bool virtual = clock->driver == CLOCK_VIRTUAL;
 
     assert(!r->pending);
+    block_count(b, op, len);
     error_free(r->err);
     r->err = NULL;
     r->ok = false;

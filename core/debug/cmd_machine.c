@@ -50,7 +50,7 @@ COMMAND(cmd_powerdown)
 {
     struct machine *m = c->debug->machine;
     if (m->board.power_button != NULL) {
-        m->board.power_button(m->board.power_dev);
+        m->board.power_button(m->board.dev);
     }
     machine_tell(m, MACHINE_POWERDOWN, CAUSE_NONE);
     return true;
@@ -62,17 +62,31 @@ COMMAND(cmd_quit)
     return true;
 }
 
+/* As the board's NMI sources do it: through LINT1 of the local APICs, where there are any. */
 COMMAND(cmd_nmi)
 {
-    irq_pulse(vcpu_nmi(c->debug->machine, c->monitor->cpu));
+    struct machine *m = c->debug->machine;
+    if (m->board.nmi != NULL) {
+        m->board.nmi(m->board.dev);
+        return true;
+    }
+    for (unsigned i = 0; i < m->n_vcpus; i++) {
+        irq_pulse(vcpu_nmi(m, i));
+    }
     return true;
 }
 
-COMMAND(cmd_inject_nmi)
+COMMAND(cmd_boot_set)
 {
-    for (unsigned i = 0; i < c->debug->machine->n_vcpus; i++) {
-        irq_pulse(vcpu_nmi(c->debug->machine, i));
+    const struct board *b = &c->debug->machine->board;
+    const char *letters = command_text(c, "bootdevice");
+    if (b->set_boot_order == NULL) {
+        return error_set(err, "this board does not know of an order");
     }
+    if (!b->set_boot_order(b->dev, letters, err)) {
+        return false;
+    }
+    text_printf(c->out, "boot device list now set to %s\n", letters);
     return true;
 }
 

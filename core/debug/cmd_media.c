@@ -4,6 +4,7 @@
 #include "core/base/log.h"
 #include "core/block/block.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 static struct media_slot *find_slot(struct command_call *c, const char *id, struct error **err)
@@ -42,8 +43,21 @@ static struct media_slot *removable_slot(struct command_call *c, const char *id,
     return s;
 }
 
+/* The lid of a drive that commands open and close. */
+static void tell_tray(struct command_call *c, const struct media_slot *s, bool open)
+{
+    struct json_out j = {0};
+    jout_object(&j, NULL);
+    jout_string(&j, "device", s->id);
+    jout_string(&j, "id", s->id);
+    jout_bool(&j, "tray-open", open);
+    jout_end(&j);
+    debug_event(c->debug, "DEVICE_TRAY_MOVED", text_str(&j.text));
+    text_free(&j.text);
+}
+
 /* Takes the medium out and closes its image, so that another program may have it. */
-static bool take_out(struct media_slot *s, struct error **err)
+static bool take_out(struct command_call *c, struct media_slot *s, struct error **err)
 {
     if (*s->medium == NULL) {
         return true;
@@ -53,6 +67,7 @@ static bool take_out(struct media_slot *s, struct error **err)
     }
     block_close(*s->medium);
     *s->medium = NULL;
+    tell_tray(c, s, true);
     return true;
 }
 
@@ -64,7 +79,7 @@ COMMAND(cmd_eject)
         return error_set(err, "Parameter 'device' is missing");
     }
     struct media_slot *s = removable_slot(c, id, command_arg(c, "force")->on, err);
-    return s != NULL && take_out(s, err);
+    return s != NULL && take_out(c, s, err);
 }
 
 /* The new image is opened before the old one goes, so a wrong name changes nothing. */
@@ -90,11 +105,12 @@ static bool put_in(struct command_call *c, const char *id, const char *path, con
     if (b == NULL) {
         return false;
     }
-    if (!take_out(s, err) || !s->change(s->dev, s->n, b, err)) {
+    if (!take_out(c, s, err) || !s->change(s->dev, s->n, b, err)) {
         block_close(b);
         return false;
     }
     *s->medium = b;
+    tell_tray(c, s, false);
     return true;
 }
 
@@ -118,7 +134,7 @@ COMMAND(cmd_change_medium)
 COMMAND(cmd_remove_medium)
 {
     struct media_slot *s = removable_slot(c, command_text(c, "id"), false, err);
-    return s != NULL && take_out(s, err);
+    return s != NULL && take_out(c, s, err);
 }
 
 /* blockdev-open-tray, blockdev-close-tray: these drives have no tray that stays open. */
@@ -206,6 +222,45 @@ COMMAND(query_block)
         }
         jout_string(c->json, "qdev", s->device);
         jout_string(c->json, "type", "unknown");
+        jout_end(c->json);
+    }
+    jout_end(c->json);
+    return true;
+}
+
+/* ---- info blockstats, query-blockstats ------------------------------------------------------- */
+
+COMMAND(info_blockstats)
+{
+    for (const struct media_slot *s = c->debug->machine->board.slots; s != NULL; s = s->next) {
+        if (*s->medium != NULL) {
+            const struct block_stats *st = &(*s->medium)->stats;
+            text_printf(c->out,
+                        "%s: rd_bytes=%" PRIu64 " wr_bytes=%" PRIu64 " rd_operations=%" PRIu64
+                        " wr_operations=%" PRIu64 " flush_operations=%" PRIu64 "\n",
+                        s->id, st->read_bytes, st->written_bytes, st->reads, st->writes,
+                        st->flushes);
+        }
+    }
+    return true;
+}
+
+COMMAND(query_blockstats)
+{
+    static const struct block_stats none;
+    jout_array(c->json, NULL);
+    for (const struct media_slot *s = c->debug->machine->board.slots; s != NULL; s = s->next) {
+        const struct block_stats *st = *s->medium != NULL ? &(*s->medium)->stats : &none;
+        jout_object(c->json, NULL);
+        jout_string(c->json, "device", s->id);
+        jout_string(c->json, "qdev", s->device);
+        jout_object(c->json, "stats");
+        jout_u64(c->json, "rd_bytes", st->read_bytes);
+        jout_u64(c->json, "wr_bytes", st->written_bytes);
+        jout_u64(c->json, "rd_operations", st->reads);
+        jout_u64(c->json, "wr_operations", st->writes);
+        jout_u64(c->json, "flush_operations", st->flushes);
+        jout_end(c->json);
         jout_end(c->json);
     }
     jout_end(c->json);

@@ -32,8 +32,10 @@ const struct command commands[] = {
     {"cont|c", CMD_BOTH, NULL, "let it go on", cmd_cont, NO_ARGS},
     {"system_reset", CMD_BOTH, NULL, "reset the machine", cmd_reset, NO_ARGS},
     {"system_powerdown", CMD_BOTH, NULL, "press the power button (ACPI)", cmd_powerdown, NO_ARGS},
-    {"nmi", CMD_HMP, NULL, "raise NMI on the chosen CPU", cmd_nmi, NO_ARGS},
-    {"inject-nmi", CMD_QMP, NULL, NULL, cmd_inject_nmi, NO_ARGS},
+    {"nmi", CMD_HMP, NULL, "raise NMI on all CPUs", cmd_nmi, NO_ARGS},
+    {"inject-nmi", CMD_QMP, NULL, NULL, cmd_nmi, NO_ARGS},
+    {"boot_set", CMD_HMP, "letters", "drives to boot from, from the next reset on: of a, b, c, d, n",
+     cmd_boot_set, {REQ("bootdevice", ARG_WORD)}},
     {"set-action", CMD_QMP, NULL, NULL, cmd_set_action,
      {OPT("reboot", ARG_WORD), OPT("shutdown", ARG_WORD)}},
 
@@ -68,6 +70,10 @@ const struct command commands[] = {
      "msr N, int 13 if ah == 2, exception gp, irq 6, mode protected, insn N, text 'A:'",
      cmd_break, {OPT("what", ARG_REST)}},
     {"delete|d", CMD_BOTH, "[id]", "forget one break, or all", cmd_delete, {OPT("id", ARG_INT)}},
+
+    {"gdbserver", CMD_HMP, "[device|none]",
+     "start a server for gdb, on port 1234 of this host or on a device as of -gdb; none: end it",
+     cmd_gdbserver, {OPT("device", ARG_REST)}},
 
     /* screen and keyboard */
     {"screendump", CMD_BOTH, "filename [-f ppm|png]", "save the screen as a picture",
@@ -128,6 +134,7 @@ const struct command commands[] = {
     /* info */
     {"block", CMD_INFO, "[-n] [-v] [device]", "drives and what is in them", info_block,
      {OPTION("nodes", ARG_FLAG, 'n'), OPTION("verbose", ARG_FLAG, 'v'), OPT("device", ARG_WORD)}},
+    INFO("blockstats", "how much was read and written", info_blockstats),
     INFO("boot", "how far booting has come, from what firmware leaves in memory", info_boot),
     INFO("breakpoints|breaks", "breaks, and how often each was hit", info_breaks),
     INFO("chardev", "character devices", info_chardev),
@@ -181,6 +188,7 @@ const struct command commands[] = {
     QUERY("query-cpu-definitions", query_cpu_definitions),
     QUERY("query-cpus-fast", query_cpus),
     QUERY("query-block", query_block),
+    QUERY("query-blockstats", query_blockstats),
     QUERY("query-breakpoints", query_breaks),
     QUERY("query-chardev", query_chardev),
     QUERY("query-pci", query_pci),

@@ -27,7 +27,8 @@ COMMAND(cmd_reset);
 COMMAND(cmd_powerdown);
 COMMAND(cmd_quit);
 COMMAND(cmd_nmi);
-COMMAND(cmd_inject_nmi);
+COMMAND(cmd_boot_set);
+COMMAND(cmd_gdbserver);
 COMMAND(cmd_cpu);
 COMMAND(cmd_log);
 COMMAND(cmd_logfile);
@@ -42,7 +43,9 @@ COMMAND(cmd_change_medium);
 COMMAND(cmd_remove_medium);
 COMMAND(cmd_tray);
 COMMAND(info_block);
+COMMAND(info_blockstats);
 COMMAND(query_block);
+COMMAND(query_blockstats);
 
 /* cmd_keys.c */
 COMMAND(cmd_sendkey);

@@ -52,9 +52,19 @@ static void machine_event(void *opaque, enum machine_event event, enum machine_c
     static const char *const names[] = {
         [MACHINE_STOPPED] = "STOP",      [MACHINE_RESUMED] = "RESUME",
         [MACHINE_RESET] = "RESET",       [MACHINE_POWERDOWN] = "POWERDOWN",
-        [MACHINE_SHUTDOWN] = "SHUTDOWN",
+        [MACHINE_SHUTDOWN] = "SHUTDOWN", [MACHINE_PANICKED] = "GUEST_PANICKED",
+    };
+    static const char *const actions[] = {
+        [PANIC_SHUTDOWN] = "{\"action\": \"poweroff\"}",
+        [PANIC_EXIT_FAILURE] = "{\"action\": \"poweroff\"}",
+        [PANIC_PAUSE] = "{\"action\": \"pause\"}",
+        [PANIC_NONE] = "{\"action\": \"run\"}",
     };
     struct debug *d = opaque;
+    if (event == MACHINE_PANICKED) {
+        debug_event(d, names[event], actions[d->machine->panic_action]);
+        return;
+    }
     if (event != MACHINE_RESET && event != MACHINE_SHUTDOWN) {
         debug_event(d, names[event], NULL);
         return;
@@ -96,6 +106,7 @@ void debug_free(struct debug *d)
         d->monitors = m->next;
         m->ops->fini(m);
     }
+    chardev_free(d->gdbserver_line);
     breaks_free(d->breaks);
     keys_free(d->keys);
     if (d->typist != NULL) {
@@ -128,6 +139,17 @@ void debug_add_monitor(struct debug *d, struct monitor *m)
     m->debug = d;
     m->next = NULL;
     *at = m;
+}
+
+void debug_end_monitor(struct debug *d, struct monitor *m)
+{
+    for (struct monitor **at = &d->monitors; *at != NULL; at = &(*at)->next) {
+        if (*at == m) {
+            *at = m->next;
+            m->ops->fini(m);
+            return;
+        }
+    }
 }
 
 /* ---- the vCPUs ------------------------------------------------------------------------------- */

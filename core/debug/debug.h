@@ -65,6 +65,9 @@ struct debug {
     struct breaks *breaks;       /* made when needed */
     struct machine_listener listener;
     struct monitor *monitors;
+    /* The server that the command gdbserver started, and its line, which is ours; NULL: none. */
+    struct monitor *gdbserver;
+    struct chardev *gdbserver_line;
 };
 
 struct debug *debug_new(struct machine *m, const struct debug_identity *id);
@@ -73,6 +76,8 @@ void debug_free(struct debug *d); /* NULL is allowed */
 void debug_add_chardev(struct debug *d, const char *label, const char *spec,
                        const struct chardev *c);
 void debug_add_monitor(struct debug *d, struct monitor *m);
+/* Ends @m. Not while it carries out a command. */
+void debug_end_monitor(struct debug *d, struct monitor *m);
 
 /* Gets the vCPUs out of run until debug_thaw, which command_run calls after each command. */
 void debug_freeze(struct debug *d);

@@ -249,3 +249,18 @@ bool gdbstub_new(struct debug *d, struct chardev *c, struct error **err)
     }
     return true;
 }
+
+static bool begins(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+char *gdbstub_spec(const char *device)
+{
+    device = device != NULL ? device : "tcp::1234";
+    bool socket = begins(device, "tcp:") || begins(device, "unix:") || begins(device, "telnet:");
+    bool waits = strstr(device, ",wait") != NULL || strstr(device, ",nowait") != NULL;
+    return xasprintf("%s%s%s", device,
+                     socket && strstr(device, ",server") == NULL ? ",server=on" : "",
+                     socket && !waits ? ",wait=off" : "");
+}

@@ -17,4 +17,8 @@
  * the accelerator cannot be debugged. [locked] */
 bool gdbstub_new(struct debug *d, struct chardev *c, struct error **err);
 
+/* The back end that -gdb and the monitor's gdbserver mean by @device: a socket listens and does not
+ * wait for a client. @device NULL: port 1234 of this host. The caller frees it. */
+char *gdbstub_spec(const char *device);
+
 #endif

@@ -57,8 +57,11 @@ struct pci_view {
 };
 
 struct board {
+    void *dev;                   /* for these functions */
     void (*power_button)(void *dev); /* NULL: there is none [locked] */
-    void *power_dev;
+    void (*nmi)(void *dev);          /* what NMI sources are wired to; NULL: the vCPUs [locked] */
+    /* Which drives firmware tries from the next reset on; NULL: it cannot be told. [locked] */
+    bool (*set_boot_order)(void *dev, const char *letters, struct error **err);
     const struct pci_view *pci;  /* NULL: no PCI bus */
     struct info_provider *infos; /* in order of registration */
     struct media_slot *slots;

@@ -191,6 +191,7 @@ void machine_request_reset(struct machine *m, enum machine_cause cause)
 
 void machine_guest_panicked(struct machine *m)
 {
+    machine_tell(m, MACHINE_PANICKED, CAUSE_GUEST_PANIC);
     if (m->panic_action != PANIC_NONE) {
         machine_request_stop(m, CAUSE_GUEST_PANIC, m->panic_action == PANIC_EXIT_FAILURE);
     }

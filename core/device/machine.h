@@ -60,6 +60,7 @@ enum run_state {
 /* What happened to the machine as a whole; told on the main loop, locked, after the fact. */
 enum machine_event {
     MACHINE_STOPPED, MACHINE_RESUMED, MACHINE_RESET, MACHINE_POWERDOWN, MACHINE_SHUTDOWN,
+    MACHINE_PANICKED,        /* the guest says so; what follows is m->panic_action */
 };
 
 /* What a guest's panic (pvpanic) leads to. */

@@ -12,11 +12,6 @@
 
 /* ---- the board ------------------------------------------------------------------------------- */
 
-static void power_button(void *dev)
-{
-    pc_power_button(dev);
-}
-
 static bool change_floppy(void *dev, unsigned n, struct block *b, struct error **err)
 {
     return pc_insert_floppy(dev, n, b, err);
@@ -111,8 +106,6 @@ bool monitors_open(struct monitors *ms, struct parts *p, const struct config *c,
         .log_classes = c->log_classes,
     };
     memcpy(id.uuid, c->uuid, sizeof(id.uuid));
-    p->machine->board.power_button = power_button;
-    p->machine->board.power_dev = pc;
     add_slots(ms, p, pc);
     ms->debug = debug_new(p->machine, &id);
     for (unsigned i = 0; i < c->n_monitors; i++) {

@@ -4,6 +4,7 @@
 #include "core/base/alloc.h"
 #include "core/base/bits.h"
 #include "core/base/text.h"
+#include "core/debug/gdbstub.h"
 #include "core/device/chardev.h"
 #include "core/main/nearest.h"
 
@@ -235,20 +236,10 @@ OPTION_HANDLER(opt_monitor)
            (check_spec(arg, err) && add_monitor(c, arg, (unsigned)row->param, row->name, arg, err));
 }
 
-/* A socket is one to listen on, and the machine does not wait for a debugger unless that is asked
- * for. */
 OPTION_HANDLER(opt_gdb)
 {
-    const char *given = arg;
-    if (arg == NULL || arg[0] == '\0') {
-        given = NULL;
-        arg = "tcp::1234"; /* -s */
-    }
-    bool is_socket = begins(arg, "tcp:") || begins(arg, "unix:") || begins(arg, "telnet:");
-    char *spec = xasprintf(
-        "%s%s%s", arg, is_socket && strstr(arg, ",server") == NULL ? ",server=on" : "",
-        is_socket && strstr(arg, ",wait") == NULL && strstr(arg, ",nowait") == NULL ? ",wait=off"
-                                                                                    : "");
+    const char *given = arg[0] != '\0' ? arg : NULL; /* -s has none */
+    char *spec = gdbstub_spec(given);
     bool ok = strcmp(arg, "none") == 0 ||
               (check_spec(spec, err) && add_monitor(c, spec, MONITOR_GDB, row->name, given, err));
     free(spec);

@@ -180,3 +180,16 @@ void boot_once_init(struct boot_once *s, struct machine *m, struct mc146818 *rtc
         machine_add(m, &boot_once_type, "boot-once", s);
     }
 }
+
+bool boot_order_change(struct boot_once *s, const char *letters, struct error **err)
+{
+    for (const char *p = letters; *p != '\0'; p++) {
+        if (strchr("abcdn", *p) == NULL || strchr(p + 1, *p) != NULL) {
+            return error_set(err, "'%c' %s", *p,
+                             strchr("abcdn", *p) == NULL ? "is none of a, b, c, d, n" : "comes twice");
+        }
+    }
+    code_boot_order(letters, !(s->third & BOOT_SKIP_FLOPPY_CHECK), &s->first, &s->third);
+    set_boot_order(s->rtc, s->first, s->third);
+    return true;
+}

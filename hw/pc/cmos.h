@@ -22,5 +22,7 @@ struct boot_once {
 };
 void boot_once_init(struct boot_once *s, struct machine *m, struct mc146818 *rtc,
                     const struct pc_config *cfg);
+/* Another normal order, in CMOS at once: firmware reads it at the next reset. [locked] */
+bool boot_order_change(struct boot_once *s, const char *letters, struct error **err);
 
 #endif

@@ -270,6 +270,17 @@ static void press_power_button(void *pc)
     pc_power_button(pc);
 }
 
+static void raise_nmi(void *pc)
+{
+    pc_nmi(pc);
+}
+
+static bool change_boot_order(void *dev, const char *letters, struct error **err)
+{
+    struct pc *pc = dev;
+    return boot_order_change(&pc->boot_once, letters, err);
+}
+
 struct pc *pc_init(struct machine *m, const struct pc_config *cfg, struct error **err)
 {
     struct pc *pc = machine_alloc(m, sizeof(*pc));
@@ -283,10 +294,10 @@ struct pc *pc_init(struct machine *m, const struct pc_config *cfg, struct error 
         !add_isa(pc, cfg, err) || !add_firmware_data(pc, cfg, err)) {
         return NULL;
     }
-    if (cfg->acpi) {
-        m->board.power_button = press_power_button;
-        m->board.power_dev = pc;
-    }
+    m->board.dev = pc;
+    m->board.power_button = cfg->acpi ? press_power_button : NULL;
+    m->board.nmi = raise_nmi;
+    m->board.set_boot_order = change_boot_order;
     pc_info_init(&pc->info, m, &pc->pmc, &pc->pic, &pc->apics);
     return pc;
 }

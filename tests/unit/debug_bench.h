@@ -189,7 +189,7 @@ static inline struct debug_bench *debug_bench_init(void)
     };
     machine_add_slot(&b->m, &b->slot);
     b->m.board.power_button = bench_power;
-    b->m.board.power_dev = b;
+    b->m.board.dev = b;
     b->debug = debug_new(&b->m, &id);
     b->monitor.ops = &bench_monitor_ops;
     debug_add_monitor(b->debug, &b->monitor);
