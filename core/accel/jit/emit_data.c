@@ -304,11 +304,11 @@ bool emit_shift(struct trans *t)
     return true;
 }
 
-/* BT, BTS, BTR, BTC of a register by an immediate or register */
+/* BT, BTS, BTR, BTC by an immediate or register */
 bool emit_bit(struct trans *t)
 {
     if (t->in->mem) {
-        return false;
+        return emit_bit_mem(t);
     }
     trans_flags_before(t);
     if (is_imm(t, 1)) {

@@ -114,12 +114,19 @@ bool emit_direction(struct trans *t)
     return true;
 }
 
-/* Where no privilege is needed. */
+/* Where no privilege is needed, or at CPL 0. */
 bool emit_cli(struct trans *t)
 {
-    struct host_mem mask = cpu_field(CPU_OFFSET(pend_mask));
-    if (t->context->mode & MODE_PE) {
+    struct host_mem mask = cpu_field(CPU_OFFSET(pend_mask)), cpl = cpu_field(CPU_OFFSET(cpl));
+    if (t->context->mode & (MODE_VM | MODE_CPL3)) {
         return false;
+    }
+    if (t->context->mode & MODE_PE) {
+        trans_save_flags(t);
+        t->in_host = false;
+        emit_rm(&t->e, 0x80, 1, 7, &cpl);               /* cmp cpl, 0 */
+        emit_u8(&t->e, 0);
+        trans_slow_if(t, 5);
     }
     change_rflags(t, 4, ~(uint32_t)FL_IF);
     emit_rm(&t->e, 0x81, 4, 4, &mask);

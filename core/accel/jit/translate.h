@@ -175,7 +175,9 @@ bool emit_from_segment(struct trans *t), emit_push_segment(struct trans *t);
 bool emit_pop_segment(struct trans *t), emit_direction(struct trans *t), emit_cli(struct trans *t);
 bool emit_lods(struct trans *t), emit_stos(struct trans *t), emit_movs(struct trans *t);
 bool emit_scas(struct trans *t), emit_pop_memory(struct trans *t);
-bool emit_movsxd(struct trans *t);
+bool emit_movsxd(struct trans *t), emit_bit_mem(struct trans *t), emit_scan(struct trans *t);
+bool emit_double_shift(struct trans *t), emit_exchange(struct trans *t);
+bool emit_pushf(struct trans *t);
 bool emit_vec(struct trans *t), emit_bitcount(struct trans *t);
 bool emit_x87(struct trans *t), emit_x87_control(struct trans *t);
 
