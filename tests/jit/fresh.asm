@@ -1,4 +1,4 @@
-; A boot sector that never stops writing new code: functions of 24 operations, each run 40 times, through
+; A boot sector that never stops writing new code: functions of 24 operations, each run 30 times, through
 ; 448 KiB of memory again and again.
         bits 16
         org 7c00h
@@ -9,27 +9,31 @@
         mov sp, 7000h
         mov ebx, 1                          ; random number
 start:  mov si, 2000h                       ; segment of the function
+        xor bp, bp                          ; its offset
 next:   mov es, si
-        xor di, di
+        mov di, bp
         mov cx, 24
 .op:    imul ebx, ebx, 1664525
         add ebx, 1013904223
-        mov al, 05h                         ; add ax, imm
+        mov ax, 8702h                       ; add al, [bx + disp]
         test ebx, 400000h
         jz .put
-        mov al, 35h                         ; xor ax, imm
-.put:   stosb
+        mov al, 32h                         ; xor
+.put:   stosw
         mov eax, ebx
         shr eax, 12
         stosw
         loop .op
         mov al, 0cbh                        ; retf
         stosb
+        mov [target], bp
         mov [target + 2], si
-        mov cx, 40
+        mov cx, 30
 .again: call far [target]
         loop .again
-        add si, 8
+        add bp, 128
+        jnz next
+        add si, 1000h
         cmp si, 9000h
         jb next
         jmp start

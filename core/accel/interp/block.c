@@ -4,7 +4,7 @@
  * Model:  every line that a block covers is marked in the arena, so that each store to it is told
  *         to us. Only blocks whose very bytes are hit go; when no block covers a line any more its
  *         mark goes too, and later stores cost nothing. Blocks come from one bump allocator; when
- *         it is full everything is forgotten.
+ *         a part of it is full the next one is filled, and the blocks that were there go.
  *         Other threads store first and look at the mark then. So a block is made from a copy of
  *         its bytes, its lines are marked, all threads pass a barrier, and the copy is compared: a
  *         store that came too late to be in the copy is seen there, or finds the mark.
@@ -231,6 +231,7 @@ void block_flush_all(struct interp *e)
     memset(e->hash, 0, sizeof(e->hash));
     memset(e->lines, 0, sizeof(e->lines));
     memset(e->heat, 0, sizeof(e->heat));
+    memset(e->part_end, 0, sizeof(e->part_end));
     e->blocks_used = 0;
     e->patched = NULL;
     if (e->translator) {
@@ -253,7 +254,7 @@ void block_new_generation(struct interp *e)
     }
 }
 
-/* Space for a block of @n instructions and their lines. Freed only by block_flush_all. */
+/* Space for a block of @n instructions and their lines. Freed with its part. */
 static void *take_space(struct interp *e, size_t bytes)
 {
     void *p = e->blocks + e->blocks_used;
@@ -424,13 +425,59 @@ static struct block *build_crossing(struct interp *e, struct block *b, uint64_t 
     return link_block(e, b, bytes) ? b : NULL;
 }
 
+/* ---- making room ---- */
+
+#define PART_BYTES (BLOCK_ARENA / BLOCK_PARTS)
+
+/* What link_block took. */
+static size_t space_of(const struct block *b)
+{
+    size_t lines = line_of(b->ram + b->bytes1 - 1) - line_of(b->ram) + 1 + (b->bytes > b->bytes1);
+    return align_up(sizeof(*b) + (b->n + 1u) * sizeof(struct insn), 16) +
+           lines * align_up(sizeof(struct block_line), 16);
+}
+
+static void evict_part(struct interp *e, unsigned part)
+{
+    const uint8_t *start = e->blocks + part * PART_BYTES, *end = e->blocks + e->part_end[part];
+    for (struct block *b = (struct block *)start; (const uint8_t *)b < end;) {
+        size_t bytes = space_of(b);
+        unlink_block(e, b);
+        b = (struct block *)((uint8_t *)b + bytes);
+    }
+    for (unsigned i = 0; i < JUMP_ENTRIES; i++) {
+        const uint8_t *at = (const uint8_t *)e->jump[i].block;
+        if (at >= start && at < start + PART_BYTES) {
+            e->jump[i] = (struct jump_entry){0};
+        }
+    }
+    if ((const uint8_t *)e->patched >= start && (const uint8_t *)e->patched < start + PART_BYTES) {
+        e->patched = NULL;
+    }
+}
+
+/* Room for any block. Nothing runs. */
+static void make_room(struct interp *e)
+{
+    unsigned part = (unsigned)(e->blocks_used / PART_BYTES);
+    if (e->blocks_used + BLOCK_MOST <= (part + 1) * (size_t)PART_BYTES) {
+        return;
+    }
+    e->part_end[part] = e->blocks_used;
+    part = (part + 1) % BLOCK_PARTS;
+    evict_part(e, part);
+    e->blocks_used = part * (size_t)PART_BYTES;
+    e->part_end[part] = 0;
+    if (part == 0) {
+        memset(e->heat, 0, sizeof(e->heat));
+    }
+}
+
 /* NULL if it cannot be cached, or not now. */
 static struct block *build(struct interp *e, uint64_t lin, uint64_t ram)
 {
     uint8_t bytes[BLOCK_INSNS * INSN_MAX_BYTES];
-    if (e->blocks_used + BLOCK_MOST > BLOCK_ARENA) {
-        block_flush_all(e);
-    }
+    make_room(e);
     struct block *b = (struct block *)(e->blocks + e->blocks_used);
     unsigned room = PAGE_BYTES - (unsigned)(lin & PAGE_OFFSET);
     unsigned most = e->heat[line_hash(line_of(ram))] < HOT ? BLOCK_INSNS : HOT_INSNS;

@@ -21,6 +21,7 @@
 #define HOT_INSNS        4        /* the same where code changes again and again */
 #define HOT              8        /* changes that make a line hot */
 #define BLOCK_ARENA      (64u * 1024 * 1024)
+#define BLOCK_PARTS      8u       /* of the arena; when it is full the oldest goes */
 #define BLOCK_HASH       65536u
 #define LINE_HASH        65536u
 #define JUMP_ENTRIES     4096u
@@ -157,7 +158,8 @@ struct interp {
     unsigned queued;             /* more than INVALID_QUEUE: everything */
 
     uint8_t *blocks;             /* bump allocator of BLOCK_ARENA bytes */
-    size_t blocks_used;
+    size_t blocks_used;          /* where the next block goes */
+    size_t part_end[BLOCK_PARTS]; /* of what is in the parts that are not being filled */
     struct block *hash[BLOCK_HASH];
     struct block_line *lines[LINE_HASH];
     uint8_t heat[LINE_HASH];     /* how often a line's code was written over, up to HOT */

@@ -73,7 +73,8 @@ void jit_show_stats(const struct jit *j, struct text *out)
     const struct jit_stats *s = &j->stats;
     text_printf(out, "translations     %12" PRIu64 "\n", s->translated);
     text_printf(out, "host code bytes  %12" PRIu64 "\n", s->bytes);
-    text_printf(out, "invalidated      %12" PRIu64 "  (%" PRIu64 " times everything)\n", s->dropped, s->flushes);
+    text_printf(out, "dropped          %12" PRIu64 "  (%" PRIu64 " times everything, %" PRIu64 " times the oldest)\n",
+                s->dropped, s->flushes, s->evictions);
     text_printf(out, "links            %12" PRIu64 "\n", s->links);
     text_printf(out, "entries          %12" PRIu64 "  (%" PRIu64 " in another context)\n", s->entries,
                 s->mismatches);

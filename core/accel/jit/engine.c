@@ -369,9 +369,8 @@ static void block_dropped(struct interp *e, struct block *b)
 
 static void forget(struct jit *j)
 {
-    trace_jit_forgotten(j->n_blocks, (unsigned)(j->next - j->first));
-    j->n_blocks = j->n_links = j->n_far_links = j->n_contexts = 0;
-    j->next = j->first;
+    j->n_far_links = j->n_contexts = 0;
+    jit_all_room(j);
     j->stats.flushes++;
     memset(j->jumps, 0, sizeof(j->jumps));
 }
@@ -381,15 +380,23 @@ static void blocks_flushed(struct interp *e)
     forget(jit_of(e));
 }
 
+void jit_release(struct jit *j, struct jit_block *jb)
+{
+    struct block *b = jb->block;
+    jit_unlink_into(j, jb);
+    if (b && b->translated == jb) {
+        jit_drop_jump(j, jb);
+        b->translated = NULL;
+        b->warm = 0;
+        b->insns[0].run = run_warm;
+    }
+    jb->block = NULL;
+}
+
 void jit_flush(struct jit *j)
 {
-    for (unsigned i = 0; i < j->n_blocks; i++) {
-        struct block *b = j->blocks[i].block;
-        if (b) {
-            b->translated = NULL;
-            b->warm = 0;
-            b->insns[0].run = run_warm;
-        }
+    for (struct jit_block *jb = NULL; (jb = jit_next_block(j, jb));) {
+        jit_release(j, jb);
     }
     forget(j);
 }

@@ -29,6 +29,10 @@
 #define BLOCK_CODE     32768u      /* more than a block can become */
 #define JIT_BLOCKS     131072u
 #define JIT_LINKS      262144u
+#define BLOCK_LINKS    2u          /* most of a block */
+#define JIT_PARTS      8u          /* of the code memory and both tables; the oldest goes first */
+#define PART_BLOCKS    (JIT_BLOCKS / JIT_PARTS)
+#define PART_LINKS     (JIT_LINKS / JIT_PARTS)
 #define JIT_CONTEXTS   1024u       /* mostly code segments of real mode */
 #define JIT_JUMPS      16384u
 
@@ -94,16 +98,22 @@ struct jit_stubs {
     uint8_t *fp_load;        /* called: jit_fp_load for jit_block R8 and registers R9 */
 };
 
+struct jit_part {
+    unsigned n_blocks, n_links;
+    uint8_t *next;           /* free code memory, writable view */
+};
+
 struct jit_stats {
-    uint64_t translated, bytes, dropped, flushes, links, slow_calls, entries, mismatches;
+    uint64_t translated, bytes, dropped, flushes, evictions, links, slow_calls, entries, mismatches;
     uint64_t slow_rows[ROW_COUNT]; /* slow_calls by row of insn.def */
 };
 
 struct jit {
     struct interp *e;
     struct codemem code;
-    uint8_t *next;           /* free code memory, writable view */
-    uint8_t *first;          /* behind the stubs */
+    uint8_t *first;          /* code memory behind the stubs, writable view */
+    struct jit_part parts[JIT_PARTS];
+    unsigned part;           /* being filled */
     int (*enter)(struct x86_cpu *cpu, const uint8_t *code);
     struct jit_stubs stubs[2]; /* [1]: for 64-bit code */
     struct jit_context contexts[JIT_CONTEXTS];
@@ -113,9 +123,8 @@ struct jit {
     bool moved;              /* linear addresses may be elsewhere since then */
     uint64_t jump_generation;
     struct jit_block *blocks;
-    unsigned n_blocks;
     struct jit_link *links;
-    unsigned n_links, n_far_links;
+    unsigned n_far_links;
     struct jit_jump jumps[JIT_JUMPS];
     bool shifts_match;       /* undefined flags of the host are those of insn.def */
     bool muls_match;
@@ -154,6 +163,19 @@ bool jit_fp_return(struct x86_cpu *cpu, unsigned which);
 void jit_fp_emit_store(struct emit *e);
 void jit_fp_emit_load(struct emit *e);
 
+/* Forgets one, whose memory is needed; its block warms up again. Not from translated code. */
+void jit_release(struct jit *j, struct jit_block *jb);
+
+/* ---- room.c ---- */
+/* Everything is free. */
+void jit_all_room(struct jit *j);
+/* Room for a block, BLOCK_LINKS links and BLOCK_CODE bytes at parts[part].next. */
+struct jit_block *jit_new_block(struct jit *j);
+struct jit_link *jit_new_link(struct jit *j, struct jit_block *from, uint64_t rip, bool far_page);
+/* All that are there: the one after @after, or the first; NULL behind the last. */
+struct jit_block *jit_next_block(const struct jit *j, const struct jit_block *after);
+struct jit_link *jit_next_link(const struct jit *j, const struct jit_link *after);
+
 /* ---- stubs.c ---- */
 void jit_make_stubs(struct jit *j);
 
@@ -165,8 +187,8 @@ struct jit_block *jit_translate(struct jit *j, struct block *b, uint64_t rip);
 bool jit_emits(unsigned row);
 
 /* ---- link.c ---- */
-struct jit_link *jit_new_link(struct jit *j, struct jit_block *from, uint64_t rip, bool far_page);
 void jit_link(struct jit *j, struct jit_link *l, struct jit_block *to);
+void jit_unlink(struct jit *j, struct jit_link *l);
 void jit_unlink_into(struct jit *j, struct jit_block *to);
 void jit_unlink_far(struct jit *j);
 void jit_add_jump(struct jit *j, struct jit_block *jb);

@@ -4,13 +4,6 @@
 #include "core/accel/jit/emit.h"
 #include "core/accel/jit/jit.h"
 
-struct jit_link *jit_new_link(struct jit *j, struct jit_block *from, uint64_t rip, bool far_page)
-{
-    struct jit_link *l = &j->links[j->n_links++];
-    *l = (struct jit_link){.from = from, .rip = rip, .far_page = far_page};
-    return l;
-}
-
 void jit_link(struct jit *j, struct jit_link *l, struct jit_block *to)
 {
     if (j->check) {
@@ -39,17 +32,24 @@ void jit_unlink_into(struct jit *j, struct jit_block *to)
     to->in = NULL;
 }
 
+void jit_unlink(struct jit *j, struct jit_link *l)
+{
+    struct jit_link **p;
+    if (!l->to) {
+        return;
+    }
+    for (p = &l->to->in; *p != l; p = &(*p)->next) {
+    }
+    *p = l->next;
+    unlinked(j, l);
+}
+
 void jit_unlink_far(struct jit *j)
 {
-    for (unsigned i = 0; i < j->n_links && j->n_far_links > 0; i++) {
-        struct jit_link *l = &j->links[i], **p;
-        if (!l->to || !l->far_page) {
-            continue;
+    for (struct jit_link *l = NULL; j->n_far_links > 0 && (l = jit_next_link(j, l));) {
+        if (l->far_page) {
+            jit_unlink(j, l);
         }
-        for (p = &l->to->in; *p != l; p = &(*p)->next) {
-        }
-        *p = l->next;
-        unlinked(j, l);
     }
 }
 

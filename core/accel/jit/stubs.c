@@ -170,5 +170,6 @@ void jit_make_stubs(struct jit *j)
         j->stubs[wide].fp_load = make_fp_load(&e, wide, j->stubs[wide].exit_step);
     }
     j->enter = (int (*)(struct x86_cpu *, const uint8_t *))(uintptr_t)codemem_rx(&j->code, enter);
-    j->first = j->next = e.at;
+    j->first = e.at;
+    jit_all_room(j);
 }

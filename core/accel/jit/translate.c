@@ -630,14 +630,11 @@ static void tell(struct jit *j, const struct jit_block *jb)
 
 struct jit_block *jit_translate(struct jit *j, struct block *b, uint64_t rip)
 {
-    if (j->n_blocks == JIT_BLOCKS || j->n_links + 2 > JIT_LINKS ||
-        j->code.rw + j->code.bytes - j->next < BLOCK_CODE) {
-        jit_flush(j);
-    }
-    struct jit_block *jb = &j->blocks[j->n_blocks++];
-    *jb = (struct jit_block){.block = b, .rip = rip, .context = j->context, .entry = j->next};
+    struct jit_block *jb = jit_new_block(j);
+    uint8_t **next = &j->parts[j->part].next;
+    *jb = (struct jit_block){.block = b, .rip = rip, .context = j->context, .entry = *next};
     static _Thread_local struct trans t;
-    t.e = (struct emit){.at = j->next, .end = j->next + BLOCK_CODE};
+    t.e = (struct emit){.at = *next, .end = *next + BLOCK_CODE};
     t.j = j;
     t.jb = jb;
     t.block = b;
@@ -666,11 +663,11 @@ struct jit_block *jit_translate(struct jit *j, struct block *b, uint64_t rip)
     if (t.e.full) {
         return NULL;
     }
-    trace_jit_translated(rip, b->n, (unsigned)(t.e.at - j->next), j->context);
+    trace_jit_translated(rip, b->n, (unsigned)(t.e.at - *next), j->context);
     j->stats.translated++;
-    jb->code_bytes = (uint32_t)(t.e.at - j->next);
+    jb->code_bytes = (uint32_t)(t.e.at - *next);
     j->stats.bytes += jb->code_bytes;
     tell(j, jb);
-    j->next = (uint8_t *)(((uintptr_t)t.e.at + 15) & ~(uintptr_t)15);
+    *next = (uint8_t *)(((uintptr_t)t.e.at + 15) & ~(uintptr_t)15);
     return jb;
 }

@@ -1,0 +1,86 @@
+/*
+ * Room for translations: code memory and the tables of blocks and links, in parts. When one is full the next
+ * begins, and what was in it, the oldest, goes.
+ */
+#include "core/accel/jit/jit.h"
+
+#include "trace/core_accel_jit.h"
+
+static uint8_t *part_start(const struct jit *j, unsigned part)
+{
+    size_t bytes = (size_t)(j->code.rw + j->code.bytes - j->first) / JIT_PARTS & ~(size_t)15;
+    return j->first + part * bytes;
+}
+
+static void begin_part(struct jit *j, unsigned part)
+{
+    j->parts[part] = (struct jit_part){.next = part_start(j, part)};
+}
+
+void jit_all_room(struct jit *j)
+{
+    j->part = 0;
+    for (unsigned i = 0; i < JIT_PARTS; i++) {
+        begin_part(j, i);
+    }
+}
+
+static struct jit_block *part_block(const struct jit *j, unsigned part, unsigned i)
+{
+    return &j->blocks[part * PART_BLOCKS + i];
+}
+
+static void evict(struct jit *j, unsigned part)
+{
+    const struct jit_part *p = &j->parts[part];
+    trace_jit_forgotten(p->n_blocks, (unsigned)(p->next - part_start(j, part)));
+    for (unsigned i = 0; i < p->n_blocks; i++) {
+        jit_release(j, part_block(j, part, i));
+    }
+    for (unsigned i = 0; i < p->n_links; i++) {
+        jit_unlink(j, &j->links[part * PART_LINKS + i]);
+    }
+    j->stats.evictions += p->n_blocks > 0;
+    begin_part(j, part);
+}
+
+struct jit_block *jit_new_block(struct jit *j)
+{
+    struct jit_part *p = &j->parts[j->part];
+    uint8_t *end = part_start(j, j->part + 1);
+    if (p->n_blocks == PART_BLOCKS || p->n_links + BLOCK_LINKS > PART_LINKS || end - p->next < BLOCK_CODE) {
+        j->part = (j->part + 1) % JIT_PARTS;
+        evict(j, j->part);
+        p = &j->parts[j->part];
+    }
+    return part_block(j, j->part, p->n_blocks++);
+}
+
+struct jit_link *jit_new_link(struct jit *j, struct jit_block *from, uint64_t rip, bool far_page)
+{
+    struct jit_link *l = &j->links[j->part * PART_LINKS + j->parts[j->part].n_links++];
+    *l = (struct jit_link){.from = from, .rip = rip, .far_page = far_page};
+    return l;
+}
+
+struct jit_block *jit_next_block(const struct jit *j, const struct jit_block *after)
+{
+    size_t at = after ? (size_t)(after - j->blocks) + 1 : 0;
+    for (size_t part = at / PART_BLOCKS; part < JIT_PARTS; part++, at = part * PART_BLOCKS) {
+        if (at % PART_BLOCKS < j->parts[part].n_blocks) {
+            return &j->blocks[at];
+        }
+    }
+    return NULL;
+}
+
+struct jit_link *jit_next_link(const struct jit *j, const struct jit_link *after)
+{
+    size_t at = after ? (size_t)(after - j->links) + 1 : 0;
+    for (size_t part = at / PART_LINKS; part < JIT_PARTS; part++, at = part * PART_LINKS) {
+        if (at % PART_LINKS < j->parts[part].n_links) {
+            return &j->links[at];
+        }
+    }
+    return NULL;
+}
