@@ -266,13 +266,36 @@ static void character_out(struct ns16550 *s, uint8_t val)
     }
 }
 
-static void transmit_next(struct ns16550 *s)
+/* Starts the next character at @from_ns, if there is one. */
+static void transmit_next(struct ns16550 *s, int64_t from_ns)
 {
     if (!s->shifting && s->tx.len > 0) {
         s->shift_reg = fifo_pop(&s->tx);
         s->shifting = true;
         s->thre_pending = s->tx.len == 0;
-        timer_at(&s->tx_timer, clock_now(&s->m->clock) + character_ns(s));
+        timer_at(&s->tx_timer, from_ns + character_ns(s));
+    }
+}
+
+/* The character in the shift register is out; the next one has begun when this one was due, however late
+ * its timer is looked at. */
+static void transmitted(struct ns16550 *s)
+{
+    s->shifting = false;
+    character_out(s, s->shift_reg);
+    transmit_next(s, s->tx_timer.deadline_ns);
+    if (!s->shifting) {
+        chardev_flush(s->chr);
+    }
+}
+
+/* What is due is done: on a busy host the processor may look before the timer has run, and would find the
+ * transmitter at a standstill. At most a FIFO full. */
+static void settle_transmitter(struct ns16550 *s)
+{
+    while (timer_armed(&s->tx_timer) && s->tx_timer.deadline_ns <= clock_now(&s->m->clock)) {
+        timer_cancel(&s->tx_timer);
+        transmitted(s);
     }
 }
 
@@ -280,12 +303,8 @@ static void tx_fired(void *opaque)
 {
     struct ns16550 *s = opaque;
 
-    s->shifting = false;
-    character_out(s, s->shift_reg);
-    transmit_next(s);
-    if (!s->shifting) {
-        chardev_flush(s->chr);
-    }
+    transmitted(s);
+    settle_transmitter(s);
     update_irq(s);
 }
 
@@ -306,7 +325,7 @@ static void write_thr(struct ns16550 *s, uint8_t val)
         fifo_pop(&s->tx);
     }
     fifo_push(&s->tx, val, 0);
-    transmit_next(s);
+    transmit_next(s, clock_now(&s->m->clock));
 }
 
 /* --- modem lines --- */
@@ -394,6 +413,7 @@ static uint64_t ns16550_read(void *dev, uint64_t off, unsigned size)
     struct ns16550 *s = dev;
     uint8_t val;
 
+    settle_transmitter(s);
     switch (off) {
     case REG_DATA: /* RBR takes the character */
         val = s->lcr & LCR_DLAB ? s->divisor & 0xff : read_rbr(s);
@@ -431,6 +451,7 @@ static void ns16550_write(void *dev, uint64_t off, uint64_t val, unsigned size)
     struct ns16550 *s = dev;
 
     trace_ns16550_write(s->id, (unsigned)off, val);
+    settle_transmitter(s);
     switch (off) {
     case REG_DATA:
         if (s->lcr & LCR_DLAB) {

@@ -156,6 +156,29 @@ static void a_character_takes_ten_bit_times(void **state)
     assert_int_equal(u->far.flushes, 1); /* when the line falls silent */
 }
 
+/* A busy host: time has passed, and the processor looks before the loop has run the timer. */
+static void a_late_timer_costs_no_time_on_the_line(void **state)
+{
+    struct uart *u = *state;
+    init_8n1(u);
+    out(u, FCR, 0x07);
+    for (unsigned i = 0; i < 4; i++) {
+        out(u, DATA, (uint8_t)('A' + i));
+    }
+    clock_advance(&u->b.m.clock, CHAR_NS * 5 / 2);
+    assert_int_equal(in(u, LSR), 0x00); /* two are out, the third is on its way */
+    assert_int_equal(u->far.n, 2);
+    bench_advance(&u->b, CHAR_NS / 2 + 1);
+    assert_int_equal(u->far.n, 3);
+    clock_advance(&u->b.m.clock, CHAR_NS * 9);
+    out(u, DATA, 'E');
+    assert_int_equal(u->far.n, 4);
+    assert_int_equal(in(u, LSR), 0x20);
+    characters(u, 1);
+    assert_memory_equal(u->far.got, "ABCDE", 5);
+    assert_int_equal(in(u, LSR), 0x60);
+}
+
 static void baud_rate_and_frame_follow_divisor_and_lcr(void **state)
 {
     struct uart *u = *state;
@@ -632,6 +655,7 @@ int main(void)
         T(registers_after_master_reset),
         T(registers_keep_only_their_bits),
         T(a_character_takes_ten_bit_times),
+        T(a_late_timer_costs_no_time_on_the_line),
         T(baud_rate_and_frame_follow_divisor_and_lcr),
         T(thr_empty_interrupts_when_enabled_and_after_each_character),
         T(an_instant_transmitter_is_always_empty),
