@@ -2,10 +2,12 @@
  * x87 arithmetic by the host's own x87: basic operations are exact by definition ([SDM1]
  * "Rounding", "x87 FPU Floating-Point Exceptions"), so every x86 host gives the same bits.
  *
- * Model:  operands are loaded with everything masked, then the guest's control word is loaded and
- *         one instruction runs. FNSTSW takes its flags, FNCLEX removes them before anything can
- *         trap, and the host's control word comes back. The host's register stack is empty before
- *         and after.
+ * Model:  an operation runs on an empty register stack, with the guest's control word, and FNSTSW takes
+ *         its flags. FLDCW and FNCLEX cost more than arithmetic does, so there are three ways: EXACT
+ *         clears the flags before and, lest anything trap, behind; the others, for guests that mask
+ *         all exceptions, leave them: the host's pile up there. That does no harm while they say
+ *         nothing that the guest's status word does not say already. If they do, EXACT tells what is
+ *         new. QUICK also leaves the control word, since it is the host's own.
  */
 #include "core/cpu/fpu.h"
 
@@ -22,42 +24,74 @@ static uint16_t usable(uint16_t cw)
     return (cw & 0x1f3f) | 0x40;
 }
 
-#define RUN_TAIL                                                                                   \
-    "\n\tfnstsw %[sw]\n\tfnclex\n\tfldcw %[host]\n\tfstpt %[r]"
+enum way { QUICK, WITH_CW, EXACT, WAYS };
+
+static enum way way_of(uint16_t cw)
+{
+    bool all_masked = (cw & FSW_EXCEPTIONS) == FSW_EXCEPTIONS;
+    return !all_masked ? EXACT : (cw & (FCW_PC | FCW_RC)) == (FCW_INIT & (FCW_PC | FCW_RC)) ? QUICK : WITH_CW;
+}
+
+/* True if the flags @sw of a way that lets them pile up tell the guest something new. */
+static bool unclear(enum way way, uint16_t sw, uint16_t known)
+{
+    return way != EXACT && (sw & FSW_EXCEPTIONS & ~known);
+}
+
+/* What is before and behind the instruction. */
+#define IN_quick
+#define OUT_quick "\n\tfnstsw %[sw]"
+#define IN_cw     "fldcw %[cw]\n\t"
+#define OUT_cw    "\n\tfnstsw %[sw]\n\tfldcw %[host]"
+#define IN_exact  "fnclex\n\tfldcw %[cw]\n\t"
+#define OUT_exact "\n\tfnstsw %[sw]\n\tfnclex\n\tfldcw %[host]"
+#define ALL_WAYS(define, name, ...)                                                                \
+    define(name, quick, __VA_ARGS__) define(name, cw, __VA_ARGS__) define(name, exact, __VA_ARGS__)
+
+typedef void (*host_op)(struct x86_fpr *r, const struct x86_fpr *a, const void *b, uint16_t cw,
+                        uint16_t *sw);
 
 /* r = a op b, b in a register. */
-#define WITH_ST(name, insn)                                                                        \
-    static void name(struct x86_fpr *r, const struct x86_fpr *a, const void *b, uint16_t cw,       \
-                     uint16_t *sw)                                                                 \
+#define WITH_ST(name, way, insn)                                                                   \
+    static void name##_##way(struct x86_fpr *r, const struct x86_fpr *a, const void *b,            \
+                             uint16_t cw, uint16_t *sw)                                            \
     {                                                                                              \
         const struct x86_fpr *pb = b;                                                              \
-        __asm__ volatile("fldt %[b]\n\tfldt %[a]\n\tfldcw %[cw]\n\t" insn RUN_TAIL                 \
-                         "\n\tfstp %%st(0)"                                                        \
+        __asm__ volatile("fldt %[b]\n\tfldt %[a]\n\t" IN_##way insn OUT_##way                      \
+                         "\n\tfstpt %[r]\n\tfstp %%st(0)"                                          \
                          : [r] "=m"(*r), [sw] "=m"(*sw)                                            \
                          : [a] "m"(*a), [b] "m"(*pb), [cw] "m"(cw), [host] "m"(host_cw)            \
                          : "st", "st(1)");                                                         \
     }
 
 /* r = a op b, b in memory as @type. */
-#define WITH_MEM(name, insn, type)                                                                 \
-    static void name(struct x86_fpr *r, const struct x86_fpr *a, const void *b, uint16_t cw,       \
-                     uint16_t *sw)                                                                 \
+#define WITH_MEM(name, way, insn, type)                                                            \
+    static void name##_##way(struct x86_fpr *r, const struct x86_fpr *a, const void *b,            \
+                             uint16_t cw, uint16_t *sw)                                            \
     {                                                                                              \
         type vb;                                                                                   \
         memcpy(&vb, b, sizeof(vb));                                                                \
-        __asm__ volatile("fldt %[a]\n\tfldcw %[cw]\n\t" insn " %[b]" RUN_TAIL                      \
+        __asm__ volatile("fldt %[a]\n\t" IN_##way insn " %[b]" OUT_##way "\n\tfstpt %[r]"          \
                          : [r] "=m"(*r), [sw] "=m"(*sw)                                            \
                          : [a] "m"(*a), [b] "m"(vb), [cw] "m"(cw), [host] "m"(host_cw)             \
                          : "st");                                                                  \
     }
 
 #define ALL_KINDS(op)                                                                              \
-    WITH_ST(op##_st, "f" #op " %%st(1), %%st")                                                     \
-    WITH_MEM(op##_m32, "f" #op "s", uint32_t)                                                      \
-    WITH_MEM(op##_m64, "f" #op "l", uint64_t)                                                      \
-    WITH_MEM(op##_i16, "fi" #op "s", uint16_t)                                                     \
-    WITH_MEM(op##_i32, "fi" #op "l", uint32_t)
-#define KINDS_ROW(op) {op##_st, op##_m32, op##_m64, op##_i16, op##_i32}
+    ALL_WAYS(WITH_ST, op##_st, "f" #op " %%st(1), %%st")                                           \
+    ALL_WAYS(WITH_MEM, op##_m32, "f" #op "s", uint32_t)                                            \
+    ALL_WAYS(WITH_MEM, op##_m64, "f" #op "l", uint64_t)                                            \
+    ALL_WAYS(WITH_MEM, op##_i16, "fi" #op "s", uint16_t)                                           \
+    ALL_WAYS(WITH_MEM, op##_i32, "fi" #op "l", uint32_t)
+#define KINDS_ROW(op, way)                                                                         \
+    {op##_st_##way, op##_m32_##way, op##_m64_##way, op##_i16_##way, op##_i32_##way}
+#define WAY_ROWS(way)                                                                              \
+    {                                                                                              \
+        [FPU_ADD] = KINDS_ROW(add, way), [FPU_MUL] = KINDS_ROW(mul, way),                          \
+        [FPU_COM] = KINDS_ROW(com, way), [FPU_COMP] = KINDS_ROW(com, way),                         \
+        [FPU_SUB] = KINDS_ROW(sub, way), [FPU_SUBR] = KINDS_ROW(subr, way),                        \
+        [FPU_DIV] = KINDS_ROW(div, way), [FPU_DIVR] = KINDS_ROW(divr, way),                        \
+    }
 
 ALL_KINDS(add)
 ALL_KINDS(mul)
@@ -65,38 +99,40 @@ ALL_KINDS(sub)
 ALL_KINDS(subr)
 ALL_KINDS(div)
 ALL_KINDS(divr)
-WITH_ST(com_st, "fcom %%st(1)")
-WITH_MEM(com_m32, "fcoms", uint32_t)
-WITH_MEM(com_m64, "fcoml", uint64_t)
-WITH_MEM(com_i16, "ficoms", uint16_t)
-WITH_MEM(com_i32, "ficoml", uint32_t)
-WITH_ST(ucom_st, "fucom %%st(1)")
-WITH_ST(scale_st, "fscale")
-WITH_ST(prem_st, "fprem")
-WITH_ST(prem1_st, "fprem1")
+ALL_WAYS(WITH_ST, com_st, "fcom %%st(1)")
+ALL_WAYS(WITH_MEM, com_m32, "fcoms", uint32_t)
+ALL_WAYS(WITH_MEM, com_m64, "fcoml", uint64_t)
+ALL_WAYS(WITH_MEM, com_i16, "ficoms", uint16_t)
+ALL_WAYS(WITH_MEM, com_i32, "ficoml", uint32_t)
+ALL_WAYS(WITH_ST, ucom_st, "fucom %%st(1)")
+WITH_ST(scale_st, exact, "fscale")
+WITH_ST(prem_st, exact, "fprem")
+WITH_ST(prem1_st, exact, "fprem1")
 
-typedef void (*host_op)(struct x86_fpr *r, const struct x86_fpr *a, const void *b, uint16_t cw,
-                        uint16_t *sw);
-
-struct x86_fpr fpu_arith(enum fpu_arith op, enum fpu_kind kind, const struct x86_fpr *a,
-                         const void *b, uint16_t cw, uint16_t *sw)
+void fpu_arith(enum fpu_arith op, enum fpu_kind kind, const struct x86_fpr *a, const void *b,
+               uint16_t cw, uint16_t known, struct x86_fpr *r, uint16_t *sw)
 {
-    static const host_op ops[8][FPU_KINDS] = {
-        [FPU_ADD] = KINDS_ROW(add), [FPU_MUL] = KINDS_ROW(mul), [FPU_COM] = KINDS_ROW(com),
-        [FPU_COMP] = KINDS_ROW(com), [FPU_SUB] = KINDS_ROW(sub), [FPU_SUBR] = KINDS_ROW(subr),
-        [FPU_DIV] = KINDS_ROW(div), [FPU_DIVR] = KINDS_ROW(divr),
+    static const host_op ops[WAYS][8][FPU_KINDS] = {
+        [QUICK] = WAY_ROWS(quick), [WITH_CW] = WAY_ROWS(cw), [EXACT] = WAY_ROWS(exact),
     };
-    struct x86_fpr r = {0};
-    ops[op][kind](&r, a, b, usable(cw), sw);
+    enum way way = way_of(cw);
+    ops[way][op][kind](r, a, b, usable(cw), sw);
+    if (unlikely(unclear(way, *sw, known))) {
+        ops[EXACT][op][kind](r, a, b, usable(cw), sw);
+    }
     *sw &= FSW_EXCEPTIONS | FSW_CC;
-    return r;
 }
 
-uint16_t fpu_ucom(const struct x86_fpr *a, const struct x86_fpr *b, uint16_t cw)
+uint16_t fpu_ucom(const struct x86_fpr *a, const struct x86_fpr *b, uint16_t cw, uint16_t known)
 {
+    static const host_op ops[WAYS] = {ucom_st_quick, ucom_st_cw, ucom_st_exact};
     struct x86_fpr r;
     uint16_t sw;
-    ucom_st(&r, a, b, usable(cw), &sw);
+    enum way way = way_of(cw);
+    ops[way](&r, a, b, usable(cw), &sw);
+    if (unlikely(unclear(way, sw, known))) {
+        ucom_st_exact(&r, a, b, usable(cw), &sw);
+    }
     return sw & (FSW_EXCEPTIONS | FSW_CC);
 }
 
@@ -104,7 +140,7 @@ struct x86_fpr fpu_binary(enum fpu_binary op, const struct x86_fpr *a, const str
                           uint16_t cw, uint16_t *sw)
 {
     static const host_op ops[] = {
-        [FPU_SCALE] = scale_st, [FPU_PREM] = prem_st, [FPU_PREM1] = prem1_st,
+        [FPU_SCALE] = scale_st_exact, [FPU_PREM] = prem_st_exact, [FPU_PREM1] = prem1_st_exact,
     };
     struct x86_fpr r = {0};
     ops[op](&r, a, b, usable(cw), sw);
@@ -115,7 +151,7 @@ struct x86_fpr fpu_binary(enum fpu_binary op, const struct x86_fpr *a, const str
 #define UNARY(name, insn)                                                                          \
     static void name(struct x86_fpr *r, const struct x86_fpr *a, uint16_t cw, uint16_t *sw)        \
     {                                                                                              \
-        __asm__ volatile("fldt %[a]\n\tfldcw %[cw]\n\t" insn RUN_TAIL                              \
+        __asm__ volatile("fldt %[a]\n\t" IN_exact insn OUT_exact "\n\tfstpt %[r]"                 \
                          : [r] "=m"(*r), [sw] "=m"(*sw)                                            \
                          : [a] "m"(*a), [cw] "m"(cw), [host] "m"(host_cw)                          \
                          : "st");                                                                  \
@@ -135,7 +171,7 @@ struct x86_fpr fpu_xtract(const struct x86_fpr *a, struct x86_fpr *exp, uint16_t
 {
     struct x86_fpr r = {0};
     *exp = r;
-    __asm__ volatile("fldt %[a]\n\tfxtract" "\n\tfnstsw %[sw]\n\tfnclex\n\tfstpt %[r]\n\tfstpt %[e]"
+    __asm__ volatile("fnclex\n\tfldt %[a]\n\tfxtract" "\n\tfnstsw %[sw]\n\tfnclex\n\tfstpt %[r]\n\tfstpt %[e]"
                      : [r] "=m"(r), [e] "=m"(*exp), [sw] "=m"(*sw)
                      : [a] "m"(*a)
                      : "st", "st(1)");
@@ -235,60 +271,68 @@ struct x86_fpr fpu_from_bcd(const uint8_t bcd[10])
 /* ---- stores ---- */
 
 /* Invalid is masked for the host, so that its stack stays as we know it. */
-#define STORE(name, insn, type, keep)                                                              \
-    static void name(type *r, const struct x86_fpr *a, uint16_t cw, uint16_t *sw)                  \
+#define STORE(name, way, insn, type, keep)                                                         \
+    static void name##_##way(void *to, const struct x86_fpr *a, uint16_t cw, uint16_t *sw)         \
     {                                                                                              \
-        __asm__ volatile("fldt %[a]\n\tfldcw %[cw]\n\t" insn " %[r]\n\tfnstsw %[sw]\n\tfnclex\n\t" \
-                         "fldcw %[host]" keep                                                      \
+        type *r = to;                                                                              \
+        __asm__ volatile("fldt %[a]\n\t" IN_##way insn " %[r]" OUT_##way keep                      \
                          : [r] "+m"(*r), [sw] "=m"(*sw)                                            \
                          : [a] "m"(*a), [cw] "m"(cw), [host] "m"(host_cw)                          \
                          : "st");                                                                  \
     }
+typedef void (*host_store)(void *r, const struct x86_fpr *a, uint16_t cw, uint16_t *sw);
+#define STORE_ROW(name) {name##_quick, name##_cw, name##_exact}
 struct bcd {
     uint8_t byte[10];
 };
-STORE(host_m32, "fsts", uint32_t, "\n\tfstp %%st(0)")
-STORE(host_m64, "fstl", uint64_t, "\n\tfstp %%st(0)")
-STORE(host_i16, "fists", uint16_t, "\n\tfstp %%st(0)")
-STORE(host_i32, "fistl", uint32_t, "\n\tfstp %%st(0)")
-STORE(host_i64, "fistpll", uint64_t, "")
-STORE(host_bcd, "fbstp", struct bcd, "")
+ALL_WAYS(STORE, host_m32, "fsts", uint32_t, "\n\tfstp %%st(0)")
+ALL_WAYS(STORE, host_m64, "fstl", uint64_t, "\n\tfstp %%st(0)")
+ALL_WAYS(STORE, host_i16, "fists", uint16_t, "\n\tfstp %%st(0)")
+ALL_WAYS(STORE, host_i32, "fistl", uint32_t, "\n\tfstp %%st(0)")
+ALL_WAYS(STORE, host_i64, "fistpll", uint64_t, "")
+STORE(host_bcd, exact, "fbstp", struct bcd, "")
 
-uint32_t fpu_to_m32(const struct x86_fpr *a, uint16_t cw, uint16_t *sw)
+static uint16_t store(const host_store ways[WAYS], void *r, const struct x86_fpr *a, uint16_t cw,
+                      uint16_t known)
 {
-    uint32_t r = 0;
-    host_m32(&r, a, usable(cw), sw);
-    *sw &= FSW_EXCEPTIONS | FSW_C1;
-    return r;
-}
-
-uint64_t fpu_to_m64(const struct x86_fpr *a, uint16_t cw, uint16_t *sw)
-{
-    uint64_t r = 0;
-    host_m64(&r, a, usable(cw), sw);
-    *sw &= FSW_EXCEPTIONS | FSW_C1;
-    return r;
-}
-
-int64_t fpu_to_int(const struct x86_fpr *a, unsigned size, uint16_t cw, uint16_t *sw)
-{
-    uint16_t r16 = 0;
-    uint32_t r32 = 0;
-    uint64_t r64 = 0;
-    cw = usable(cw) | FSW_IE;
-    switch (size) {
-    case 2: host_i16(&r16, a, cw, sw); r64 = r16; break;
-    case 4: host_i32(&r32, a, cw, sw); r64 = r32; break;
-    default: host_i64(&r64, a, cw, sw); break;
+    uint16_t sw;
+    enum way way = way_of(cw);
+    ways[way](r, a, cw, &sw);
+    if (unlikely(unclear(way, sw, known))) {
+        ways[EXACT](r, a, cw, &sw);
     }
-    *sw &= FSW_EXCEPTIONS | FSW_C1;
-    return (int64_t)r64;
+    return sw & (FSW_EXCEPTIONS | FSW_C1);
+}
+
+uint32_t fpu_to_m32(const struct x86_fpr *a, uint16_t cw, uint16_t known, uint16_t *sw)
+{
+    static const host_store ways[WAYS] = STORE_ROW(host_m32);
+    uint32_t r = 0;
+    *sw = store(ways, &r, a, usable(cw), known);
+    return r;
+}
+
+uint64_t fpu_to_m64(const struct x86_fpr *a, uint16_t cw, uint16_t known, uint16_t *sw)
+{
+    static const host_store ways[WAYS] = STORE_ROW(host_m64);
+    uint64_t r = 0;
+    *sw = store(ways, &r, a, usable(cw), known);
+    return r;
+}
+
+int64_t fpu_to_int(const struct x86_fpr *a, unsigned size, uint16_t cw, uint16_t known, uint16_t *sw)
+{
+    static const host_store i16[WAYS] = STORE_ROW(host_i16), i32[WAYS] = STORE_ROW(host_i32),
+                            i64[WAYS] = STORE_ROW(host_i64);
+    uint64_t r = 0;
+    *sw = store(size == 2 ? i16 : size == 4 ? i32 : i64, &r, a, usable(cw) | FSW_IE, known);
+    return (int64_t)r;
 }
 
 void fpu_to_bcd(const struct x86_fpr *a, uint8_t bcd[10], uint16_t cw, uint16_t *sw)
 {
     struct bcd r = {{0}};
-    host_bcd(&r, a, usable(cw) | FSW_IE, sw);
+    host_bcd_exact(&r, a, usable(cw) | FSW_IE, sw);
     *sw &= FSW_EXCEPTIONS | FSW_C1;
     memcpy(bcd, r.byte, sizeof(r.byte));
 }

@@ -215,7 +215,8 @@ static struct x86_fpr invalid(uint16_t *sw)
 static struct x86_fpr nan_of(const struct x86_fpr *a, const struct x86_fpr *b, uint16_t cw,
                              uint16_t *sw)
 {
-    struct x86_fpr r = fpu_arith(FPU_ADD, FPU_ST, a, b, cw, sw);
+    struct x86_fpr r = {0};
+    fpu_arith(FPU_ADD, FPU_ST, a, b, cw, 0, &r, sw);
     *sw &= FSW_IE;
     return r;
 }

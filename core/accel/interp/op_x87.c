@@ -22,7 +22,7 @@ static void arith_mem(struct x86_cpu *cpu, const struct insn *in, enum fpu_arith
         }
         return;
     }
-    r = fpu_arith(op, kind, x87_st(cpu, 0), &b, cpu->s.fcw, &sw);
+    fpu_arith(op, kind, x87_st(cpu, 0), &b, cpu->s.fcw, cpu->s.fsw, &r, &sw);
     x87_report(cpu, sw, 0);
     if (!x87_blocked(cpu, sw)) {
         x87_put(cpu, 0, &r);
@@ -42,7 +42,7 @@ static void arith_reg(struct x86_cpu *cpu, const struct insn *in, enum fpu_arith
             return;
         }
     } else {
-        r = fpu_arith(op, FPU_ST, x87_st(cpu, dst), x87_st(cpu, src), cpu->s.fcw, &sw);
+        fpu_arith(op, FPU_ST, x87_st(cpu, dst), x87_st(cpu, src), cpu->s.fcw, cpu->s.fsw, &r, &sw);
         x87_report(cpu, sw, 0);
         if (x87_blocked(cpu, sw)) {
             return;
@@ -116,18 +116,20 @@ static void compare_mem(struct x86_cpu *cpu, const struct insn *in, enum fpu_kin
         compare_empty(cpu, n_pops);
         return;
     }
+    struct x86_fpr r;
     uint16_t sw;
-    fpu_arith(FPU_COM, kind, x87_st(cpu, 0), &b, cpu->s.fcw, &sw);
+    fpu_arith(FPU_COM, kind, x87_st(cpu, 0), &b, cpu->s.fcw, cpu->s.fsw, &r, &sw);
     compare_done(cpu, sw, n_pops);
 }
 
 static uint16_t compare_values(struct x86_cpu *cpu, const struct x86_fpr *b, bool quiet)
 {
+    struct x86_fpr r;
     uint16_t sw;
     if (quiet) {
-        return fpu_ucom(x87_st(cpu, 0), b, cpu->s.fcw);
+        return fpu_ucom(x87_st(cpu, 0), b, cpu->s.fcw, cpu->s.fsw);
     }
-    fpu_arith(FPU_COM, FPU_ST, x87_st(cpu, 0), b, cpu->s.fcw, &sw);
+    fpu_arith(FPU_COM, FPU_ST, x87_st(cpu, 0), b, cpu->s.fcw, cpu->s.fsw, &r, &sw);
     return sw;
 }
 
@@ -326,8 +328,8 @@ static void store_real(struct x86_cpu *cpu, const struct insn *in, unsigned size
     uint16_t sw = FSW_IE | FSW_SF;
     x87_begin(cpu);
     if (!x87_empty(cpu, 0)) {
-        bits = size == 4 ? fpu_to_m32(x87_st(cpu, 0), cpu->s.fcw, &sw)
-                         : fpu_to_m64(x87_st(cpu, 0), cpu->s.fcw, &sw);
+        bits = size == 4 ? fpu_to_m32(x87_st(cpu, 0), cpu->s.fcw, cpu->s.fsw, &sw)
+                         : fpu_to_m64(x87_st(cpu, 0), cpu->s.fcw, cpu->s.fsw, &sw);
     }
     bool stored = !no_store(cpu, sw);
     if (stored) {
@@ -349,7 +351,7 @@ static void store_int_by(struct x86_cpu *cpu, const struct insn *in, unsigned si
     uint16_t sw = FSW_IE | FSW_SF;
     x87_begin(cpu);
     if (!x87_empty(cpu, 0)) {
-        bits = (uint64_t)fpu_to_int(x87_st(cpu, 0), size, cw, &sw);
+        bits = (uint64_t)fpu_to_int(x87_st(cpu, 0), size, cw, cpu->s.fsw, &sw);
     }
     bool stored = !no_store(cpu, sw);
     if (stored) {

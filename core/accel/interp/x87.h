@@ -41,7 +41,9 @@ static inline void x87_set_top(struct x86_cpu *cpu, unsigned t)
 
 static inline void x87_put(struct x86_cpu *cpu, unsigned i, const struct x86_fpr *v)
 {
-    *x87_st(cpu, i) = *v;
+    struct x86_fpr *to = x87_st(cpu, i);
+    to->mant = v->mant; /* by parts: the host wrote them so, and forwards no other read */
+    to->se = v->se;
     cpu->s.ftag |= (uint8_t)(1 << x87_phys(cpu, i));
 }
 
