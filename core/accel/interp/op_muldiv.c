@@ -6,21 +6,31 @@
  */
 #include "core/accel/interp/run.h"
 
-static int64_t sign_extend(uint64_t v, unsigned size)
+/* A body for each size, so that it is a constant there. */
+#define SIZED(size, f, ...)                                                                        \
+    switch (size) {                                                                                \
+    case 4: f(4, __VA_ARGS__); break;                                                              \
+    case 8: f(8, __VA_ARGS__); break;                                                              \
+    case 2: f(2, __VA_ARGS__); break;                                                              \
+    default: f(1, __VA_ARGS__); break;                                                             \
+    }
+#define FOR_SIZE static inline __attribute__((always_inline))
+
+FOR_SIZE int64_t sign_extend(uint64_t v, unsigned size)
 {
     unsigned shift = 64 - 8 * size;
     return (int64_t)(v << shift) >> shift;
 }
 
 /* CF and OF, with SF and PF of @low. Bit 8 keeps ZF clear. */
-static void mul_flags(struct x86_cpu *cpu, uint64_t low, unsigned size, bool overflow)
+FOR_SIZE void mul_flags(struct x86_cpu *cpu, uint64_t low, unsigned size, bool overflow)
 {
     cpu->lf_result = (uint64_t)sign_extend(low, size) | 0x100;
     cpu->lf_aux = lf_co(overflow, overflow);
 }
 
 /* The double-width product or dividend lives in AX, DX:AX, EDX:EAX or RDX:RAX. */
-static void write_pair(struct x86_cpu *cpu, uint64_t low, uint64_t high, unsigned size)
+FOR_SIZE void write_pair(struct x86_cpu *cpu, uint64_t low, uint64_t high, unsigned size)
 {
     if (size == 1) {
         reg_w16(cpu, GPR_OFF(R_AX), (uint16_t)((low & 0xff) | high << 8));
@@ -30,20 +40,22 @@ static void write_pair(struct x86_cpu *cpu, uint64_t low, uint64_t high, unsigne
     }
 }
 
-OP(mul)
+FOR_SIZE void mul_sized(unsigned size, struct x86_cpu *cpu, const struct insn *in)
 {
-    unsigned bits = in->opsize * 8;
-    uint64_t mask = size_mask(in->opsize);
-    unsigned __int128 p = (unsigned __int128)reg_r(cpu, GPR_OFF(R_AX), in->opsize) *
-                          e_read(cpu, in, in->opsize);
-    uint64_t low = (uint64_t)p & mask, high = (uint64_t)(p >> bits) & mask;
-    write_pair(cpu, low, high, in->opsize);
-    mul_flags(cpu, low, in->opsize, high != 0);
+    unsigned __int128 p =
+        (unsigned __int128)reg_r(cpu, GPR_OFF(R_AX), size) * e_read(cpu, in, size);
+    uint64_t low = (uint64_t)p & size_mask(size), high = (uint64_t)(p >> (8 * size)) & size_mask(size);
+    write_pair(cpu, low, high, size);
+    mul_flags(cpu, low, size, high != 0);
 }
 
-OP(imul)
+OP(mul)
 {
-    unsigned size = in->opsize;
+    SIZED(in->opsize, mul_sized, cpu, in)
+}
+
+FOR_SIZE void imul_sized(unsigned size, struct x86_cpu *cpu, const struct insn *in)
+{
     __int128 p = (__int128)sign_extend(reg_r(cpu, GPR_OFF(R_AX), size), size) *
                  sign_extend(e_read(cpu, in, size), size);
     uint64_t low = (uint64_t)p & size_mask(size);
@@ -51,23 +63,38 @@ OP(imul)
     mul_flags(cpu, low, size, p != sign_extend(low, size));
 }
 
-static void imul_into_g(struct x86_cpu *cpu, const struct insn *in, uint64_t a, uint64_t b)
+OP(imul)
 {
-    unsigned size = in->opsize;
+    SIZED(in->opsize, imul_sized, cpu, in)
+}
+
+FOR_SIZE void imul_into_g(unsigned size, struct x86_cpu *cpu, const struct insn *in, uint64_t a,
+                          uint64_t b)
+{
     __int128 p = (__int128)sign_extend(a, size) * sign_extend(b, size);
     uint64_t low = (uint64_t)p & size_mask(size);
-    g_write(cpu, in, low, size);
+    reg_w(cpu, in->r, low, size);
     mul_flags(cpu, low, size, p != sign_extend(low, size));
+}
+
+FOR_SIZE void imul_ge_sized(unsigned size, struct x86_cpu *cpu, const struct insn *in)
+{
+    imul_into_g(size, cpu, in, reg_r(cpu, in->r, size), e_read(cpu, in, size));
 }
 
 OP(imul_ge)
 {
-    imul_into_g(cpu, in, g_read(cpu, in, in->opsize), e_read(cpu, in, in->opsize));
+    SIZED(in->opsize, imul_ge_sized, cpu, in)
+}
+
+FOR_SIZE void imul_gei_sized(unsigned size, struct x86_cpu *cpu, const struct insn *in)
+{
+    imul_into_g(size, cpu, in, e_read(cpu, in, size), in->imm);
 }
 
 OP(imul_gei)
 {
-    imul_into_g(cpu, in, e_read(cpu, in, in->opsize), in->imm);
+    SIZED(in->opsize, imul_gei_sized, cpu, in)
 }
 
 static unsigned __int128 dividend(const struct x86_cpu *cpu, unsigned size)

@@ -157,9 +157,22 @@ TEST(testpd, 0x8000000000000000ull)
 
 /* Shift of each lane by @count, which may be any number. */
 #define SHIFT(name, t, bits, op, past)                                                             \
-    static inline void shift_##name(union vec *r, const union vec *a, uint64_t count, unsigned n)  \
+    VEC_INLINE void lanes_##name(union vec *r, const union vec *a, uint64_t count, unsigned n)     \
     {                                                                                              \
-        EACH(t, count < (bits) ? a->t[i] op count : (past))                                        \
+        if (likely(count < (bits))) {                                                              \
+            unsigned by = (unsigned)count;                                                         \
+            EACH(t, a->t[i] op by)                                                                 \
+        } else {                                                                                   \
+            EACH(t, past)                                                                          \
+        }                                                                                          \
+    }                                                                                              \
+    VEC_INLINE void shift_##name(union vec *r, const union vec *a, uint64_t count, unsigned n)     \
+    {                                                                                              \
+        if (likely(n == 16)) {                                                                     \
+            lanes_##name(r, a, count, 16);                                                         \
+        } else {                                                                                   \
+            lanes_##name(r, a, count, n);                                                          \
+        }                                                                                          \
     }                                                                                              \
     /* by the low 64 bits of b: of the XMM register or 128 bits of memory, also with YMM */        \
     OP(name)                                                                                       \
@@ -178,7 +191,7 @@ TEST(testpd, 0x8000000000000000ull)
         union vec r;                                                                               \
         vec_begin(cpu, in);                                                                        \
         shift_##name(&r, vec_reg(cpu, in->rm), in->imm, in->opsize);                               \
-        vec_set(cpu, in, in->vvvv, &r, in->opsize);                                                \
+        vec_set_full(cpu, in, in->vvvv, &r);                                                       \
     }                                                                                              \
     OP(mmx_##name)                                                                                 \
     {                                                                                              \

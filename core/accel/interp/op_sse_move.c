@@ -6,26 +6,26 @@
 
 /* ---- whole registers ---- */
 
-static inline void load_vector(struct x86_cpu *cpu, const struct insn *in, bool aligned)
+VEC_INLINE void load_vector(struct x86_cpu *cpu, const struct insn *in, bool aligned)
 {
     union vec r;
     vec_begin(cpu, in);
     if (in->mem) {
-        vec_load(cpu, vec_lin_r(cpu, in, in->opsize, aligned), &r, in->opsize);
+        vec_load_full(cpu, vec_lin_r(cpu, in, in->opsize, aligned), &r, in->opsize);
     } else {
         r = *vec_reg(cpu, in->rm);
     }
     vec_put(cpu, in, &r);
 }
 
-static inline void store_vector(struct x86_cpu *cpu, const struct insn *in, bool aligned)
+VEC_INLINE void store_vector(struct x86_cpu *cpu, const struct insn *in, bool aligned)
 {
     vec_begin(cpu, in);
     if (in->mem) {
-        vec_store(cpu, vec_lin_w(cpu, in, in->opsize, aligned), vec_g(cpu, in), in->opsize);
+        vec_store_full(cpu, vec_lin_w(cpu, in, in->opsize, aligned), vec_g(cpu, in), in->opsize);
     } else {
         union vec r = *vec_g(cpu, in);
-        vec_set(cpu, in, in->rm, &r, in->opsize);
+        vec_set_full(cpu, in, in->rm, &r);
     }
 }
 

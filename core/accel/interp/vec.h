@@ -38,16 +38,26 @@ enum { XCR0_X87 = 1, XCR0_SSE = 2, XCR0_AVX = 4 };
 
 /* ---- when they may run ---- */
 
-static inline void vec_begin(struct x86_cpu *cpu, const struct insn *in)
+/* Vector instructions are short: what is inlined into them must be, and lengths be constants there. */
+#define VEC_INLINE static inline __attribute__((always_inline))
+
+static __attribute__((noinline, unused)) void vec_check(struct x86_cpu *cpu, const struct insn *in)
 {
     bool ready = in->vex ? (cpu->s.cr4 & CR4_OSXSAVE) &&
                                (cpu->s.xcr0 & (XCR0_SSE | XCR0_AVX)) == (XCR0_SSE | XCR0_AVX)
                          : (cpu->s.cr4 & CR4_OSFXSR) && !(cpu->s.cr0 & CR0_EM);
-    if (unlikely(!ready)) {
+    if (!ready) {
         x86_fault_noerr(cpu, X86_UD);
     }
-    if (unlikely(cpu->s.cr0 & CR0_TS)) {
+    if (cpu->s.cr0 & CR0_TS) {
         x86_fault_noerr(cpu, X86_NM);
+    }
+}
+
+VEC_INLINE void vec_begin(struct x86_cpu *cpu, const struct insn *in)
+{
+    if (unlikely(in->vex || !(cpu->s.cr4 & CR4_OSFXSR) || (cpu->s.cr0 & (CR0_EM | CR0_TS)))) {
+        vec_check(cpu, in);
     }
 }
 
@@ -74,7 +84,7 @@ static inline void mmx_enter(struct x86_cpu *cpu)
 
 /* ---- memory ---- */
 
-static inline void vec_load(struct x86_cpu *cpu, uint64_t lin, void *to, unsigned n)
+VEC_INLINE void vec_load(struct x86_cpu *cpu, uint64_t lin, void *to, unsigned n)
 {
     const struct tlb_entry *e = x86_tlb_slot(cpu, lin);
     if (likely(e->rtag == (lin & ~PAGE_OFFSET) && (lin & PAGE_OFFSET) + n <= PAGE_BYTES)) {
@@ -84,7 +94,7 @@ static inline void vec_load(struct x86_cpu *cpu, uint64_t lin, void *to, unsigne
     }
 }
 
-static inline void vec_store(struct x86_cpu *cpu, uint64_t lin, const void *from, unsigned n)
+VEC_INLINE void vec_store(struct x86_cpu *cpu, uint64_t lin, const void *from, unsigned n)
 {
     const struct tlb_entry *e = x86_tlb_slot(cpu, lin);
     if (likely(e->wtag == (lin & ~PAGE_OFFSET) && (lin & PAGE_OFFSET) + n <= PAGE_BYTES)) {
@@ -105,6 +115,25 @@ static inline void vec_aligned(struct x86_cpu *cpu, const struct insn *in, uint6
     bool based = !(cpu->mode & MODE_CS64) || in->seg == S_FS || in->seg == S_GS;
     if ((ea + (based ? cpu->s.seg[in->seg].base : 0)) & (n - 1)) {
         x86_fault(cpu, X86_GP, 0);
+    }
+}
+
+/* @n is 16 or 32, which is seldom. */
+VEC_INLINE void vec_load_full(struct x86_cpu *cpu, uint64_t lin, void *to, unsigned n)
+{
+    if (likely(n == 16)) {
+        vec_load(cpu, lin, to, 16);
+    } else {
+        vec_load(cpu, lin, to, 32);
+    }
+}
+
+VEC_INLINE void vec_store_full(struct x86_cpu *cpu, uint64_t lin, const void *from, unsigned n)
+{
+    if (likely(n == 16)) {
+        vec_store(cpu, lin, from, 16);
+    } else {
+        vec_store(cpu, lin, from, 32);
     }
 }
 
@@ -160,7 +189,7 @@ static inline const union vec *vec_h(struct x86_cpu *cpu, const struct insn *in)
 }
 
 /* The E operand, of which memory has @n bytes at any address. */
-static inline const union vec *vec_e_n(struct x86_cpu *cpu, const struct insn *in, union vec *tmp,
+VEC_INLINE const union vec *vec_e_n(struct x86_cpu *cpu, const struct insn *in, union vec *tmp,
                                        unsigned n)
 {
     if (!in->mem) {
@@ -172,17 +201,17 @@ static inline const union vec *vec_e_n(struct x86_cpu *cpu, const struct insn *i
 }
 
 /* The E operand of full length: memory must be aligned unless there is a VEX prefix. */
-static inline const union vec *vec_e(struct x86_cpu *cpu, const struct insn *in, union vec *tmp)
+VEC_INLINE const union vec *vec_e(struct x86_cpu *cpu, const struct insn *in, union vec *tmp)
 {
     if (!in->mem) {
         return vec_reg(cpu, in->rm);
     }
-    vec_load(cpu, vec_lin_r(cpu, in, in->opsize, !in->vex), tmp, in->opsize);
+    vec_load_full(cpu, vec_lin_r(cpu, in, in->opsize, !in->vex), tmp, in->opsize);
     return tmp;
 }
 
 /* Writes the low @n bytes of register @dst; VEX clears what is above them, else it stays. */
-static inline void vec_set(struct x86_cpu *cpu, const struct insn *in, unsigned dst,
+VEC_INLINE void vec_set(struct x86_cpu *cpu, const struct insn *in, unsigned dst,
                            const union vec *r, unsigned n)
 {
     uint8_t *to = cpu->s.ymm[dst & 15];
@@ -192,13 +221,19 @@ static inline void vec_set(struct x86_cpu *cpu, const struct insn *in, unsigned 
     }
 }
 
-static inline void vec_put(struct x86_cpu *cpu, const struct insn *in, const union vec *r)
+VEC_INLINE void vec_set_full(struct x86_cpu *cpu, const struct insn *in, unsigned dst,
+                             const union vec *r)
 {
-    if (in->opsize == 16) {
-        vec_set(cpu, in, in->reg, r, 16);
+    if (likely(in->opsize == 16)) {
+        vec_set(cpu, in, dst, r, 16);
     } else {
-        memcpy(cpu->s.ymm[in->reg & 15], r, 32);
+        memcpy(cpu->s.ymm[dst & 15], r, 32);
     }
+}
+
+VEC_INLINE void vec_put(struct x86_cpu *cpu, const struct insn *in, const union vec *r)
+{
+    vec_set_full(cpu, in, in->reg, r);
 }
 
 /* Results of 128 bits whatever VEX.L is. */
@@ -236,8 +271,8 @@ static inline void mmx_set(struct x86_cpu *cpu, unsigned n, uint64_t v)
     }
 
 #define VEC_LANES(name, ...)                                                                       \
-    static inline void lanes_##name(union vec *r, const union vec *a, const union vec *b,          \
-                                    unsigned n, uint8_t imm)                                       \
+    VEC_INLINE void lanes_##name(union vec *r, const union vec *a, const union vec *b, unsigned n, \
+                                 uint8_t imm)                                                      \
     {                                                                                              \
         __VA_ARGS__                                                                                \
     }
@@ -252,7 +287,11 @@ static inline void mmx_set(struct x86_cpu *cpu, unsigned n, uint64_t v)
         union vec r, tmp;                                                                          \
         vec_begin(cpu, in);                                                                        \
         const union vec *b = vec_e(cpu, in, &tmp);                                                 \
-        lanes_##name(&r, vec_h(cpu, in), b, in->opsize, (uint8_t)in->imm);                         \
+        if (likely(in->opsize == 16)) {                                                            \
+            lanes_##name(&r, vec_h(cpu, in), b, 16, (uint8_t)in->imm);                             \
+        } else {                                                                                   \
+            lanes_##name(&r, vec_h(cpu, in), b, 32, (uint8_t)in->imm);                             \
+        }                                                                                          \
         vec_put(cpu, in, &r);                                                                      \
     }
 
