@@ -141,6 +141,27 @@ static void constants_are_loaded_whole(void **state)
     }
 }
 
+static void prefixes_and_maps_stand_around_rex(void **state)
+{
+    static const struct { unsigned op; ZydisMnemonic mnemonic; } rows[] = {
+        {0x0f58, ZYDIS_MNEMONIC_ADDPS}, {0x66000f58, ZYDIS_MNEMONIC_ADDPD}, {0xf2000f58, ZYDIS_MNEMONIC_ADDSD},
+        {0xf3000f58, ZYDIS_MNEMONIC_ADDSS}, {0x660f3840, ZYDIS_MNEMONIC_PMULLD},
+        {0x660f383d, ZYDIS_MNEMONIC_PMAXSD},
+    };
+    uint8_t code[16];
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        for (unsigned r = 0; r < 256; r++) {
+            struct emit e = {code, code + sizeof(code), false};
+            struct decoded d;
+            emit_rr(&e, rows[i].op, 4, r & 15, r >> 4);
+            read_back(code, (size_t)(e.at - code), &d);
+            assert_int_equal(d.insn.mnemonic, rows[i].mnemonic);
+            assert_int_equal(d.op[0].reg.value, ZYDIS_REGISTER_XMM0 + (r & 15));
+            assert_int_equal(d.op[1].reg.value, ZYDIS_REGISTER_XMM0 + (r >> 4));
+        }
+    }
+}
+
 static void jumps_lead_where_they_are_linked(void **state)
 {
     uint8_t code[64];
@@ -172,6 +193,7 @@ int main(void)
         cmocka_unit_test(high_bytes_are_named_without_rex),
         cmocka_unit_test(memory_forms_name_base_index_scale_and_displacement),
         cmocka_unit_test(constants_are_loaded_whole),
+        cmocka_unit_test(prefixes_and_maps_stand_around_rex),
         cmocka_unit_test(jumps_lead_where_they_are_linked),
 #endif
         cmocka_unit_test(nothing_is_written_behind_the_end),
