@@ -14,16 +14,33 @@
 
 typedef uint32_t (*fpu_random)(void *opaque, uint32_t n);
 
-/* Every row of these extensions, without VEX. */
+/* Every row of these extensions. */
 static inline bool fpu_wanted(const struct insn_info *info)
 {
     switch (info->feature) {
     case X86_F_FPU: case X86_F_MMX: case X86_F_SSE: case X86_F_SSE2: case X86_F_SSE3:
     case X86_F_SSSE3: case X86_F_SSE41: case X86_F_SSE42: case X86_F_AES: case X86_F_PCLMUL:
-    case X86_F_POPCNT: case X86_F_FXSR:
-        return info->map <= MAP_M3A;
+    case X86_F_POPCNT: case X86_F_FXSR: case X86_F_AVX: case X86_F_AVX2: case X86_F_FMA: case X86_F_F16C:
+        return true;
     default:
         return (info->attr & A_FPU) || info->opcode == 0x9b; /* FCMOVcc, FCOMI, FWAIT */
+    }
+}
+
+static inline void fpu_vex_bytes(uint8_t bytes[16], bool rex, fpu_random below, void *opaque)
+{
+    static const uint8_t rows[] = {0x10, 0x50, 0x50, 0x60, 0x70, 0xd0, 0xe0, 0xf0, 0x20};
+    unsigned map = below(opaque, 2) ? 1 : 2 + below(opaque, 2);
+    bytes[0] = 0xc4;
+    bytes[1] = (uint8_t)(map | 0xe0);
+    bytes[1] ^= rex ? (uint8_t)(below(opaque, 8) << 5) : 0;
+    bytes[2] = (uint8_t)(below(opaque, 4) | below(opaque, 2) << 2 | below(opaque, 3) / 2 << 7 |
+                         (below(opaque, 2) ? 15 : rex ? below(opaque, 16) : 8 | below(opaque, 8)) << 3);
+    bytes[3] = map == 1 ? (uint8_t)(rows[below(opaque, sizeof(rows))] | below(opaque, 16))
+             : map == 3 ? (uint8_t)below(opaque, 0x50) : (uint8_t)below(opaque, 0xc0);
+    if (below(opaque, 40) == 0) {
+        bytes[1] = 0xe1;
+        bytes[3] = 0x77;                                /* VZEROUPPER, VZEROALL */
     }
 }
 
@@ -35,6 +52,10 @@ static inline void fpu_bytes(uint8_t bytes[16], bool rex, fpu_random below, void
     unsigned at = 0;
     if (below(opaque, 2)) {
         bytes[0] = (uint8_t)(below(opaque, 40) ? 0xd8 + below(opaque, 8) : 0x9b);
+        return;
+    }
+    if (below(opaque, 3) == 0) {
+        fpu_vex_bytes(bytes, rex, below, opaque);
         return;
     }
     if (below(opaque, 4)) {
@@ -114,7 +135,8 @@ static inline void fpu_start(struct interp_bench *b, fpu_random below, void *opa
 {
     static const uint32_t mxcsrs[] = {0x1f80, 0x1f80, 0x1fbf, 0x1fc0, 0x9f80, 0x3f80, 0x5f81, 0xffc0, 0x1f00, 0x1780, 0x0d80};
     struct x86_state *s = &b->cpu->s;
-    s->cr4 |= CR4_OSFXSR | (below(opaque, 2) ? CR4_OSXMMEXCPT : 0);
+    s->cr4 |= CR4_OSFXSR | (below(opaque, 2) ? CR4_OSXMMEXCPT : 0) | CR4_OSXSAVE;
+    s->xcr0 = below(opaque, 16) ? 7 : 3;
     s->cr4 &= below(opaque, 16) ? ~0ull : ~(uint64_t)CR4_OSFXSR;
     s->cr0 |= CR0_NE | CR0_MP | (below(opaque, 8) ? 0 : CR0_TS) | (below(opaque, 32) ? 0 : CR0_EM);
     s->mxcsr = mxcsrs[below(opaque, ARRAY_SIZE(mxcsrs))];
@@ -128,6 +150,7 @@ static inline void fpu_start(struct interp_bench *b, fpu_random below, void *opa
     }
     for (unsigned i = 0; i < 16; i++) {
         fpu_number(s->ymm[i], below, opaque);
+        fpu_number(s->ymm[i] + 16, below, opaque);
     }
 }
 
@@ -155,8 +178,11 @@ static inline void fpu_show(const struct x86_state *s, const struct x86_state *o
     }
     for (unsigned i = 0; i < 16; i++) {
         if (memcmp(s->ymm[i], other->ymm[i], 32)) {
-            print_error("       xmm%u %016llx %016llx\n", i, (unsigned long long)ld64le(s->ymm[i] + 8),
-                        (unsigned long long)ld64le(s->ymm[i]));
+            print_error("       ymm%u", i);
+            for (unsigned k = 4; k-- > 0;) {
+                print_error(" %016llx", (unsigned long long)ld64le(s->ymm[i] + 8 * k));
+            }
+            print_error("\n");
         }
     }
 }

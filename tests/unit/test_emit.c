@@ -162,6 +162,33 @@ static void prefixes_and_maps_stand_around_rex(void **state)
     }
 }
 
+static void vex_names_three_registers_and_the_length(void **state)
+{
+    uint8_t code[16];
+    for (unsigned r = 0; r < 1 << 13; r++) {
+        struct emit e = {code, code + sizeof(code), false};
+        struct decoded d;
+        bool l = r >> 12;
+        emit_vex_rr(&e, (struct host_vex){.op = 0x66000ffe, .vvvv = r >> 4 & 15, .l = l}, r & 15, r >> 8 & 15);
+        read_back(code, (size_t)(e.at - code), &d);
+        ZydisRegister first = l ? ZYDIS_REGISTER_YMM0 : ZYDIS_REGISTER_XMM0;
+        assert_int_equal(d.insn.mnemonic, ZYDIS_MNEMONIC_VPADDD);
+        assert_int_equal(d.op[0].reg.value, first + (r & 15));
+        assert_int_equal(d.op[1].reg.value, first + (r >> 4 & 15));
+        assert_int_equal(d.op[2].reg.value, first + (r >> 8 & 15));
+    }
+    struct emit e = {code, code + sizeof(code), false};
+    struct host_mem m = {HOST_9, HOST_12, 2, 0x40};
+    struct decoded d;
+    emit_vex_rm(&e, (struct host_vex){.op = 0x660f38b8, .vvvv = 5, .w = true}, 14, &m);
+    read_back(code, (size_t)(e.at - code), &d);
+    assert_int_equal(d.insn.mnemonic, ZYDIS_MNEMONIC_VFMADD231PD);
+    assert_int_equal(d.op[0].reg.value, ZYDIS_REGISTER_XMM14);
+    assert_int_equal(d.op[2].mem.base, ZYDIS_REGISTER_R9);
+    assert_int_equal(d.op[2].mem.index, ZYDIS_REGISTER_R12);
+    assert_int_equal(d.op[2].mem.disp.value, 0x40);
+}
+
 static void jumps_lead_where_they_are_linked(void **state)
 {
     uint8_t code[64];
@@ -194,6 +221,7 @@ int main(void)
         cmocka_unit_test(memory_forms_name_base_index_scale_and_displacement),
         cmocka_unit_test(constants_are_loaded_whole),
         cmocka_unit_test(prefixes_and_maps_stand_around_rex),
+        cmocka_unit_test(vex_names_three_registers_and_the_length),
         cmocka_unit_test(jumps_lead_where_they_are_linked),
 #endif
         cmocka_unit_test(nothing_is_written_behind_the_end),

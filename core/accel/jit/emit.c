@@ -77,12 +77,10 @@ void emit_rr(struct emit *e, unsigned op, unsigned size, enum host_reg reg, enum
     emit_u8(e, 0xc0 | low3(reg) << 3 | low3(rm));
 }
 
-void emit_rm(struct emit *e, unsigned op, unsigned size, enum host_reg reg,
-             const struct host_mem *m)
+/* ModRM, SIB and displacement. */
+static void memory(struct emit *e, enum host_reg reg, const struct host_mem *m)
 {
     bool no_base = m->base == HOST_NONE, no_index = m->index == HOST_NONE;
-    head(e, op, size, size == 1 && low_byte(reg), rex_bit(reg), !no_index && rex_bit(m->index),
-         !no_base && rex_bit(m->base));
     /* Without a base the displacement has 32 bits; BP and R13 as a base need one. */
     bool disp8 = !no_base && m->disp == (int8_t)m->disp;
     bool disp0 = disp8 && m->disp == 0 && low3(m->base) != 5;
@@ -99,6 +97,46 @@ void emit_rm(struct emit *e, unsigned op, unsigned size, enum host_reg reg,
     } else if (mod == 1) {
         emit_imm(e, (uint8_t)m->disp, 1);
     }
+}
+
+static unsigned index_bit(const struct host_mem *m)
+{
+    return m->index != HOST_NONE && rex_bit(m->index);
+}
+
+static unsigned base_bit(const struct host_mem *m)
+{
+    return m->base != HOST_NONE && rex_bit(m->base);
+}
+
+void emit_rm(struct emit *e, unsigned op, unsigned size, enum host_reg reg,
+             const struct host_mem *m)
+{
+    head(e, op, size, size == 1 && low_byte(reg), rex_bit(reg), index_bit(m), base_bit(m));
+    memory(e, reg, m);
+}
+
+/* Three-byte VEX and opcode ([SDM2] 2.3.5 "The VEX Prefix"). */
+static void vex_head(struct emit *e, const struct host_vex *v, unsigned r, unsigned x, unsigned b)
+{
+    unsigned prefix = v->op >> 24, pp = prefix == 0x66 ? 1 : prefix == 0xf3 ? 2 : prefix ? 3 : 0;
+    unsigned map = (v->op & 0xffff00) == 0x0f3800 ? 2 : (v->op & 0xffff00) == 0x0f3a00 ? 3 : 1;
+    emit_u8(e, 0xc4);
+    emit_u8(e, (r ^ 1) << 7 | (x ^ 1) << 6 | (b ^ 1) << 5 | map);
+    emit_u8(e, (unsigned)v->w << 7 | (v->vvvv ^ 15u) << 3 | (unsigned)v->l << 2 | pp);
+    emit_u8(e, v->op & 0xff);
+}
+
+void emit_vex_rr(struct emit *e, struct host_vex v, enum host_reg reg, enum host_reg rm)
+{
+    vex_head(e, &v, rex_bit(reg), 0, rex_bit(rm));
+    emit_u8(e, 0xc0 | low3(reg) << 3 | low3(rm));
+}
+
+void emit_vex_rm(struct emit *e, struct host_vex v, enum host_reg reg, const struct host_mem *m)
+{
+    vex_head(e, &v, rex_bit(reg), index_bit(m), base_bit(m));
+    memory(e, reg, m);
 }
 
 void emit_o(struct emit *e, unsigned op, unsigned size, enum host_reg reg)

@@ -4,8 +4,8 @@
  *
  * Source: [SDM2] "Instruction Format".
  * Opcodes are one byte, 0F xx as 0x0fxx, 0F 38 xx as 0x0f38xx; the prefix that belongs to some (66,
- * F2, F3) stands in bits 31:24. XMM, MMX and x87 registers and opcode extensions take the place of the
- * host_reg of the same number. @size 1, 2, 4 or 8 is the operand size; the opcode must
+ * F2, F3) stands in bits 31:24. XMM, MMX and x87 registers and opcode extensions take the place of
+ * the host_reg of the same number. @size 1, 2, 4 or 8 is the operand size; the opcode must
  * be that of bytes for size 1. Immediates are appended with emit_imm by whoever needs one.
  */
 #ifndef CORE_ACCEL_JIT_EMIT_H
@@ -42,6 +42,14 @@ void emit_imm(struct emit *e, uint64_t val, unsigned bytes);
 void emit_rr(struct emit *e, unsigned op, unsigned size, enum host_reg reg, enum host_reg rm);
 void emit_rm(struct emit *e, unsigned op, unsigned size, enum host_reg reg,
              const struct host_mem *m);
+/* The same with a VEX prefix: opcode as above, the register in VEX.vvvv, VEX.W, VEX.L. */
+struct host_vex {
+    unsigned op;
+    enum host_reg vvvv;      /* HOST_AX also where there is none */
+    bool w, l;
+};
+void emit_vex_rr(struct emit *e, struct host_vex v, enum host_reg reg, enum host_reg rm);
+void emit_vex_rm(struct emit *e, struct host_vex v, enum host_reg reg, const struct host_mem *m);
 /* op with the register in its low three bits. */
 void emit_o(struct emit *e, unsigned op, unsigned size, enum host_reg reg);
 

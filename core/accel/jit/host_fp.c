@@ -1,5 +1,5 @@
 /*
- * The guest's XMM, MMX and x87 registers in the host's own.
+ * The guest's YMM, XMM, MMX and x87 registers in the host's own.
  *
  * A block that computes with them makes sure at its start that they are there (translated.fp). They
  * stay from one block to the next; what calls C puts them back into the context. While they are
@@ -53,42 +53,56 @@ static void load_x87(struct x86_cpu *cpu)
                        "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
 }
 
-/* ---- XMM ---- */
+/* ---- XMM, YMM ---- */
 
-static void test_fp(struct emit *e, unsigned which)
+/* Jumps if none of @which is in the host. */
+static uint8_t *unless(struct emit *e, unsigned which)
 {
     struct host_mem fp = cpu_field(ENGINE_OFFSET(translated.fp));
-    emit_rm(e, 0xf6, 1, 0, &fp);
+    emit_rm(e, 0xf6, 1, 0, &fp);                        /* test byte [fp], which */
     emit_u8(e, which);
+    return emit_jcc(e, 4);
 }
 
+/* MOVUPS of all registers, or VMOVUPS of all of them. */
 static void move_all(struct emit *e, unsigned op)
 {
+    uint8_t *narrow = unless(e, FP_YMM);
+    for (unsigned i = 0; i < 16; i++) {
+        struct host_mem m = cpu_field(CPU_OFFSET(s.ymm[0]) + 32 * (int32_t)i);
+        emit_vex_rm(e, (struct host_vex){.op = op, .l = true}, (enum host_reg)i, &m);
+    }
+    uint8_t *end = emit_jmp(e);
+    emit_link(narrow, e->at);
     for (unsigned i = 0; i < 16; i++) {
         struct host_mem m = cpu_field(CPU_OFFSET(s.ymm[0]) + 32 * (int32_t)i);
         emit_rm(e, op, 4, (enum host_reg)i, &m);
     }
+    emit_link(end, e->at);
 }
 
 void jit_fp_emit_store(struct emit *e)
 {
     struct host_mem guest = cpu_field(CPU_OFFSET(s.mxcsr));
     struct host_mem host = cpu_field(ENGINE_OFFSET(translated.host_mxcsr));
-    test_fp(e, FP_VEC);
-    uint8_t *no = emit_jcc(e, 4);
-    move_all(e, 0x0f11);                                /* movups m, xmm */
+    uint8_t *no = unless(e, FP_VEC);
+    move_all(e, 0x0f11);
     emit_rm(e, 0x0fae, 4, (enum host_reg)3, &guest);    /* stmxcsr */
     emit_rm(e, 0x0fae, 4, (enum host_reg)2, &host);     /* ldmxcsr */
+    uint8_t *clean = unless(e, FP_YMM);
+    emit_u8(e, 0xc5);                                   /* vzeroupper: C code is SSE */
+    emit_u8(e, 0xf8);
+    emit_u8(e, 0x77);
+    emit_link(clean, e->at);
     emit_link(no, e->at);
 }
 
 void jit_fp_emit_load(struct emit *e)
 {
     struct host_mem guest = cpu_field(CPU_OFFSET(s.mxcsr));
-    test_fp(e, FP_VEC);
-    uint8_t *no = emit_jcc(e, 4);
+    uint8_t *no = unless(e, FP_VEC);
     emit_rm(e, 0x0fae, 4, (enum host_reg)2, &guest);    /* ldmxcsr */
-    move_all(e, 0x0f10);                                /* movups xmm, m */
+    move_all(e, 0x0f10);
     emit_link(no, e->at);
 }
 
@@ -102,6 +116,9 @@ static bool allowed(const struct x86_state *s, unsigned which)
     }
     if ((which & FP_VEC) && (!(s->cr4 & CR4_OSFXSR) || (s->mxcsr & ~(uint32_t)MXCSR_ALL) ||
                              (s->mxcsr & MXCSR_MASKS) != MXCSR_MASKS)) {
+        return false;
+    }
+    if ((which & FP_YMM) && (!(s->cr4 & CR4_OSXSAVE) || (~s->xcr0 & (XCR0_SSE | XCR0_AVX)))) {
         return false;
     }
     return !(which & FP_X87) ||

@@ -8,6 +8,8 @@
  * In 64-bit code R8 to R15 of the guest are in memory, and budget and marks too; R12 and R13 hold
  * some of them inside a block (trans_regs.c).
  *
+ * Registers of the FPU are in the host's own while a block wants them (host_fp.c).
+ *
  * What is not translated, and every access that needs more than the TLB, is run by the interpreter's
  * own function of that instruction (jit_slow), with the exact state of the interpreter around it. So
  * faults, changing code, devices and counting need nothing of their own here.
@@ -152,14 +154,15 @@ static inline struct jit *jit_of(const struct interp *e)
 }
 
 /* ---- host_fp.c: registers of the FPU in the host's own ---- */
-enum { FP_VEC = 1, FP_X87 = 2 }; /* XMM and MXCSR; x87, MMX and the status word */
+/* XMM and MXCSR; x87, MMX and the status word; the upper halves of YMM, with FP_VEC only */
+enum { FP_VEC = 1, FP_X87 = 2, FP_YMM = 4 };
 /* Called by translated code: @wanted is to be there, too. Nonzero: the guest's state forbids it. */
 int jit_fp_load(struct x86_cpu *cpu, struct jit_block *jb, unsigned wanted);
 /* Back in C code: all is in cpu->s from now on. */
 void jit_fp_leave(struct x86_cpu *cpu);
 /* To translated code again, with @which. False: the guest's state no longer allows it. */
 bool jit_fp_return(struct x86_cpu *cpu, unsigned which);
-/* The part of both that is translated: XMM registers and MXCSR. EFLAGS changes. */
+/* The part of both that is translated: XMM or YMM registers and MXCSR. EFLAGS changes. */
 void jit_fp_emit_store(struct emit *e);
 void jit_fp_emit_load(struct emit *e);
 

@@ -10,8 +10,11 @@
 static unsigned wanted_by(const struct trans *t, const struct insn *in, trans_emitter emitter)
 {
     const struct insn_info *info = &insn_info[in->row];
-    if (!x86_has(t->j->e->cpu.model, info->feature)) {
+    if (!trans_exists(t, in)) {
         return 0;
+    }
+    if (emitter == emit_vex) {
+        return FP_VEC | FP_YMM;
     }
     if (emitter == emit_vec) {
         return trans_is_mmx(info) ? FP_X87 : FP_VEC;

@@ -558,10 +558,18 @@ static void call_interpreter(struct trans *t)
     trans_forget_held(t);
 }
 
+bool trans_exists(const struct trans *t, const struct insn *in)
+{
+    const struct insn_info *info = &insn_info[in->row];
+    const struct x86_model *model = t->j->e->cpu.model;
+    bool protected = (t->context->mode & (MODE_PE | MODE_VM)) == MODE_PE;
+    return x86_has(model, info->feature) && (protected || !(info->attr & A_PROT)) &&
+           (!(info->attr & A_Y2) || in->vex != 32 || x86_has(model, X86_F_AVX2));
+}
+
 static void translate_insn(struct trans *t)
 {
-    bool exists = x86_has(t->j->e->cpu.model, t->info->feature); /* else it is #UD */
-    trans_emitter emitter = exists ? emitters[t->in->row] : NULL;
+    trans_emitter emitter = trans_exists(t, t->in) ? emitters[t->in->row] : NULL;
     t->path = NULL;
     t->fixed = false;
     if (!emitter || t->in->index_in_block + 1 == t->block->n || may_load_segment(t->in)) {

@@ -139,6 +139,9 @@ uint64_t trans_target(const struct trans *t);
 void trans_stack_offset(struct trans *t, int by);
 void trans_move_esp(struct trans *t, int by);
 
+/* Is the instruction there in this model and mode? Else it is #UD. */
+bool trans_exists(const struct trans *t, const struct insn *in);
+
 /* ---- trans_fp.c ---- */
 /* Before the first instruction; behind the last one, out of line. */
 void trans_fp_begin(struct trans *t, const trans_emitter *emitters);
@@ -178,7 +181,7 @@ bool emit_scas(struct trans *t), emit_pop_memory(struct trans *t);
 bool emit_movsxd(struct trans *t), emit_bit_mem(struct trans *t), emit_scan(struct trans *t);
 bool emit_double_shift(struct trans *t), emit_exchange(struct trans *t);
 bool emit_pushf(struct trans *t);
-bool emit_vec(struct trans *t), emit_bitcount(struct trans *t);
+bool emit_vec(struct trans *t), emit_vex(struct trans *t), emit_bitcount(struct trans *t);
 bool emit_x87(struct trans *t), emit_x87_control(struct trans *t);
 
 #endif
