@@ -180,8 +180,8 @@ static void tell_if_cut(struct display_term *d)
     } else if (d->said_cols != t->cols || d->said_rows != t->rows) {
         d->said_cols = t->cols;
         d->said_rows = t->rows;
-        note(d, "The screen is %ux%u, this terminal %ux%u: the view follows the cursor.", t->cols,
-             t->rows, d->screen.cols, d->screen.rows);
+        note(d, "Screen %ux%u, terminal %ux%u: the view follows the cursor.", t->cols, t->rows,
+             d->screen.cols, d->screen.rows);
     }
 }
 
