@@ -22,6 +22,11 @@ bool raw_open(struct block *b, unsigned flags, struct error **err);
  * base is only read. On failure @base stays the caller's. */
 struct block *overlay_open(struct block *base, struct error **err);
 
+/* All of [off, off + len) of @fd, or an error that names @what. */
+bool file_read(int fd, const char *what, uint64_t off, void *buf, size_t len, struct error **err);
+bool file_write(int fd, const char *what, uint64_t off, const void *buf, size_t len,
+                struct error **err);
+
 /* Locks the open file @fd against other openers: exclusively for @writer, else against writers. The
  * lock goes with the open file description. A file system without locks counts as success. The
  * error names the holder if the host shows it to us. */

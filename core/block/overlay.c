@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define CLUSTER_BYTES (64 * KiB)
+#define OVERLAY       "the overlay of -snapshot" /* its name in messages */
 
 struct overlay {
     struct block *base;      /* owned */
@@ -24,42 +25,6 @@ struct overlay {
 static bool is_present(const struct overlay *o, uint64_t cluster)
 {
     return o->present[cluster / 8] & BIT(cluster % 8);
-}
-
-static bool fd_read(const struct block *b, int fd, uint64_t off, char *buf, size_t len,
-                    struct error **err)
-{
-    while (len > 0) {
-        ssize_t n = pread(fd, buf, len, (off_t)off);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            return error_errno(err, n < 0 ? errno : EIO, "read overlay of %s", b->path);
-        }
-        buf += n;
-        off += (uint64_t)n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
-static bool fd_write(const struct block *b, int fd, uint64_t off, const char *buf, size_t len,
-                     struct error **err)
-{
-    while (len > 0) {
-        ssize_t n = pwrite(fd, buf, len, (off_t)off);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            return error_errno(err, n < 0 ? errno : ENOSPC, "write overlay of %s", b->path);
-        }
-        buf += n;
-        off += (uint64_t)n;
-        len -= (size_t)n;
-    }
-    return true;
 }
 
 /* How much of [off, off+len) lies in the cluster of its first byte. */
@@ -75,7 +40,7 @@ static bool overlay_read(struct block *b, uint64_t off, void *buf, size_t len, s
 
     while (len > 0) {
         size_t part = in_cluster(off, len);
-        if (is_present(o, off / CLUSTER_BYTES) ? !fd_read(b, o->fd, off, p, part, err)
+        if (is_present(o, off / CLUSTER_BYTES) ? !file_read(o->fd, OVERLAY, off, p, part, err)
                                                : !block_read(o->base, off, p, part, err)) {
             return false;
         }
@@ -95,7 +60,7 @@ static bool bring_in(struct block *b, uint64_t cluster, struct error **err)
     char *copy = xcalloc(1, CLUSTER_BYTES);
 
     bool ok = block_read(o->base, start, copy, len, err) &&
-              fd_write(b, o->fd, start, copy, len, err);
+              file_write(o->fd, OVERLAY, start, copy, len, err);
     free(copy);
     if (ok) {
         o->present[cluster / 8] |= BIT(cluster % 8);
@@ -113,7 +78,7 @@ static bool overlay_write(struct block *b, uint64_t off, const void *buf, size_t
         size_t part = in_cluster(off, len);
         uint64_t cluster = off / CLUSTER_BYTES;
         if ((!is_present(o, cluster) && !bring_in(b, cluster, err)) ||
-            !fd_write(b, o->fd, off, p, part, err)) {
+            !file_write(o->fd, OVERLAY, off, p, part, err)) {
             return false;
         }
         p += part;

@@ -21,42 +21,16 @@ struct raw {
 static bool raw_read(struct block *b, uint64_t off, void *buf, size_t len, struct error **err)
 {
     const struct raw *r = b->impl;
-    size_t done = 0;
-
-    while (done < len) {
-        ssize_t n = pread(r->fd, (char *)buf + done, len - done, (off_t)(off + done));
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            return error_errno(err, errno, "read %s", b->path);
-        }
-        if (n == 0) {
-            return error_set(err, "read %s: the file got shorter while in use", b->path);
-        }
-        done += (size_t)n;
-    }
-    return true;
+    return file_read(r->fd, b->path, off, buf, len, err);
 }
 
 static bool raw_write(struct block *b, uint64_t off, const void *buf, size_t len,
                       struct error **err)
 {
     struct raw *r = b->impl;
-    size_t done = 0;
 
     r->dirty = true;
-    while (done < len) {
-        ssize_t n = pwrite(r->fd, (const char *)buf + done, len - done, (off_t)(off + done));
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            return error_errno(err, n < 0 ? errno : ENOSPC, "write %s", b->path);
-        }
-        done += (size_t)n;
-    }
-    return true;
+    return file_write(r->fd, b->path, off, buf, len, err);
 }
 
 static bool raw_flush(struct block *b, struct error **err)

@@ -8,8 +8,8 @@
  *   virtual clock: at the deadline that the owner gave, a modelled duration, where it waits for the
  *   worker if that is late. So the guest sees the same on any host.
  *
- * Order of calls: block_request_init; then block_submit and `done`, again and again; block_finish or
- * block_cancel before the image goes, block_cancel and the end of the loop before the request's
+ * Order of calls: block_request_init; then block_submit and `done`, again and again; block_finish
+ * or block_cancel before the image goes, block_cancel and the end of the loop before the request's
  * memory goes. All [locked].
  */
 #ifndef CORE_BLOCK_REQUEST_H
@@ -52,7 +52,7 @@ void block_request_init(struct block_request *r, struct loop *loop, struct clock
 void block_submit(struct block_request *r, struct block *b, enum block_op op, uint64_t off,
                   void *buf, size_t len, int64_t ns);
 
-/* If @r is pending, waits for the worker and calls done, before its time: the image is about to go. */
+/* If @r is pending, waits for the worker and calls done before its time: the image is to go. */
 void block_finish(struct block_request *r);
 
 /* If @r is pending, waits for the worker and forgets the result; done is not called. What a write

@@ -1,8 +1,8 @@
 /*
  * Workers: one thread an image, which carries out its requests one after the other.
  *
- * The mutex guards the queue and the requests' carried_out; a request's result belongs to the worker
- * until that is set. Where no thread can be had, the submitter does the work itself.
+ * The mutex guards the queue and the requests' carried_out; a request's result belongs to the
+ * worker until that is set. Where no thread can be had, the submitter does the work itself.
  */
 #include "core/base/alloc.h"
 #include "core/block/drivers.h"
@@ -22,8 +22,8 @@ struct block_worker {
 
 /* ---- the thread ------------------------------------------------------------------------------ */
 
-/* On the main loop. The request may have been cancelled meanwhile, and even be under way again: then
- * this is the news of an older one, and its own will follow. */
+/* On the main loop. The request may have been cancelled meanwhile, and even be under way again:
+ * then this is the news of an older one, and its own will follow. */
 static void deliver(void *opaque);
 
 static void *work(void *opaque)

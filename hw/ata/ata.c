@@ -453,30 +453,22 @@ static uint8_t read_register(struct ata_channel *c, unsigned off)
 
 /* ---- data port ---- */
 
-static unsigned read_data(struct ata_channel *c, void *to, unsigned size, unsigned count)
+/* Moves up to @count items of @size bytes between @buf and the rest of the block, if the selected
+ * device is in @phase; returns how many. */
+static unsigned move_data(struct ata_channel *c, enum ata_phase phase, void *buf, unsigned size,
+                          unsigned count)
 {
     struct ata_device *d = selected(c);
 
-    if (d == NULL || d->phase != ATA_PIO_IN) {
+    if (d == NULL || d->phase != phase) {
         return 0;
     }
     count = (unsigned)min_u64(count, (d->block_end - d->pos) / size);
-    memcpy(to, d->buffer + d->pos, (size_t)count * size);
-    if (count != 0) {
-        data_moved(d, count * size);
+    if (phase == ATA_PIO_IN) {
+        memcpy(buf, d->buffer + d->pos, (size_t)count * size);
+    } else {
+        memcpy(d->buffer + d->pos, buf, (size_t)count * size);
     }
-    return count;
-}
-
-static unsigned write_data(struct ata_channel *c, const void *from, unsigned size, unsigned count)
-{
-    struct ata_device *d = selected(c);
-
-    if (d == NULL || d->phase != ATA_PIO_OUT) {
-        return 0;
-    }
-    count = (unsigned)min_u64(count, (d->block_end - d->pos) / size);
-    memcpy(d->buffer + d->pos, from, (size_t)count * size);
     if (count != 0) {
         data_moved(d, count * size);
     }
@@ -486,26 +478,16 @@ static unsigned write_data(struct ata_channel *c, const void *from, unsigned siz
 /* One access, which may be wider than what is left of the block. A byte access moves a word. */
 static uint32_t read_data_port(struct ata_channel *c, unsigned size)
 {
-    struct ata_device *d = selected(c);
     uint8_t item[4] = {0};
-
-    if (d != NULL && d->phase == ATA_PIO_IN) {
-        unsigned bytes = (unsigned)min_u64(size == 1 ? 2 : size, d->block_end - d->pos);
-        memcpy(item, d->buffer + d->pos, bytes);
-        data_moved(d, bytes);
-    }
+    move_data(c, ATA_PIO_IN, item, 1, size == 1 ? 2 : size);
     return ld32le(item);
 }
 
 static void write_data_port(struct ata_channel *c, uint32_t val, unsigned size)
 {
-    struct ata_device *d = selected(c);
-
-    if (d != NULL && d->phase == ATA_PIO_OUT) {
-        unsigned bytes = (unsigned)min_u64(size == 1 ? 2 : size, d->block_end - d->pos);
-        memcpy(d->buffer + d->pos, &val, bytes);
-        data_moved(d, bytes);
-    }
+    uint8_t item[4];
+    st32le(item, val);
+    move_data(c, ATA_PIO_OUT, item, 1, size == 1 ? 2 : size);
 }
 
 /* ---- handlers ---- */
@@ -544,13 +526,13 @@ static void command_write(void *dev, uint64_t off, uint64_t val, unsigned size)
 static unsigned command_read_block(void *dev, uint64_t off, void *buf, unsigned size,
                                    unsigned count)
 {
-    return off == REG_DATA && size > 1 ? read_data(dev, buf, size, count) : 0;
+    return off == REG_DATA && size > 1 ? move_data(dev, ATA_PIO_IN, buf, size, count) : 0;
 }
 
 static unsigned command_write_block(void *dev, uint64_t off, const void *buf, unsigned size,
                                     unsigned count)
 {
-    return off == REG_DATA && size > 1 ? write_data(dev, buf, size, count) : 0;
+    return off == REG_DATA && size > 1 ? move_data(dev, ATA_PIO_OUT, (void *)buf, size, count) : 0;
 }
 
 /* Alternate Status: like Status, but leaves the interrupt pending. */
@@ -671,6 +653,28 @@ const struct state_field ata_channel_state[] = {
     STATE(struct ata_channel, intrq_level),
     STATE_END(),
 };
+
+/* [ATA6] SET FEATURES, "Set transfer mode": modes that IDENTIFY words 63, 64 and 88 offer. */
+bool ata_valid_transfer_mode(uint8_t mode)
+{
+    switch (mode & ~7) {
+    case ATA_TRANSFER_PIO:
+        return mode <= 1;
+    case ATA_TRANSFER_PIO_FLOW:
+        return (mode & 7) <= 4;
+    case ATA_TRANSFER_MDMA:
+        return (mode & 7) <= 2;
+    case ATA_TRANSFER_UDMA:
+        return (mode & 7) <= 5;
+    default:
+        return false;
+    }
+}
+
+unsigned ata_selected_mode(uint8_t mode, uint8_t family)
+{
+    return (mode & ~7) == family ? BIT(8 + (mode & 7)) : 0;
+}
 
 void ata_string(uint8_t *to, const char *text, unsigned bytes)
 {

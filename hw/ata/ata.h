@@ -42,6 +42,14 @@ enum {
     ATA_DEV_LBA = 0x40,
 };
 
+/* SET FEATURES 03h: bits 7:3 of the transfer mode. */
+enum {
+    ATA_TRANSFER_PIO = 0x00,
+    ATA_TRANSFER_PIO_FLOW = 0x08,
+    ATA_TRANSFER_MDMA = 0x20,
+    ATA_TRANSFER_UDMA = 0x40,
+};
+
 /* The registers that a host writes and a device returns results in. */
 struct ata_taskfile {
     uint8_t feature, count, low, mid, high;
@@ -155,6 +163,10 @@ void ata_pio_in(struct ata_device *d, unsigned bytes, unsigned block);
 void ata_pio_out(struct ata_device *d, unsigned bytes, unsigned block, bool intrq);
 void ata_dma(struct ata_device *d, bool to_host, unsigned bytes);
 void ata_signature(struct ata_device *d);        /* task file and error register after a reset */
+/* Whether a device takes @mode of SET FEATURES 03h; and for IDENTIFY: bit n + 8 if @mode is mode n
+ * of @family, else 0. */
+bool ata_valid_transfer_mode(uint8_t mode);
+unsigned ata_selected_mode(uint8_t mode, uint8_t family);
 /* Text as IDENTIFY has it: bytes swapped in words, padded with blanks. */
 void ata_string(uint8_t *to, const char *text, unsigned bytes);
 

@@ -38,13 +38,6 @@ enum {
     RW_VERIFY = 0x20,        /* reads without a transfer */
 };
 
-enum {
-    TRANSFER_PIO = 0x00,     /* SET FEATURES 03h: bits 7:3 of the mode */
-    TRANSFER_PIO_FLOW = 0x08,
-    TRANSFER_MDMA = 0x20,
-    TRANSFER_UDMA = 0x40,
-};
-
 struct disk_command {
     void (*run)(struct ata_disk *s);
     uint8_t flags;
@@ -334,12 +327,6 @@ static void put32(uint8_t *id, unsigned word, uint64_t val)
     st32le(id + 2 * word, (uint32_t)val);
 }
 
-/* Bit n + 8 if transfer mode n of the family is selected. */
-static unsigned selected_mode(const struct ata_disk *s, uint8_t family, uint8_t mask)
-{
-    return (s->transfer_mode & ~mask) == family ? BIT(8 + (s->transfer_mode & mask)) : 0;
-}
-
 static void identify_geometry(const struct ata_disk *s, uint8_t *id)
 {
     uint32_t current = (uint32_t)s->cylinders * s->heads * s->spt;
@@ -368,7 +355,8 @@ static void identify_features(const struct ata_disk *s, uint8_t *id)
     put16(id, 53, 0x0007);                   /* words 54-58, 64-70 and 88 are valid */
     put16(id, 59, s->multiple != 0 ? 0x0100 | s->multiple : 0);
     put16(id, 62, 0x0007);
-    put16(id, 63, 0x0007 | selected_mode(s, TRANSFER_MDMA, 7)); /* multiword DMA 0-2 */
+    /* multiword DMA 0-2 */
+    put16(id, 63, 0x0007 | ata_selected_mode(s->transfer_mode, ATA_TRANSFER_MDMA));
     put16(id, 64, 0x0003);                   /* PIO 3 and 4 */
     for (unsigned word = 65; word <= 68; word++) {
         put16(id, word, 120);                /* cycle times, ns */
@@ -381,7 +369,8 @@ static void identify_features(const struct ata_disk *s, uint8_t *id)
     put16(id, 85, 0x4000 | (s->write_cache ? 0x20 : 0) | (s->read_ahead ? 0x40 : 0));
     put16(id, 86, 0x3400);
     put16(id, 87, 0x4000);
-    put16(id, 88, 0x003f | selected_mode(s, TRANSFER_UDMA, 7)); /* Ultra DMA 0-5 */
+    /* Ultra DMA 0-5 */
+    put16(id, 88, 0x003f | ata_selected_mode(s->transfer_mode, ATA_TRANSFER_UDMA));
     put16(id, 93, s->ata.unit == 0 ? 0x6001 : 0x6100); /* 80-wire cable; how the number was set */
     put16(id, 106, 0x6000);                  /* one logical sector a physical one */
 }
@@ -500,23 +489,6 @@ static void run_flush(struct ata_disk *s)
     flush(s);
 }
 
-/* [ATA6] SET FEATURES, "Set transfer mode": modes that words 63, 64 and 88 offer. */
-static bool valid_mode(uint8_t mode)
-{
-    switch (mode & ~7) {
-    case TRANSFER_PIO:
-        return mode <= 1;
-    case TRANSFER_PIO_FLOW:
-        return (mode & 7) <= 4;
-    case TRANSFER_MDMA:
-        return (mode & 7) <= 2;
-    case TRANSFER_UDMA:
-        return (mode & 7) <= 5;
-    default:
-        return false;
-    }
-}
-
 static void run_set_features(struct ata_disk *s)
 {
     bool ok = true;
@@ -530,7 +502,7 @@ static void run_set_features(struct ata_disk *s)
         flush(s);
         return;
     case 0x03:
-        ok = valid_mode(s->ata.now.count);
+        ok = ata_valid_transfer_mode(s->ata.now.count);
         s->transfer_mode = ok ? s->ata.now.count : s->transfer_mode;
         break;
     case 0x55:
@@ -653,7 +625,7 @@ static void ata_disk_reset(void *dev)
     s->lba = 0;
     s->left = s->chunk = 0;
     s->multiple = MAX_MULTIPLE;              /* the vendor's choice; this is what QEMU's disk has */
-    s->transfer_mode = TRANSFER_UDMA | 5;
+    s->transfer_mode = ATA_TRANSFER_UDMA | 5;
     s->write_cache = true;
     s->read_ahead = true;
     default_translation(s);

@@ -512,12 +512,12 @@ static void identify_packet(struct atapi *s)
         {49, 0x0300},        /* DMA, LBA */
         {53, 0x0007},        /* words 64-70 and 88 are valid */
         {62, 0x0007},
-        {63, 0x0007 | ((s->transfer_mode & ~7) == 0x20 ? 0x100 << (s->transfer_mode & 7) : 0)},
+        {63, (uint16_t)(0x0007 | ata_selected_mode(s->transfer_mode, ATA_TRANSFER_MDMA))},
         {64, 0x0003},        /* PIO 3 and 4; then cycle times in ns */
         {65, 180}, {66, 180}, {67, 300}, {68, 180},
         {71, 30}, {72, 30},  /* typical times to release the bus, us */
         {80, 0x001e},        /* ATA-1 to ATA/ATAPI-4 */
-        {88, 0x003f | ((s->transfer_mode & ~7) == 0x40 ? 0x100 << (s->transfer_mode & 7) : 0)},
+        {88, (uint16_t)(0x003f | ata_selected_mode(s->transfer_mode, ATA_TRANSFER_UDMA))},
     };
 
     memset(id, 0, ATA_SECTOR_BYTES);
@@ -532,14 +532,11 @@ static void identify_packet(struct atapi *s)
 
 static void set_features(struct atapi *s)
 {
-    uint8_t mode = s->ata.now.count, n = mode & 7;
-    uint8_t family = mode & (uint8_t)~7;
-    bool valid = family == 0 ? n <= 1 : family == 8 ? n <= 4 : family == 0x20 ? n <= 2
-                                                         : family == 0x40 && n <= 5;
+    uint8_t mode = s->ata.now.count;
 
     if (s->ata.now.feature == 0x66 || s->ata.now.feature == 0xcc) {
         ata_finish(&s->ata);
-    } else if (s->ata.now.feature == 0x03 && valid) {
+    } else if (s->ata.now.feature == 0x03 && ata_valid_transfer_mode(mode)) {
         s->transfer_mode = mode;
         ata_finish(&s->ata);
     } else {
@@ -652,7 +649,7 @@ static void atapi_reset(void *dev)
     s->frame_bytes = MMC_FRAME_BYTES;
     s->list = false;
     mmc_modes_reset(&s->modes);
-    s->transfer_mode = 0x45; /* Ultra DMA 5 */
+    s->transfer_mode = ATA_TRANSFER_UDMA | 5;
 }
 
 static void atapi_loaded(void *dev)
