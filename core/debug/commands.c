@@ -115,6 +115,14 @@ const struct command commands[] = {
     {"blockdev-close-tray", CMD_QMP, NULL, NULL,
      cmd_tray, {OPT("device", ARG_WORD), OPT("id", ARG_WORD)}},
 
+    /* devices as objects */
+    {"qom-list", CMD_BOTH, "[path]", "the objects and properties below a path of /machine",
+     cmd_qom_list, {OPT("path", ARG_WORD)}},
+    {"qom-get", CMD_BOTH, "path property", "a property: a number of a device's state, or its type",
+     cmd_qom_get, {REQ("path", ARG_WORD), REQ("property", ARG_WORD)}},
+    {"qom-list-types", CMD_QMP, NULL, NULL, cmd_qom_types,
+     {OPT("implements", ARG_WORD), OPT("abstract", ARG_BOOL)}},
+
     /* messages */
     {"log", CMD_HMP, "item1[,...]", "switch log messages; help lists them",
      cmd_log, {REQ("items", ARG_WORD)}},

@@ -209,7 +209,7 @@ static bool access_memory(struct gdb *g, uint64_t addr, uint8_t *buf, size_t len
         if (write) {
             space_write_bytes(mem, phys, buf + *done, n);
         } else {
-            space_read_bytes(mem, phys, buf + *done, n);
+            space_peek_bytes(mem, phys, buf + *done, n);
         }
     }
     return true;
