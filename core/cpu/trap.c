@@ -12,6 +12,8 @@
 
 /* ---- raising ---- */
 
+enum { MOST_NESTED = 8 };        /* faults in a row while one is delivered */
+
 enum fault_class { BENIGN, CONTRIBUTORY, PAGE };
 
 static enum fault_class class_of(unsigned vector)
@@ -29,11 +31,15 @@ static bool external(unsigned kind)
 }
 
 /* [SDM3] "Interrupt 8 - Double Fault Exception (#DF)": a second fault while the first is
- * delivered. */
+ * delivered. Benign ones such as #AC, of a stack that is not aligned, may follow each other for ever
+ * (processors hang so until RESET); after some they are a double fault here, which ends in shutdown. */
 static bool makes_double_fault(const struct x86_cpu *cpu, unsigned vector)
 {
     if (cpu->exc.kind != INT_EXCEPTION) {
         return false;
+    }
+    if (cpu->exc.nested >= MOST_NESTED) {
+        return true;
     }
     enum fault_class first = class_of(cpu->exc.vector), second = class_of(vector);
     return (first == CONTRIBUTORY && second == CONTRIBUTORY) || (first == PAGE && second != BENIGN);
@@ -70,6 +76,7 @@ _Noreturn static void raise_exception(struct x86_cpu *cpu, unsigned vector, bool
     x86_derive_super(cpu);
     note_fault(cpu, vector, has_error, error);
     cpu->watch_hits = 0; /* the instruction did not complete; it will be run again */
+    cpu->exc.nested = cpu->exc.active ? cpu->exc.nested + 1 : 0;
     if (cpu->exc.active) {
         if (cpu->exc.kind == INT_EXCEPTION && cpu->exc.vector == X86_DF) {
             trace_trap_shutdown(vector, error, cpu->s.seg[S_CS].sel, cpu->s.rip);

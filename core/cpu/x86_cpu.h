@@ -124,6 +124,7 @@ struct x86_cpu {
         uint8_t vector;
         uint8_t kind;            /* enum x86_int_kind */
         bool has_error;
+        uint8_t nested;          /* how many came before it in this delivery */
         uint32_t error;
     } exc;
     uint8_t watch_data;          /* DR0-3 that watch data; pages with them miss the TLB */
