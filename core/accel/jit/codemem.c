@@ -35,6 +35,31 @@ close_fd:
     return false;
 }
 
+/* A shared mapping is doubled by moving none of it ([mremap] old_size 0). */
+bool codemem_init_unnamed(struct codemem *m, size_t bytes, struct error **err)
+{
+    void *rw = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (rw == MAP_FAILED) {
+        return error_errno(err, errno, "memory for translated code");
+    }
+    void *rx = mremap(rw, 0, bytes, MREMAP_MAYMOVE);
+    if (rx == MAP_FAILED) {
+        error_errno(err, errno, "map memory for translated code");
+        goto unmap_rw;
+    }
+    if (mprotect(rx, bytes, PROT_READ | PROT_EXEC) < 0) {
+        error_errno(err, errno, "this host forbids executable memory");
+        goto unmap_rx;
+    }
+    *m = (struct codemem){.rw = rw, .rx = rx, .bytes = bytes};
+    return true;
+unmap_rx:
+    munmap(rx, bytes);
+unmap_rw:
+    munmap(rw, bytes);
+    return false;
+}
+
 void codemem_fini(struct codemem *m)
 {
     if (m->rw) {

@@ -101,6 +101,13 @@ void jit_log(const struct text *text)
 bool jit_perf_open(struct jit *j, bool first, struct error **err)
 {
     char path[64];
+    struct codemem code;
+    if (!codemem_init_unnamed(&code, CODE_BYTES, err)) {
+        return error_prefix(err, "perf=on");
+    }
+    codemem_fini(&j->code);
+    j->code = code;
+    jit_make_stubs(j);
     snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)getpid());
     int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | (first ? O_TRUNC : 0);
     j->perf = open(path, flags, 0600);
