@@ -16,15 +16,6 @@ struct ata_bench {
     struct ata_disk *disk[2];
 };
 
-static inline void channel_reset(void *dev)
-{
-    ata_channel_reset(dev);
-}
-
-static const struct device_type channel_type = {
-    .name = "channel", .version = 1, .reset = channel_reset, .state = ata_channel_state,
-};
-
 static inline void add_disk(struct ata_bench *t, unsigned unit, uint64_t bytes, bool stored)
 {
     struct error *err = NULL;
@@ -40,10 +31,7 @@ static inline struct ata_bench *bench_new(void)
 {
     struct ata_bench *t = calloc(1, sizeof(*t));
     bench_init(&t->b);
-    ata_channel_init(&t->ch, &t->b.m, "ide0", "ide0-control", &t->b.probe[0].irq, NULL, NULL);
-    region_map(&t->b.m.ports.root, &t->ch.command, CMD, 0);
-    region_map(&t->b.m.ports.root, &t->ch.control, CTL, 0);
-    machine_add(&t->b.m, &channel_type, "channel", &t->ch);
+    add_channel(&t->b, &t->ch);
     return t;
 }
 

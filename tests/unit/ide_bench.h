@@ -95,6 +95,23 @@ enum { CMD = 0x1f0, CTL = 0x3f6 };
 
 enum { BSY = 0x80, DRDY = 0x40, DSC = 0x10, DRQ = 0x08, ERR = 0x01 };
 
+static inline void channel_reset(void *dev)
+{
+    ata_channel_reset(dev);
+}
+
+/* A channel without controller, whose interrupt is on probe 0. */
+static inline void add_channel(struct bench *b, struct ata_channel *c)
+{
+    static const struct device_type type = {
+        .name = "channel", .version = 1, .reset = channel_reset, .state = ata_channel_state,
+    };
+    ata_channel_init(c, &b->m, "ide0", "ide0-control", &b->probe[0].irq, NULL, NULL);
+    region_map(&b->m.ports.root, &c->command, CMD, 0);
+    region_map(&b->m.ports.root, &c->control, CTL, 0);
+    machine_add(&b->m, &type, "channel", c);
+}
+
 static inline uint8_t alt_status(struct bench *b)
 {
     return bench_in8(b, CTL);

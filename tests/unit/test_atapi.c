@@ -18,15 +18,6 @@ struct cd_bench {
     unsigned blocks;         /* data port blocks of the last packet */
 };
 
-static void channel_reset(void *dev)
-{
-    ata_channel_reset(dev);
-}
-
-static const struct device_type channel_type = {
-    .name = "channel", .version = 1, .reset = channel_reset, .state = ata_channel_state,
-};
-
 static struct cd_bench *bench_new(bool disc)
 {
     struct cd_bench *t = calloc(1, sizeof(*t));
@@ -34,10 +25,7 @@ static struct cd_bench *bench_new(bool disc)
     bench_init(&t->b);
     image_init(&t->image, FRAMES * 2048, true);
     image_init(&t->other, 100 * 2048, true);
-    ata_channel_init(&t->ch, &t->b.m, "ide0", "ide0-control", &t->b.probe[0].irq, NULL, NULL);
-    region_map(&t->b.m.ports.root, &t->ch.command, CMD, 0);
-    region_map(&t->b.m.ports.root, &t->ch.control, CTL, 0);
-    machine_add(&t->b.m, &channel_type, "channel", &t->ch);
+    add_channel(&t->b, &t->ch);
     t->cd = machine_alloc(&t->b.m, sizeof(*t->cd));
     if (!atapi_init(t->cd, &t->ch, 0, disc ? &t->image.block : NULL, 3, "ide1.0", &err)) {
         fail_msg("%s", error_text(err));
