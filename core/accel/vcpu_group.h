@@ -18,10 +18,11 @@ static inline bool on_virtual_clock(const struct machine *m)
     return m->clock.driver == CLOCK_VIRTUAL;
 }
 
-/* One thread runs all vCPUs, one after the other. */
+/* One thread runs all vCPUs, one after the other. The JIT's check runs code twice: nobody may write in
+ * between. */
 static inline bool one_thread(const struct machine *m)
 {
-    return on_virtual_clock(m) || !m->accel->parallel;
+    return on_virtual_clock(m) || !m->accel->parallel || m->jit_check;
 }
 
 /* Wakes the thread that runs @cpu. [locked] */

@@ -12,7 +12,7 @@ SECTORS equ 5
 
 ICR     equ 0fee00300h
 
-ROUNDS  equ 20000
+ROUNDS  equ 100000
 SPLITS  equ 20                  ; a lock across the border of two lines stops everybody
 PATCHES equ 5000
 

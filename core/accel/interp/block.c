@@ -341,6 +341,18 @@ static bool unchanged(const struct interp *e, const struct block *b, const uint8
            memcmp(base + b->ram2, bytes + b->bytes1, b->bytes - b->bytes1) == 0;
 }
 
+/* Stores that other threads began before are seen, and later ones find the marks. Translated code looks
+ * at the mark before it stores, since the look costs it the flags: there the others must leave it. */
+static void let_stores_end(struct interp *e)
+{
+    if (e->translator) {
+        e->cpu.host_ops->alone(e->cpu.host, true);
+        e->cpu.host_ops->alone(e->cpu.host, false);
+    } else {
+        threads_barrier();
+    }
+}
+
 /* Makes the block just built from @bytes known. False: memory has other bytes now. */
 static bool link_block(struct interp *e, struct block *b, const uint8_t *bytes)
 {
@@ -351,7 +363,7 @@ static bool link_block(struct interp *e, struct block *b, const uint8_t *bytes)
     b->hash_next = *head;
     *head = b;
     if (fresh && e->cpu.parallel) {
-        threads_barrier();
+        let_stores_end(e);
     }
     if (fresh && !unchanged(e, b, bytes)) {
         unlink_block(e, b);
@@ -529,6 +541,7 @@ struct block *block_find(struct interp *e)
     struct x86_cpu *cpu = &e->cpu;
     uint64_t rip = cpu->s.rip;
     uint64_t lin = (cpu->s.seg[S_CS].base + rip) & cpu->lin_mask, ram;
+    uint32_t generation = e->generation;
     if (rip > e->cs_last) {
         x86_fault(cpu, X86_GP, 0);
     }
@@ -546,7 +559,8 @@ struct block *block_find(struct interp *e)
     if (!b || rip + b->bytes - 1 > e->cs_last) {
         return fetch_single(e);
     }
-    if (e->key != KEY_NEVER && !(unlikely(e->debug.stops != NULL) && interp_debug_code(e, lin, false))) {
+    /* The memory map may have changed while others were let pass. */
+    if (e->key != KEY_NEVER && generation == e->generation && !(unlikely(e->debug.stops != NULL) && interp_debug_code(e, lin, false))) {
         *jump_slot(e, lin) = (struct jump_entry){.lin = lin, .key = e->key | cpu->mode, .block = b};
     }
     return b;

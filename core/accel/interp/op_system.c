@@ -6,6 +6,7 @@
  *         the 386 do. INVD and WBINVD have no caches to act on.
  */
 #include "core/accel/interp/interp.h"
+#include "core/accel/vcpu.h"
 #include "core/cpu/cpuid.h"
 #include "core/cpu/mech.h"
 
@@ -325,7 +326,11 @@ OP(cpuid)
     cpu->s.gpr[R_BX] = out.ebx;
     cpu->s.gpr[R_CX] = out.ecx;
     cpu->s.gpr[R_DX] = out.edx;
-    atomic_thread_fence(memory_order_seq_cst); /* [SDM3] "Serializing Instructions" */
+    /* [SDM3] "Serializing Instructions": what comes next is fetched anew. */
+    atomic_thread_fence(memory_order_seq_cst);
+    if (unlikely(atomic_load(cpu->pending) & PEND_CODE)) {
+        cpu->stop_after_insn(cpu);
+    }
 }
 
 OP(ud)

@@ -134,6 +134,7 @@ static void jit_fini(struct machine *m)
 const struct accel jit_accel = {
     .name = "jit",
     .counts_insns = true,
+    .parallel = true,
     .probe = jit_probe,
     .vm_init = jit_vm_init,
     .view_changed = jit_view_changed,

@@ -567,9 +567,17 @@ bool trans_exists(const struct trans *t, const struct insn *in)
            (!(info->attr & A_Y2) || in->vex != 32 || x86_has(model, X86_F_AVX2));
 }
 
+/* Must hold against processors that run at the same time: the interpreter's functions see to it. */
+static bool is_atomic(const struct trans *t)
+{
+    return t->j->e->cpu.parallel && t->in->mem &&
+           (t->in->lock || emitters[t->in->row] == emit_xchg);
+}
+
 static void translate_insn(struct trans *t)
 {
-    trans_emitter emitter = trans_exists(t, t->in) ? emitters[t->in->row] : NULL;
+    trans_emitter emitter =
+        trans_exists(t, t->in) && !is_atomic(t) ? emitters[t->in->row] : NULL;
     t->path = NULL;
     t->fixed = false;
     if (!emitter || t->in->index_in_block + 1 == t->block->n || may_load_segment(t->in)) {
