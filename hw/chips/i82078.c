@@ -107,7 +107,7 @@ static void result_byte(struct i82078 *s, uint8_t val)
 
 /* --- reset --- */
 
-/* [82078] "Reset": what the DOR and DSR bits do, and RESET too. LOCK saves the FIFO's settings; what
+/* [82078] "Reset": what the DOR and DSR bits do, RESET too. LOCK saves the FIFO's settings; what
  * SPECIFY set stays. */
 static void software_reset(struct i82078 *s)
 {

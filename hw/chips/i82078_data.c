@@ -4,8 +4,9 @@
  * Source: [82078] "Data Transfer Commands", "Read Track", "Format a Track", "Result Phase Table";
  *         [8272] "Scan Commands".
  * Model:  a sector passes every 20 us and its 512 bytes move at once. A disk has 512-byte MFM
- *         sectors numbered from 1. The image is read and written by requests (core/block/request.h),
- *         a sector each. Which sectors have deleted data marks is remembered while the disk is in.
+ *         sectors numbered from 1. The image is read and written by requests of a sector each
+ *         (core/block/request.h). Which sectors have deleted data marks is remembered while the
+ *         disk is in.
  *         An empty drive answers like an unformatted disk (MA) where the chip would wait for an
  *         index pulse for ever. The motor is not looked at.
  *         With implied seek on, a multi-track transfer also goes on at the track's real end when

@@ -110,7 +110,7 @@ static void fill_boot_order(struct mc146818 *rtc, const struct pc_config *cfg)
     set_boot_order(rtc, first, third);
 }
 
-/* Disks C: and D: of the primary channel as AT type 47, "user defined"; translations of all four. */
+/* Disks C: and D: of the primary channel as AT type 47, "user defined"; all four's translations. */
 static void fill_disks(struct mc146818 *rtc, const struct piix3_ide *ide)
 {
     uint8_t types = 0, translations = 0;

@@ -1,6 +1,6 @@
 /*
- * What the tests of ATA disks share: a channel at 1F0h with up to two disks. Includes ide_bench.h; a
- * test program includes <cmocka.h> and what that needs before.
+ * What the tests of ATA disks share: a channel at 1F0h with up to two disks. Includes ide_bench.h;
+ * a test program includes <cmocka.h> and what that needs before.
  */
 #ifndef TESTS_UNIT_ATA_BENCH_H
 #define TESTS_UNIT_ATA_BENCH_H

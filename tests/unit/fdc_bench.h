@@ -1,7 +1,7 @@
 /*
- * What the tests of the floppy controller share: a chip with its DMA controller and an image file, and
- * a driver's side of commands. Includes bench.h; a test program includes <cmocka.h> and what that
- * needs before.
+ * What the tests of the floppy controller share: a chip with its DMA controller and an image file,
+ * and a driver's side of commands. Includes bench.h; a test program includes <cmocka.h> and what
+ * that needs before.
  */
 #ifndef TESTS_UNIT_FDC_BENCH_H
 #define TESTS_UNIT_FDC_BENCH_H
@@ -172,7 +172,8 @@ static inline struct fdc *with_1440(void **state)
 }
 
 /* @op with MT, MFM as given, at C/H/R up to @eot. ST0 << 16 | ST1 << 8 | ST2. */
-static inline unsigned transfer(struct fdc *f, uint8_t op, uint8_t c, uint8_t h, uint8_t r, uint8_t eot)
+static inline unsigned transfer(struct fdc *f, uint8_t op, uint8_t c, uint8_t h, uint8_t r,
+                                uint8_t eot)
 {
     SEND(f, op, (uint8_t)(h << 2), c, h, r, 2, eot, 0x1b, 0xff);
     wait_irq(f);

@@ -1,6 +1,7 @@
 /*
- * What the tests of the 8254 share: a chip whose counters 0 and 2 are on probes, and its outputs and
- * counts as text. Includes bench.h; a test program includes <cmocka.h> and what that needs before.
+ * What the tests of the 8254 share: a chip whose counters 0 and 2 are on probes, and its outputs
+ * and counts as text. Includes bench.h; a test program includes <cmocka.h> and what that needs
+ * before.
  */
 #ifndef TESTS_UNIT_PIT_BENCH_H
 #define TESTS_UNIT_PIT_BENCH_H

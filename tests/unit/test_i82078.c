@@ -1,4 +1,4 @@
-/* hw/chips/i82078: registers, commands without data, state; from [82078] "Command Set/Descriptions". */
+/* hw/chips/i82078: registers, commands without data, state; from [82078] "Command Set". */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
