@@ -123,41 +123,133 @@ static struct wide sub(struct wide a, struct wide b)
     return add(a, negate(b));
 }
 
+/* a * 2^128 / b for a < b, bit 127 of b being set: two digits of 64 bits by long division. */
+static u128 div_fraction(u128 a, u128 b)
+{
+    uint64_t b1 = (uint64_t)(b >> 64), b0 = (uint64_t)b, digit[2];
+    for (unsigned i = 0; i < 2; i++) {
+        bool full = a >> 64 >= b1;
+        uint64_t q = full ? ~0ull : (uint64_t)(a / b1);
+        u128 rest = a - (u128)q * b1;                   /* q is at most 2 too large */
+        while (rest >> 64 == 0 && (u128)q * b0 > rest << 64) {
+            q--;
+            rest += b1;
+        }
+        a = (rest << 64) - (u128)q * b0;
+        digit[i] = q;
+    }
+    return U128(digit[0], digit[1]);
+}
+
 static struct wide div(struct wide a, struct wide b)
 {
     struct wide r = {.exp = a.exp - b.exp, .neg = a.neg != b.neg};
-    u128 rest = a.m;
-    bool carry = false;
     if (!a.m) {
         return a;
     }
-    if (rest < b.m) {
-        carry = rest >> 127;
-        rest <<= 1;
+    if (a.m < b.m) {
+        r.m = div_fraction(a.m, b.m);
         r.exp--;
-    }
-    for (unsigned i = 0; i < 128; i++) {
-        r.m <<= 1;
-        if (carry || rest >= b.m) {
-            rest -= b.m;
-            r.m |= 1;
-        }
-        carry = rest >> 127;
-        rest <<= 1;
+    } else {
+        r.m = (u128)1 << 127 | div_fraction(a.m - b.m, b.m) >> 1;
     }
     return r;
 }
 
-static struct wide div_small(struct wide a, uint32_t n)
+/* ---- power series ---- */
+
+/* 1 / n! and 1 / (2n + 1), times 2^127 */
+static const u128 factorials[] = {
+    U128(0x8000000000000000ull, 0x0000000000000000ull),
+    U128(0x8000000000000000ull, 0x0000000000000000ull),
+    U128(0x4000000000000000ull, 0x0000000000000000ull),
+    U128(0x1555555555555555ull, 0x5555555555555555ull),
+    U128(0x0555555555555555ull, 0x5555555555555555ull),
+    U128(0x0111111111111111ull, 0x1111111111111111ull),
+    U128(0x002d82d82d82d82dull, 0x82d82d82d82d82d8ull),
+    U128(0x0006806806806806ull, 0x8068068068068068ull),
+    U128(0x0000d00d00d00d00ull, 0xd00d00d00d00d00dull),
+    U128(0x0000171de3a556c7ull, 0x338faac1c88e5001ull),
+    U128(0x0000024fc9f6ef13ull, 0xeb8e5de02da7d4cdull),
+    U128(0x00000035cc8acfeaull, 0x89c71fce8fc97070ull),
+    U128(0x000000047bb63bfeull, 0x3625ed5136a61eb4ull),
+    U128(0x000000005849184eull, 0xa1b425f28e0cc749ull),
+    U128(0x00000000064e5d2aull, 0x301f27482eb7c517ull),
+    U128(0x00000000006b9fcfull, 0x9ccee07c476195acull),
+    U128(0x000000000006b9fcull, 0xf9ccee07c476195bull),
+    U128(0x000000000000654bull, 0x1dc0c2b529ac9814ull),
+    U128(0x00000000000005a0ull, 0x9e18ee5f65deec01ull),
+    U128(0x000000000000004bull, 0xd26d1a05055c9328ull),
+    U128(0x0000000000000003ull, 0xca8574804044a0f5ull),
+    U128(0x0000000000000000ull, 0x2e371dedb9eae318ull),
+    U128(0x0000000000000000ull, 0x0219c72db6ff0a53ull),
+    U128(0x0000000000000000ull, 0x001761b41316381aull),
+    U128(0x0000000000000000ull, 0x0000f96780cb97acull),
+    U128(0x0000000000000000ull, 0x000009f9e66e8b30ull),
+    U128(0x0000000000000000ull, 0x000000623a17f1a9ull),
+    U128(0x0000000000000000ull, 0x00000003a356385cull),
+    U128(0x0000000000000000ull, 0x000000002143144cull),
+    U128(0x0000000000000000ull, 0x0000000001259f99ull),
+    U128(0x0000000000000000ull, 0x000000000009c996ull),
+    U128(0x0000000000000000ull, 0x00000000000050d3ull),
+    U128(0x0000000000000000ull, 0x0000000000000287ull),
+    U128(0x0000000000000000ull, 0x0000000000000014ull),
+    U128(0x0000000000000000ull, 0x0000000000000001ull),
+    U128(0x0000000000000000ull, 0x0000000000000000ull),
+    U128(0x0000000000000000ull, 0x0000000000000000ull),
+    U128(0x0000000000000000ull, 0x0000000000000000ull),
+};
+static const u128 odds[] = {
+    U128(0x8000000000000000ull, 0x0000000000000000ull),
+    U128(0x2aaaaaaaaaaaaaaaull, 0xaaaaaaaaaaaaaaabull),
+    U128(0x1999999999999999ull, 0x999999999999999aull),
+    U128(0x1249249249249249ull, 0x2492492492492492ull),
+    U128(0x0e38e38e38e38e38ull, 0xe38e38e38e38e38eull),
+    U128(0x0ba2e8ba2e8ba2e8ull, 0xba2e8ba2e8ba2e8cull),
+    U128(0x09d89d89d89d89d8ull, 0x9d89d89d89d89d8aull),
+    U128(0x0888888888888888ull, 0x8888888888888889ull),
+    U128(0x0787878787878787ull, 0x8787878787878788ull),
+    U128(0x06bca1af286bca1aull, 0xf286bca1af286bcaull),
+    U128(0x0618618618618618ull, 0x6186186186186186ull),
+    U128(0x0590b21642c8590bull, 0x21642c8590b21643ull),
+    U128(0x051eb851eb851eb8ull, 0x51eb851eb851eb85ull),
+    U128(0x04bda12f684bda12ull, 0xf684bda12f684bdaull),
+    U128(0x0469ee58469ee584ull, 0x69ee58469ee5846aull),
+    U128(0x0421084210842108ull, 0x4210842108421084ull),
+    U128(0x03e0f83e0f83e0f8ull, 0x3e0f83e0f83e0f84ull),
+    U128(0x03a83a83a83a83a8ull, 0x3a83a83a83a83a84ull),
+    U128(0x03759f22983759f2ull, 0x2983759f2298375aull),
+    U128(0x0348348348348348ull, 0x3483483483483483ull),
+    U128(0x031f3831f3831f38ull, 0x31f3831f3831f383ull),
+    U128(0x02fa0be82fa0be82ull, 0xfa0be82fa0be82faull),
+    U128(0x02d82d82d82d82d8ull, 0x2d82d82d82d82d83ull),
+    U128(0x02b9310572620ae4ull, 0xc415c9882b931057ull),
+    U128(0x029cbc14e5e0a72full, 0x05397829cbc14e5eull),
+    U128(0x0282828282828282ull, 0x8282828282828283ull),
+    U128(0x026a439f656f1826ull, 0xa439f656f1826a44ull),
+    U128(0x0253c8253c8253c8ull, 0x253c8253c8253c82ull),
+    U128(0x023ee08fb823ee08ull, 0xfb823ee08fb823eeull),
+};
+
+static u128 mul_high(u128 a, u128 b)
 {
-    if (!a.m) {
-        return a;
+    uint64_t a1 = (uint64_t)(a >> 64), a0 = (uint64_t)a, b1 = (uint64_t)(b >> 64), b0 = (uint64_t)b;
+    u128 mid1 = (u128)a1 * b0, mid2 = (u128)a0 * b1;
+    u128 carry = ((u128)a0 * b0 >> 64) + (uint64_t)mid1 + (uint64_t)mid2;
+    return (u128)a1 * b1 + (mid1 >> 64) + (mid2 >> 64) + (carry >> 64);
+}
+
+/* c[0] + c[step] x + c[2 step] x^2 + ..., @n terms behind the first, with the signs of x; |x| < 1 and
+ * c[0] is 1 (2^127). */
+static struct wide series(const u128 *c, unsigned step, unsigned n, struct wide x)
+{
+    unsigned shift = (unsigned)(-1 - x.exp);
+    u128 by = shift > 127 ? 0 : x.m >> shift, sum = c[n * step];
+    while (n-- > 0) {
+        u128 more = mul_high(by, sum);
+        sum = x.neg ? c[n * step] - more : c[n * step] + more;
     }
-    u128 q = a.m / n, rest = a.m % n;
-    unsigned shift = clz128(q);
-    a.m = shift ? q << shift | (rest << shift) / n : q;
-    a.exp -= (int)shift;
-    return a;
+    return normal((struct wide){.m = sum});
 }
 
 /* ---- in and out ---- */
@@ -312,11 +404,7 @@ static bool denormal_stops(const struct x86_fpr *a, const struct x86_fpr *b, uin
 /* e^t - 1 for |t| < 0.7. */
 static struct wide expm1_series(struct wide t)
 {
-    struct wide sum = one;
-    for (uint32_t n = 34; n >= 2; n--) {
-        sum = add(one, div_small(mul(t, sum), n));
-    }
-    return mul(t, sum);
+    return mul(t, series(factorials + 1, 1, 33, t));
 }
 
 struct x86_fpr fpu_f2xm1(const struct x86_fpr *a, uint16_t cw, uint16_t *sw)
@@ -348,11 +436,7 @@ struct x86_fpr fpu_f2xm1(const struct x86_fpr *a, uint16_t cw, uint16_t *sw)
 /* log2((1 + s) / (1 - s)) for |s| < 0.18. */
 static struct wide log2_series(struct wide s)
 {
-    struct wide s2 = mul(s, s), sum = div_small(one, 57);
-    for (int k = 27; k >= 0; k--) {
-        sum = add(div_small(one, (uint32_t)(2 * k + 1)), mul(s2, sum));
-    }
-    return mul(scaled(mul(s, sum), 1), log2e);
+    return mul(scaled(mul(s, series(odds, 1, 28, mul(s, s))), 1), log2e);
 }
 
 /* log2 of a positive number. */
@@ -455,11 +539,7 @@ static struct wide atan_of(struct wide t)
         struct wide c = scaled(from_int((int)k), -3);
         r = div(sub(t, c), add(one, mul(t, c)));
     }
-    struct wide r2 = mul(r, r), sum = div_small(one, 41);
-    for (int n = 19; n >= 0; n--) {
-        sum = sub(div_small(one, (uint32_t)(2 * n + 1)), mul(r2, sum));
-    }
-    return add(atan_eighths[k], mul(r, sum));
+    return add(atan_eighths[k], mul(r, series(odds, 1, 20, negate(mul(r, r)))));
 }
 
 /* Multiples of pi / 4 for operands that are infinite or zero. */
@@ -516,20 +596,12 @@ struct x86_fpr fpu_patan(const struct x86_fpr *x, const struct x86_fpr *y, uint1
 
 static struct wide sin_series(struct wide r)
 {
-    struct wide r2 = mul(r, r), sum = one;
-    for (uint32_t n = 18; n >= 1; n--) {
-        sum = sub(one, div_small(mul(r2, sum), 2 * n * (2 * n + 1)));
-    }
-    return mul(r, sum);
+    return mul(r, series(factorials + 1, 2, 18, negate(mul(r, r))));
 }
 
 static struct wide cos_series(struct wide r)
 {
-    struct wide r2 = mul(r, r), sum = one;
-    for (uint32_t n = 18; n >= 1; n--) {
-        sum = sub(one, div_small(mul(r2, sum), 2 * n * (2 * n - 1)));
-    }
-    return sum;
+    return series(factorials, 2, 18, negate(mul(r, r)));
 }
 
 /* |a| = q * pi / 2 + r, |r| <= pi / 4, by the processor's pi of 66 bits; exact. Returns q mod 4. */
