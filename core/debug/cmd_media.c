@@ -25,6 +25,11 @@ static bool is_locked(const struct media_slot *s)
     return s->locked != NULL && s->locked(s->dev, s->n);
 }
 
+static bool is_open(const struct media_slot *s)
+{
+    return s->open != NULL && s->open(s->dev, s->n);
+}
+
 static struct media_slot *removable_slot(struct command_call *c, const char *id, bool force,
                                          struct error **err)
 {
@@ -169,8 +174,8 @@ COMMAND(info_block)
         }
         text_printf(c->out, "    Attached to:      %s\n", s->device);
         if (s->removable) {
-            text_printf(c->out, "    Removable device: %slocked, tray closed\n",
-                        is_locked(s) ? "" : "not ");
+            text_printf(c->out, "    Removable device: %slocked, tray %s\n",
+                        is_locked(s) ? "" : "not ", is_open(s) ? "open" : "closed");
         }
         if (b != NULL) {
             text_puts(c->out, "    Cache mode:       writeback\n");
@@ -218,7 +223,7 @@ COMMAND(query_block)
             inserted(c->json, *s->medium);
         }
         if (strcmp(s->kind, "cdrom") == 0) {
-            jout_bool(c->json, "tray_open", false);
+            jout_bool(c->json, "tray_open", is_open(s));
         }
         jout_string(c->json, "qdev", s->device);
         jout_string(c->json, "type", "unknown");

@@ -35,6 +35,7 @@ struct media_slot {
     /* Puts @b in, or takes the medium out (NULL). Neither closes an image. [locked] */
     bool (*change)(void *dev, unsigned n, struct block *b, struct error **err);
     bool (*locked)(void *dev, unsigned n); /* the guest holds the tray; NULL: never */
+    bool (*open)(void *dev, unsigned n);   /* the guest opened it; NULL: it has none */
     void *dev;
     unsigned n;
     struct media_slot *next;

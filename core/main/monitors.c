@@ -22,6 +22,16 @@ static bool change_cd(void *dev, unsigned n, struct block *b, struct error **err
     return pc_insert_cd(dev, n, b, err);
 }
 
+static bool cd_locked(void *dev, unsigned n)
+{
+    return pc_cd_locked(dev, n);
+}
+
+static bool cd_open(void *dev, unsigned n)
+{
+    return pc_cd_open(dev, n);
+}
+
 static bool cannot_change(void *dev, unsigned n, struct block *b, struct error **err)
 {
     return error_set(err, "a hard disk cannot be changed");
@@ -58,6 +68,8 @@ static void add_slots(struct monitors *ms, struct parts *p, struct pc *pc)
                 .removable = d->cd,
                 .medium = &p->media.disk[i],
                 .change = d->cd ? change_cd : cannot_change,
+                .locked = d->cd ? cd_locked : NULL,
+                .open = d->cd ? cd_open : NULL,
                 .dev = pc,
                 .n = i,
             };

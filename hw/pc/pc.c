@@ -319,6 +319,21 @@ bool pc_insert_cd(struct pc *pc, unsigned n, struct block *b, struct error **err
     return piix3_ide_change_medium(&pc->ide, n / PIIX3_IDE_UNITS, n % PIIX3_IDE_UNITS, b, err);
 }
 
+static const struct atapi *cd(const struct pc *pc, unsigned n)
+{
+    return piix3_ide_cd(&pc->ide, n / PIIX3_IDE_UNITS, n % PIIX3_IDE_UNITS);
+}
+
+bool pc_cd_locked(const struct pc *pc, unsigned n)
+{
+    return cd(pc, n) != NULL && cd(pc, n)->locked;
+}
+
+bool pc_cd_open(const struct pc *pc, unsigned n)
+{
+    return cd(pc, n) != NULL && cd(pc, n)->tray_open;
+}
+
 void pc_power_button(struct pc *pc)
 {
     if (pc->pm.machine != NULL) {

@@ -119,6 +119,10 @@ bool pc_insert_floppy(struct pc *pc, unsigned n, struct block *b, struct error *
 /* Changes the disc of the CD-ROM drive number @n of disks; NULL takes it out. [locked] */
 bool pc_insert_cd(struct pc *pc, unsigned n, struct block *b, struct error **err);
 
+/* What the guest did to the CD-ROM drive number @n of disks: holds its tray, opened it. [locked] */
+bool pc_cd_locked(const struct pc *pc, unsigned n);
+bool pc_cd_open(const struct pc *pc, unsigned n);
+
 /* Presses the power button (ACPI), as a host wish to shut down. [locked] */
 void pc_power_button(struct pc *pc);
 

@@ -340,6 +340,12 @@ bool piix3_ide_attach_cd(struct piix3_ide *s, unsigned channel, unsigned unit,
     return true;
 }
 
+const struct atapi *piix3_ide_cd(const struct piix3_ide *s, unsigned channel, unsigned unit)
+{
+    return channel < PIIX3_IDE_CHANNELS && unit < PIIX3_IDE_UNITS ? s->channel[channel].cd[unit]
+                                                                  : NULL;
+}
+
 bool piix3_ide_change_medium(struct piix3_ide *s, unsigned channel, unsigned unit,
                              struct block *b_or_null, struct error **err)
 {

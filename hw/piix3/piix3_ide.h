@@ -52,6 +52,8 @@ bool piix3_ide_attach_cd(struct piix3_ide *s, unsigned channel, unsigned unit,
 /* Swaps the disc of a CD-ROM drive at run time. The old image is no longer used on return. */
 bool piix3_ide_change_medium(struct piix3_ide *s, unsigned channel, unsigned unit,
                              struct block *b_or_null, struct error **err);
+/* The CD-ROM drive of a place; NULL: there is none. */
+const struct atapi *piix3_ide_cd(const struct piix3_ide *s, unsigned channel, unsigned unit);
 
 /* The disk's geometry for CMOS; false if there is no disk. */
 bool ide_drive_geometry(const struct piix3_ide *s, unsigned channel, unsigned unit,
