@@ -29,6 +29,9 @@ uint32_t run_text(void)
 {
     volatile uint16_t *cell = (uint16_t *)0xb8000;
     uint32_t sum = 0;
+    for (unsigned i = 0; i < 2000; i++) {
+        cell[i] = 0;
+    }
     for (uint32_t i = 0; i < 4000000; i++) {
         cell[i % 2000] = (uint16_t)(0x0700 | (i & 0x3f));
         sum += cell[(i * 7) % 2000] & 0xff00;
