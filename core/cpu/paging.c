@@ -87,7 +87,8 @@ void x86_phys_write(struct x86_cpu *cpu, uint64_t phys, uint64_t val, unsigned s
 struct walk {
     uint64_t phys;           /* of the 4 KiB page, before A20 */
     bool present, reserved;
-    bool u, w, nx, global, dirty, large;
+    bool u, w, nx, global, dirty;
+    uint64_t span;           /* bytes of the page, less one */
     unsigned n;              /* entries used, the leaf last */
     struct {
         uint64_t addr, val;
@@ -129,7 +130,7 @@ static void walk_32(struct x86_cpu *cpu, uint64_t lin, struct walk *w)
         uint64_t pse36 = x86_has(cpu->model, X86_F_PSE36) ? size_mask(1) >> (8 - high) : 0;
         uint64_t frame = (e & 0xffc00000) | (e >> 13 & pse36) << 32;
         w->reserved = e & ((0x3fe000 & ~(pse36 << 13)) | (pat ? 0 : 0x1000));
-        w->large = true;
+        w->span = 0x3fffff;
         walk_leaf(cpu, w, e, frame | (lin & 0x3ff000));
         return;
     }
@@ -182,7 +183,7 @@ static void walk_64(struct x86_cpu *cpu, uint64_t lin, struct walk *w)
             return;
         }
         if (leaf) {
-            w->large = level > 1;
+            w->span = BIT64(shift) - 1;
             uint64_t piece = (BIT64(shift) - 1) & ~PAGE_OFFSET;
             walk_leaf(cpu, w, e, (e & frame & ~(BIT64(shift) - 1)) | (lin & piece));
             return;
@@ -193,10 +194,10 @@ static void walk_64(struct x86_cpu *cpu, uint64_t lin, struct walk *w)
 
 static void walk(struct x86_cpu *cpu, uint64_t lin, struct walk *w)
 {
-    *w = (struct walk){.u = true, .w = true};
+    *w = (struct walk){.u = true, .w = true, .span = PAGE_OFFSET};
     if (!cpu->pg) {
         *w = (struct walk){.phys = lin & ~PAGE_OFFSET, .present = true, .u = true, .w = true,
-                           .dirty = true};
+                           .dirty = true, .span = PAGE_OFFSET};
     } else if (cpu->s.cr4 & CR4_PAE) {
         walk_64(cpu, lin, w);
     } else {
@@ -289,8 +290,9 @@ static void tlb_fill(struct x86_cpu *cpu, struct tlb_entry *e, uint64_t lin, con
     *e = (struct tlb_entry){
         .rtag = TLB_NONE, .wtag = TLB_NONE, .xtag = TLB_NONE, .ptag = lin, .phys = phys,
         .perms = w->dirty ? perms : perms & ~(unsigned)PERM_W, .global = w->global,
+        .span = w->span,
     };
-    cpu->tlb_large = cpu->tlb_large || w->large;
+    cpu->tlb_large = cpu->tlb_large || w->span > PAGE_OFFSET;
     uint8_t *rd = phys_host(cpu, phys, PAGE_BYTES, false);
     uint8_t *wr = phys_host(cpu, phys, PAGE_BYTES, true);
     if (rd) {
@@ -401,19 +403,29 @@ void x86_tlb_flush_nonglobal(struct x86_cpu *cpu)
     code_stale(cpu);
 }
 
+static bool maps(const struct tlb_entry *e, uint64_t lin)
+{
+    return e->ptag != TLB_NONE && ((e->ptag ^ lin) & ~e->span) == 0;
+}
+
 /* [SDM3] "Operations that Invalidate TLBs": INVLPG drops the page's translation, global or not; of
- * a large page that means all its pieces, and we do not know its size any more. */
+ * a large page that means all its pieces. */
 void x86_tlb_flush_page(struct x86_cpu *cpu, uint64_t lin)
 {
-    uint64_t page = lin & ~PAGE_OFFSET;
-    if (cpu->tlb_large) {
-        x86_tlb_flush(cpu);
-        return;
-    }
-    for (unsigned kind = 0; kind < TLB_COUNT; kind++) {
-        struct tlb_entry *e = &cpu->tlbs[kind][(lin >> PAGE_BITS) & (TLB_SIZE - 1)];
-        if (e->ptag == page) {
+    bool noted = cpu->tlb_fills <= TLB_NOTED;
+    for (unsigned i = 0; noted && i < cpu->tlb_fills;) {
+        struct tlb_entry *e = tlb_at(cpu, cpu->tlb_filled[i]);
+        if (maps(e, lin)) {
             tlb_drop(e);
+            cpu->tlb_filled[i] = cpu->tlb_filled[--cpu->tlb_fills];
+        } else {
+            i++;
+        }
+    }
+    unsigned first = cpu->tlb_large ? 0 : (lin >> PAGE_BITS) & (TLB_SIZE - 1);
+    for (unsigned i = first; !noted && i < TLB_COUNT * TLB_SIZE; i += cpu->tlb_large ? 1 : TLB_SIZE) {
+        if (maps(tlb_at(cpu, i), lin)) {
+            tlb_drop(tlb_at(cpu, i));
         }
     }
     code_stale(cpu);

@@ -42,7 +42,7 @@ struct tlb_entry {
     uint64_t phys;           /* physical page address, A20 applied */
     uint32_t perms;          /* PERM_* allowed, valid with ptag */
     uint32_t global;
-    uint64_t unused;         /* 64 bytes: translated code scales an index to them */
+    uint64_t span;           /* bytes, less one, of the page that it is a piece of */
 };
 _Static_assert(sizeof(struct tlb_entry) == 64, "translated code relies on it");
 enum {

@@ -157,6 +157,35 @@ static void invlpg_drops_all_of_a_large_page(void **state)
     ASSERT_FAULT(b, x86_lin_read(cpu, 0x801000, 4, false), X86_PF, 0);
 }
 
+/* With few entries, and with more than are noted one by one. */
+static void invlpg_of_a_large_page_leaves_all_others(void **state)
+{
+    struct cpu_bench *b = *state;
+    struct x86_cpu *cpu = b->cpu;
+    page_on(b);
+    x86_set_cr4(cpu, CR4_PSE);
+    for (unsigned pages = 1; pages <= TLB_NOTED + 10; pages += TLB_NOTED + 9) {
+        *entry(b, PD, 2) = 0 | P | W | U | PS;
+        for (unsigned i = 0; i < pages; i++) {
+            *entry(b, PT, i) = 0x50000 | P | W | U;
+            x86_lin_read(cpu, LIN + i * 0x1000, 4, true);
+        }
+        x86_lin_read(cpu, 0xbff000, 4, false);
+        *entry(b, PD, 2) = 0;
+        for (unsigned i = 0; i < pages; i++) {
+            *entry(b, PT, i) = 0;
+        }
+        x86_tlb_flush_page(cpu, 0x800000);
+        ASSERT_FAULT(b, x86_lin_read(cpu, 0xbff000, 4, false), X86_PF, 0);
+        for (unsigned i = 0; i < pages; i++) {
+            ASSERT_FINE(b, x86_lin_read(cpu, LIN + i * 0x1000, 4, true));
+        }
+        x86_tlb_flush_page(cpu, LIN);
+        ASSERT_FAULT(b, x86_lin_read(cpu, LIN, 4, true), X86_PF, 4);
+        x86_tlb_flush(cpu);
+    }
+}
+
 static void invlpg_and_cr3_drop_translations(void **state)
 {
     struct cpu_bench *b = *state;
@@ -428,6 +457,7 @@ int main(void)
         T(a_store_over_two_pages_checks_both_first),
         T(large_pages_need_pse),
         T(invlpg_drops_all_of_a_large_page),
+        T(invlpg_of_a_large_page_leaves_all_others),
         T(invlpg_and_cr3_drop_translations),
         T(a_flush_finds_every_entry),
         T6(global_pages_survive_cr3),
