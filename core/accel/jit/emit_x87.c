@@ -41,6 +41,12 @@ static void note_operand(struct trans *t)
     }
 }
 
+/* FPREM and its kin leave condition codes undefined; the interpreter has them as Intel's do. */
+bool emit_x87_intel(struct trans *t)
+{
+    return __builtin_cpu_is("intel") && emit_x87(t);
+}
+
 bool emit_x87(struct trans *t)
 {
     const struct insn *in = t->in;
@@ -86,7 +92,24 @@ static bool load_control(struct trans *t)
     return true;
 }
 
-/* Control and status word, FNCLEX, FWAIT: no pointers are noted. */
+/* FNINIT; the host's state is the guest's in every respect. */
+static void init(struct trans *t)
+{
+    static const int32_t words[] = {CPU_OFFSET(s.fop), CPU_OFFSET(s.fcs), CPU_OFFSET(s.fds)};
+    struct emit *e = &t->e;
+    struct host_mem fcw = cpu_field(CPU_OFFSET(s.fcw));
+    emit_rm(e, 0xc7, 2, 0, &fcw);
+    emit_imm(e, FCW_INIT, 2);
+    emit_mov_imm(e, HOST_10, 0);
+    for (unsigned i = 0; i < ARRAY_SIZE(words); i++) {
+        emit_store(e, 2, HOST_10, words[i]);
+    }
+    emit_store(e, 8, HOST_10, CPU_OFFSET(s.fip));
+    emit_store(e, 8, HOST_10, CPU_OFFSET(s.fdp));
+    t->fp.noted = t->fp.seg = -1;
+}
+
+/* Control and status word, FNCLEX, FNINIT, FWAIT: no pointers are noted. */
 bool emit_x87_control(struct trans *t)
 {
     const struct insn *in = t->in;
@@ -95,6 +118,9 @@ bool emit_x87_control(struct trans *t)
         if (in->opcode != 0x9b) {                       /* nothing is pending */
             emit_u8(e, in->opcode);
             emit_u8(e, 0xc0 | (in->reg & 7u) << 3 | (in->rm & 7u));
+        }
+        if (in->opcode == 0xdb && in->rm == 3) {
+            init(t);
         }
         return true;
     }

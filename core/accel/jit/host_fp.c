@@ -29,7 +29,11 @@ _Static_assert(sizeof(struct fxsave) == 512 && sizeof(struct x86_fpr) == 16, "as
 static void store_x87(struct x86_cpu *cpu)
 {
     struct fxsave image;
-    __asm__ volatile("fxsave64 %0\n\tfninit" : "=m"(image));
+    static const uint16_t host_fcw = FCW_INIT;
+    __asm__ volatile("fxsave64 %0\n\temms\n\tfldcw %1" : "=m"(image) : "m"(host_fcw));
+    if (image.fsw & FSW_EXCEPTIONS) {
+        __asm__ volatile("fnclex"); /* cheaper than FNINIT, and often not needed */
+    }
     cpu->s.fsw = image.fsw;
     cpu->s.ftag = image.tags;
     for (unsigned i = 0; i < 8; i++) {
@@ -39,10 +43,12 @@ static void store_x87(struct x86_cpu *cpu)
 
 static void load_x87(struct x86_cpu *cpu)
 {
-    struct fxsave image = {
-        .fcw = (cpu->s.fcw & 0x1f3f) | 0x40, .fsw = cpu->s.fsw, .tags = cpu->s.ftag,
-        .mxcsr = MXCSR_INIT,
-    };
+    struct fxsave image;
+    memset(&image, 0, offsetof(struct fxsave, st));     /* what XMM registers get does not matter */
+    image.fcw = (cpu->s.fcw & 0x1f3f) | 0x40;
+    image.fsw = cpu->s.fsw;
+    image.tags = cpu->s.ftag;
+    image.mxcsr = MXCSR_INIT;
     for (unsigned i = 0; i < 8; i++) {
         image.st[i] = *x87_st(cpu, i);
     }

@@ -19,7 +19,8 @@ static unsigned wanted_by(const struct trans *t, const struct insn *in, trans_em
     if (emitter == emit_vec) {
         return trans_is_mmx(info) ? FP_X87 : FP_VEC;
     }
-    return emitter == emit_x87 || emitter == emit_x87_control ? FP_X87 : 0;
+    bool x87 = emitter == emit_x87 || emitter == emit_x87_intel || emitter == emit_x87_control;
+    return x87 ? FP_X87 : 0;
 }
 
 void trans_fp_begin(struct trans *t, const trans_emitter *emitters)

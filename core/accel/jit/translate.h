@@ -182,6 +182,6 @@ bool emit_movsxd(struct trans *t), emit_bit_mem(struct trans *t), emit_scan(stru
 bool emit_double_shift(struct trans *t), emit_exchange(struct trans *t);
 bool emit_pushf(struct trans *t);
 bool emit_vec(struct trans *t), emit_vex(struct trans *t), emit_bitcount(struct trans *t);
-bool emit_x87(struct trans *t), emit_x87_control(struct trans *t);
+bool emit_x87(struct trans *t), emit_x87_intel(struct trans *t), emit_x87_control(struct trans *t);
 
 #endif
