@@ -41,6 +41,28 @@ static uint8_t *phys_host(struct x86_cpu *cpu, uint64_t phys, unsigned len, bool
     return ram_host(t->region->ram) + t->off + (phys - r->start);
 }
 
+/* Each as one access of the host, for other processors: memcpy of a size that is not known to the
+ * compiler may store a byte twice, and so take back what another processor stored in between. */
+static void copy_whole(uint8_t *to, const void *from, unsigned size)
+{
+    switch (size) {
+    case 1: *to = *(const uint8_t *)from; break;
+    case 2: memcpy(to, from, 2); break;
+    case 4: memcpy(to, from, 4); break;
+    case 8: memcpy(to, from, 8); break;
+    case 16: memcpy(to, from, 16); break;
+    case 32: memcpy(to, from, 32); break;
+    default: memcpy(to, from, size); break;
+    }
+}
+
+static uint64_t load_whole(const uint8_t *p, unsigned size)
+{
+    uint8_t buf[8] = {0};
+    copy_whole(buf, p, size);
+    return ld64le(buf);
+}
+
 static void device_done(struct x86_cpu *cpu)
 {
     if (cpu->after_device) {
@@ -53,7 +75,7 @@ uint64_t x86_phys_read(struct x86_cpu *cpu, uint64_t phys, unsigned size)
     phys = x86_a20(cpu, phys);
     const uint8_t *p = phys_host(cpu, phys, size, false);
     if (likely(p)) {
-        return ld_le(p, size);
+        return load_whole(p, size);
     }
     uint64_t val = cpu->host_ops->read(cpu->host, cpu->space, phys, size);
     device_done(cpu);
@@ -63,7 +85,7 @@ uint64_t x86_phys_read(struct x86_cpu *cpu, uint64_t phys, unsigned size)
 static void host_store(struct x86_cpu *cpu, uint8_t *p, const void *from, unsigned size)
 {
     uint64_t ram = (uint64_t)(p - cpu->arena->base);
-    memcpy(p, from, size);
+    copy_whole(p, from, size);
     if (unlikely(ram_marked(cpu->arena, ram, size))) {
         ram_touched(cpu->arena, ram, size);
     }
@@ -508,7 +530,7 @@ static unsigned device_width(uint64_t phys, unsigned len)
 static void piece_read(struct x86_cpu *cpu, const struct piece *p, uint8_t *to)
 {
     if (p->host) {
-        memcpy(to, p->host, p->len);
+        copy_whole(to, p->host, p->len);
         return;
     }
     for (unsigned i = 0, n; i < p->len; i += n) {
@@ -586,11 +608,11 @@ uint64_t x86_lin_read(struct x86_cpu *cpu, uint64_t lin, unsigned size, bool use
     struct piece p[2];
     const uint8_t *host = at_hand(cpu, lin, size, false, user);
     if (likely(host)) {
-        return ld_le(host, size);
+        return load_whole(host, size);
     }
     if (likely(access_pieces(cpu, lin, size, ACC_READ, user, p) == 1)) {
         if (likely(p[0].host)) {
-            return ld_le(p[0].host, size);
+            return load_whole(p[0].host, size);
         }
         uint64_t val = cpu->host_ops->read(cpu->host, cpu->space, p[0].phys, size);
         device_done(cpu);

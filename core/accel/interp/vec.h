@@ -100,11 +100,13 @@ VEC_INLINE void vec_store(struct x86_cpu *cpu, uint64_t lin, const void *from, u
     if (likely(e->wtag == (lin & ~PAGE_OFFSET) && (lin & PAGE_OFFSET) + n <= PAGE_BYTES)) {
         uint8_t *p = (uint8_t *)(uintptr_t)(lin + e->addend);
         size_t ram = (size_t)(p - cpu->arena->base);
-        if (likely(!(cpu->arena->marks[ram >> RAM_LINE_SHIFT] |
-                     cpu->arena->marks[(ram + n - 1) >> RAM_LINE_SHIFT]))) {
-            memcpy(p, from, n);
-            return;
+        memcpy(p, from, n);
+        atomic_signal_fence(memory_order_seq_cst); /* the marks after the store: block.c */
+        if (unlikely(cpu->arena->marks[ram >> RAM_LINE_SHIFT] |
+                     cpu->arena->marks[(ram + n - 1) >> RAM_LINE_SHIFT])) {
+            ram_touched(cpu->arena, ram, n);
         }
+        return;
     }
     x86_lin_write_bytes(cpu, lin, from, n, cpu->cpl == 3);
 }
