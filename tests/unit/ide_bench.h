@@ -12,6 +12,7 @@
 #include "hw/ata/ata_disk.h"
 #include "hw/ata/atapi.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 /* An image: stored bytes, or (data NULL) a large one whose sectors hold their own number. */
@@ -19,6 +20,7 @@ struct image {
     struct block block;
     uint8_t *data;
     bool fail_reads, fail_writes, fail_flushes;
+    pthread_mutex_t *gate;   /* NULL, or who holds it keeps reads waiting */
     unsigned reads, writes, flushes;
 };
 
@@ -26,6 +28,10 @@ static bool image_read(struct block *b, uint64_t off, void *buf, size_t len, str
 {
     struct image *im = container_of(b, struct image, block);
     im->reads++;
+    if (im->gate != NULL) {
+        pthread_mutex_lock(im->gate);
+        pthread_mutex_unlock(im->gate);
+    }
     if (im->fail_reads) {
         return error_set(err, "read: this image fails");
     }

@@ -461,6 +461,59 @@ static void a_reset_waits_for_an_access_under_way(void **state)
     assert_int_equal(alt_status(&t->b), DRDY | DSC);
 }
 
+struct slow_bench {
+    struct ata_bench t;
+    pthread_mutex_t gate;
+    struct timer poll;
+    unsigned polls;
+};
+
+/* The machine goes on: its timers run while the image is waited for. */
+static void poll(void *opaque)
+{
+    struct slow_bench *s = opaque;
+    s->polls++;
+    if (s->polls == 5) {
+        assert_int_equal(alt_status(&s->t.b), BSY);
+        pthread_mutex_unlock(&s->gate);
+    }
+    if (intrq(&s->t)) {
+        loop_quit(&s->t.b.m.loop);
+    } else {
+        timer_at(&s->poll, clock_now(&s->t.b.m.clock) + NS_PER_MS);
+    }
+}
+
+static void on_the_hosts_clock_nobody_waits_for_the_image(void **state)
+{
+    struct slow_bench *s = calloc(1, sizeof(*s));
+    struct ata_bench *t = &s->t;
+    uint8_t data[512];
+    assert_true(machine_init(&t->b.m, CLOCK_HOST_DRIVEN, BENCH_WALL_NS, NULL));
+    t->b.probe[0].bench = &t->b;
+    irq_init(&t->b.probe[0].irq, bench_probe_set, &t->b.probe[0], 0);
+    add_channel(&t->b, &t->ch);
+    add_disk(t, 0, SECTORS * 512, true);
+    bench_power_on(&t->b);
+    clock_start(&t->b.m.clock);
+    pthread_mutex_init(&s->gate, NULL);
+    pthread_mutex_lock(&s->gate);
+    t->image[0].gate = &s->gate;
+    issue(&t->b, 0x20, 0x40, 1, 33); /* returns at once */
+    assert_int_equal(alt_status(&t->b), BSY);
+    timer_init(&s->poll, &t->b.m.clock, "poll", poll, s);
+    timer_at(&s->poll, 0);
+    loop_run(&t->b.m.loop);
+    assert_true(s->polls >= 5);
+    assert_int_equal(status(&t->b), DRDY | DSC | DRQ);
+    take_words(&t->b, data, 256);
+    assert_memory_equal(data, t->image[0].data + 33 * 512, 512);
+    bench_fini(&t->b);
+    image_fini(&t->image[0]);
+    pthread_mutex_destroy(&s->gate);
+    free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -490,6 +543,7 @@ int main(void)
         cmocka_unit_test(an_image_may_end_within_its_last_sector),
         CASE(an_access_under_way_goes_on_after_a_load),
         CASE(a_reset_waits_for_an_access_under_way),
+        cmocka_unit_test(on_the_hosts_clock_nobody_waits_for_the_image),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
