@@ -17,7 +17,7 @@ DISK_BYTES = 64 << 20
 LOAD, CODE = 0x7c00, 0x8400                            # bench.inc, guest.asm
 CFLAGS = ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-Werror', '-ffreestanding', '-fno-strict-aliasing', '-fno-pic',
           '-fno-stack-protector', '-fno-asynchronous-unwind-tables', '-fcf-protection=none', '-mno-red-zone', '-nostdlib',
-          '-static', '-no-pie']
+          '-static', '-no-pie', '-Wno-unused-command-line-argument']
 BITS = {32: (['-m32', '-march=pentium4', '-msse2', '-mfpmath=sse', '-mstackrealign'], 'elf32'), 64: (['-m64'], 'elf64')}
 # How the mode is called: its number in guest/kernel.h, bits, what names of kernels end with.
 MODES = {'FLAT': (1, 32, '32'), 'PAGED': (2, 32, '32p'), 'LONG': (4, 64, '64')}
