@@ -63,14 +63,13 @@ uint64_t x86_lin_cas(struct x86_cpu *cpu, uint64_t lin, uint64_t old, uint64_t v
 }
 
 #if defined(__x86_64__)
-__attribute__((target("cx16"))) static void cas_16(uint8_t *p, uint64_t old[2],
-                                                   const uint64_t val[2])
+/* In assembler: compilers call a library for it, unless all of the file is for CPUs that have it. */
+static void cas_16(uint8_t *p, uint64_t old[2], const uint64_t val[2])
 {
-    unsigned __int128 was = (unsigned __int128)old[1] << 64 | old[0];
-    unsigned __int128 now = (unsigned __int128)val[1] << 64 | val[0];
-    was = __sync_val_compare_and_swap((unsigned __int128 *)(void *)p, was, now);
-    old[0] = (uint64_t)was;
-    old[1] = (uint64_t)(was >> 64);
+    __asm__ volatile("lock cmpxchg16b %0"
+                     : "+m"(*(unsigned __int128 *)(void *)p), "+a"(old[0]), "+d"(old[1])
+                     : "b"(val[0]), "c"(val[1])
+                     : "cc", "memory");
 }
 #endif
 
