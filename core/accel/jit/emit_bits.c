@@ -99,7 +99,7 @@ bool emit_double_shift(struct trans *t)
     return true;
 }
 
-/* XADD and CMPXCHG with memory. What LOCK asks for holds anyway: processors take turns. */
+/* XADD and CMPXCHG with memory. Locked ones get here only where processors take turns. */
 bool emit_exchange(struct trans *t)
 {
     enum host_reg reg = trans_reg(t, t->in->r);
