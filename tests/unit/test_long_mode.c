@@ -578,6 +578,28 @@ static void system_descriptors_have_16_bytes(void **state)
     }
 }
 
+static void iret_to_an_outer_level_keeps_the_bases_it_nulls(void **state)
+{
+    struct interp_bench *b = *state;
+    struct x86_state *s = &b->cpu->s;
+    lb_start(b, LS_CODE);
+    s->seg[S_GS].base = 0x400000;
+    s->gpr[R_SP] = LB_STACK - 40;
+    lb_put64(b, LB_STACK - 40, 0x7000);
+    lb_put64(b, LB_STACK - 32, LS_USER);
+    lb_put64(b, LB_STACK - 24, FL_1);
+    lb_put64(b, LB_STACK - 16, LB_STACK);
+    lb_put64(b, LB_STACK - 8, LS_USERDATA);
+    x86_state_loaded(b->cpu);
+    ibench_poke(b, 0x7000, "\x65\x8a\x04\x25\x10\x00\x00\x00\xf4", 9); /* mov al,gs:[10h]; hlt */
+    *ibench_mem(b, 0x400010) = 0x5a;
+    lb_run(b, "\x48\xcf", 2);
+    assert_int_equal(lb_vector(b), X86_GP); /* HLT */
+    assert_int_equal(s->gpr[R_AX] & 0xff, 0x5a);
+    assert_int_equal(s->seg[S_GS].sel, 0);
+    assert_int_equal(s->seg[S_DS].sel, 0);
+}
+
 static void smap_guards_system_structures_even_with_ac(void **state)
 {
     struct interp_bench *b = *state;
@@ -741,6 +763,7 @@ int main(void)
         LONG_TEST(sysenter_and_sysexit_of_intels),
         LONG_TEST(swapgs_and_bases),
         LONG_TEST(system_descriptors_have_16_bytes),
+        LONG_TEST(iret_to_an_outer_level_keeps_the_bases_it_nulls),
         LONG_TEST(smap_guards_system_structures_even_with_ac),
         LONG_TEST(invpcid_checks_its_descriptor),
         LONG_TEST(data_breakpoints_trap_after_the_access),
