@@ -16,7 +16,8 @@ static void mark(struct stops *s, bool on)
     uint8_t *marks = s->machine->arena.marks;
     for (unsigned i = 0; i < s->n_watched; i++) {
         const struct stop_span *w = &s->watched[i];
-        for (uint64_t l = w->ram >> RAM_LINE_SHIFT; l <= (w->ram + w->len - 1) >> RAM_LINE_SHIFT; l++) {
+        for (uint64_t l = w->ram >> RAM_LINE_SHIFT; l <= (w->ram + w->len - 1) >> RAM_LINE_SHIFT;
+             l++) {
             marks[l] = (uint8_t)(on ? marks[l] | RAM_MARK_WATCH : marks[l] & ~RAM_MARK_WATCH);
         }
     }
@@ -41,7 +42,10 @@ static void touched(void *opaque, uint64_t addr, uint64_t len)
         return;
     }
     stops->hit = (struct debug_hit){
-        .kind = HIT_DATA, .addr = hit->addr, .on = hit->on, .physical = hit->physical,
+        .kind = HIT_DATA,
+        .addr = hit->addr,
+        .on = hit->on,
+        .physical = hit->physical,
     };
     if (cpu != NULL) {
         atomic_fetch_or(&cpu->pending, PEND_KICK);
@@ -60,7 +64,9 @@ static void watch(struct stops *s, const struct stop_point *p)
     }
     s->watched[s->n_watched++] = (struct stop_span){
         .ram = ram->ram->addr + r->wr.off + (p->addr - r->start),
-        .len = min_u64(p->len, r->end - p->addr), .addr = p->addr, .on = p->on,
+        .len = min_u64(p->len, r->end - p->addr),
+        .addr = p->addr,
+        .on = p->on,
         .physical = p->physical,
     };
 }

@@ -316,10 +316,11 @@ void options_completion(FILE *out, const char *name)
         fprintf(out, ")\n        COMPREPLY=($(compgen -d -- \"$cur\")); return ;;\n");
     }
     if (completion_case(out, lists_help)) {
-        fprintf(out,
-                ")\n        COMPREPLY=($(compgen -W \"help $(\"${COMP_WORDS[0]}\" \"$prev\" help "
-                "2>/dev/null |\n            sed -n '/:$/!s/^ *\\(name \"\\)\\{0,1\\}\\([a-zA-Z0-9_-][^ "
-                "\",:]*\\).*/\\2/p')\" -- \"$cur\")); return ;;\n");
+        fprintf(
+            out,
+            ")\n        COMPREPLY=($(compgen -W \"help $(\"${COMP_WORDS[0]}\" \"$prev\" help "
+            "2>/dev/null |\n            sed -n '/:$/!s/^ *\\(name \"\\)\\{0,1\\}\\([a-zA-Z0-9_-][^ "
+            "\",:]*\\).*/\\2/p')\" -- \"$cur\")); return ;;\n");
     }
     for (const struct option_row *row = option_rows; !option_is_end(row); row++) {
         if (row->name != NULL && row->arg != NULL && has_choices(row)) {

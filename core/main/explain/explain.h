@@ -2,8 +2,8 @@
  * `coldboot explain IMAGE`: what a file is, and whether and how it would boot.
  *
  * Order of calls: explain_image fills a report, explain_text or explain_json prints it. Files are
- * hostile: nothing that they say is believed before it is checked against what is there, and what is
- * listed is limited. A file is only read.
+ * hostile: nothing that they say is believed before it is checked against what is there, and what
+ * is listed is limited. A file is only read.
  */
 #ifndef CORE_MAIN_EXPLAIN_EXPLAIN_H
 #define CORE_MAIN_EXPLAIN_EXPLAIN_H
@@ -121,7 +121,7 @@ void explain_json(const struct explained *x, struct text *out);
 /* The command: the words behind "explain". Prints to @out; true if every file could be read. */
 bool explain_command(int argc, char *const *argv, struct text *out, struct error **err);
 
-/* ---- the parts, each in a file of its own; @b is the disk -------------------------------------- */
+/* ---- the parts, each in a file of its own; @b is the disk ------------------------------------ */
 
 /* Reads as much of [off, off + len) as there is, zeros behind it. False: nothing. */
 bool explain_read(struct block *b, uint64_t off, void *buf, size_t len);
