@@ -660,7 +660,9 @@ uint8_t *x86_lin_host(struct x86_cpu *cpu, uint64_t lin, unsigned len, bool user
 void x86_lin_probe_write(struct x86_cpu *cpu, uint64_t lin, unsigned size, bool user)
 {
     struct piece p[2];
-    pieces_of(cpu, lin, size, ACC_WRITE, user, p);
+    if (unlikely(!at_hand(cpu, lin, size, true, user))) {
+        pieces_of(cpu, lin, size, ACC_WRITE, user, p);
+    }
 }
 
 void x86_lin_read_bytes(struct x86_cpu *cpu, uint64_t lin, void *buf, unsigned len, bool user)
