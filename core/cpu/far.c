@@ -156,6 +156,9 @@ static void call_same(struct x86_cpu *cpu, struct x86_desc *d, const struct x86_
 {
     struct x86_stack st;
     x86_stack_current(cpu, &st);
+    if (cpu->lma && (cs->attr & AR_L)) {
+        st.mask = ~0ull;         /* from compatibility mode, too: SS no longer counts */
+    }
     x86_stack_add(&st, cpu->s.seg[S_CS].sel);
     x86_stack_add(&st, next);
     x86_stack_check(cpu, &st, size);
@@ -328,8 +331,9 @@ void x86_far_ret(struct x86_cpu *cpu, unsigned size, unsigned pop)
     if (cpl == cpu->cpl) {
         x86_check_rip(cpu, &cs, rip);
         x86_desc_accessed(cpu, &d);
-        x86_stack_drop(cpu, 2 * size + pop);
+        x86_stack_drop(cpu, 2 * size);
         x86_put_cs(cpu, &cs, rip, NULL);
+        x86_stack_drop(cpu, pop); /* by the stack of the code that it goes back to */
         return;
     }
     outer_stack(cpu, 2 * size + pop, size, cpl, &cs, &ssd, &st);

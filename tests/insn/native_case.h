@@ -51,9 +51,14 @@ static void set_masked(uint64_t *reg, uint64_t mask, uint64_t val)
     *reg = (*reg & ~mask) | (val & mask);
 }
 
-/* Linear addresses in the data area, mostly aligned as the largest operands want it. */
+/* Linear addresses in the data area, mostly aligned as the largest operands want it; some at its
+ * ends, behind which there are no pages. */
 static uint64_t data_target(struct random *r)
 {
+    uint64_t v = rnd(r) >> 16;
+    if ((v & 31) == 0) {
+        return (v & 32 ? DATA + DATA_BYTES : DATA) + (v >> 8) % 64 - 32;
+    }
     uint64_t at = DATA + 0x800 + (rnd(r) >> 20) % 0x1800;
     return rnd(r) >> 62 ? at & ~0x3full : at;
 }

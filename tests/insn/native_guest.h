@@ -1,7 +1,7 @@
 /*
  * The guest that stands beside the process of native_host.h: the interpreter in long mode at CPL 3,
- * with the same selectors in its GDT and LDT, the same code page and data area, and an IDT that
- * shows which fault an instruction raised.
+ * with the same selectors in its GDT and LDT, the same code page and data area for the user and
+ * nothing else, and an IDT that shows which fault an instruction raised.
  */
 #ifndef TESTS_INSN_NATIVE_GUEST_H
 #define TESTS_INSN_NATIVE_GUEST_H
@@ -9,7 +9,8 @@
 #include "tests/insn/native_host.h"
 #include "tests/unit/interp_long.h"
 
-#define GUEST_LDT (LONG_TSS + 0x200)
+#define GUEST_LDT   (LONG_TSS + 0x200)
+#define GUEST_PAGES 0xa000u /* PML4, PDPT, PD and two PTs */
 
 struct guest {
     struct interp_bench *b;
@@ -51,6 +52,25 @@ static void guest_ram(struct guest *g, struct ram_block *ram, struct region *reg
     region_map(&g->b->mem.root, region, at, 1);
 }
 
+/* The user has the code page, which cannot be written, and the data area, which cannot be run. */
+static void guest_pages(struct guest *g)
+{
+    enum { P = 1, W = 2, U = 4 };
+    const uint64_t nx = 1ull << 63;
+    uint8_t *pml4 = ibench_mem(g->b, GUEST_PAGES), *pd = pml4 + 0x2000, *pt = pml4 + 0x4000;
+    st64le(pml4, (GUEST_PAGES + 0x1000) | P | W | U);
+    st64le(pml4 + 0x1000, (GUEST_PAGES + 0x2000) | P | W | U);
+    st64le(pd, (GUEST_PAGES + 0x3000) | P | W | U);
+    st64le(pd + 8 * (CODE_PAGE >> 21), (GUEST_PAGES + 0x4000) | P | W | U);
+    for (unsigned i = 0; i < 16; i++) { /* the guest's tables: the supervisor's */
+        st64le(pml4 + 0x3000 + 8 * i, i << 12 | P | W);
+    }
+    st64le(pt + 8 * (CODE_PAGE >> 12 & 511), CODE_PAGE | P | U);
+    for (uint32_t at = DATA; at < DATA + DATA_BYTES; at += PAGE_BYTES) {
+        st64le(pt + 8 * (at >> 12 & 511), at | P | W | U | nx);
+    }
+}
+
 static void guest_setup(struct guest *g)
 {
     g->b = ibench_new(64 * KiB, NULL);
@@ -74,6 +94,7 @@ static void guest_setup(struct guest *g)
     for (unsigned v = X86_BP; v <= X86_OF; v++) {     /* INT3 and INTO are the user's */
         ibench_mem(g->b, LONG_IDT)[v * 16 + 5] |= AR_DPL;
     }
+    guest_pages(g);
     x86_tlb_flush(g->b->cpu);
 }
 
@@ -95,8 +116,9 @@ static void guest_load(struct guest *g, const struct x86_state *before)
     s->fop = before->fop;
     s->fip = before->fip;
     s->fdp = before->fdp;
-    s->cr0 |= CR0_AM;
-    s->efer |= EFER_SCE;
+    s->cr0 |= CR0_AM | CR0_WP | CR0_PG;
+    s->cr3 = GUEST_PAGES;
+    s->efer |= EFER_SCE | EFER_NXE;
     s->cr4 |= CR4_FSGSBASE | CR4_UMIP;
     s->gdtr.limit = SEL_USER64 | 7;
     s->ldtr = (struct x86_seg){
@@ -136,6 +158,7 @@ static void guest_run(struct guest *g, const struct x86_state *before)
         res->s.gpr[R_SP] = ld64le(frame + 24);
         res->s.seg[S_SS].sel = ld16le(frame + 32);
     }
+    res->address = res->s.cr2;
     uint16_t cs = res->s.seg[S_CS].sel;
     res->s.rip += (cs == SEL_CODE16 || cs == SEL_CODE32 ? CODE_PAGE : 0) - (uint64_t)CODE_PAGE;
 }

@@ -91,9 +91,6 @@ static bool prepare_far(struct random *r, struct native_case *c)
         uint8_t *frame = case_data(c, aim_stack(r, c));
         put_far(r, c, frame, size);
         memmove(frame + 2 * size, frame + size + 2, 2);
-        if (info->operand[0] == OPD_Iw) { /* see differences: no wrap of SP */
-            c->bytes[c->in.len - 1] &= 3;
-        }
     }
     return true;
 }

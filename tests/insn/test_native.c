@@ -27,14 +27,14 @@ struct native_test {
     bool quiet;    /* differences are not reported */
     unsigned only; /* bits; 0: all modes */
     unsigned per_row;
-    unsigned long cases, outside, faults, failed;
+    unsigned long cases, faults, failed;
     unsigned row_failed; /* of this row: the first few are shown */
     unsigned row_done;   /* ran to the end, alike or not */
 };
 
 /* ---- documented differences ---- */
 
-enum { SKIP_PE = 1, APPROXIMATE = 2, TRANSCENDENTAL = 4, SKIP_FDP = 8 };
+enum { APPROXIMATE = 1, TRANSCENDENTAL = 2, ANY_BYTE = 4, PUSHED = 8 };
 
 static const struct difference {
     const char *name;
@@ -58,6 +58,24 @@ static const struct difference {
     {"fsin", TRANSCENDENTAL},
     {"fcos", TRANSCENDENTAL},
     {"fsincos", TRANSCENDENTAL},
+    /* The return address may be there already when the target is beyond the limit. */
+    {"call", PUSHED},
+    /* Which byte a page fault names, and whether bytes that are not written count, is open; stores
+     * of ten bytes may be half done; images that cross a page are looked at in one order or
+     * another. */
+    {"fnstenv", ANY_BYTE},
+    {"fnsave", ANY_BYTE},
+    {"fldenv", ANY_BYTE},
+    {"frstor", ANY_BYTE},
+    {"fstp", ANY_BYTE},
+    {"fbstp", ANY_BYTE},
+    {"maskmovq", ANY_BYTE},
+    {"maskmovdqu", ANY_BYTE},
+    {"vmaskmovdqu", ANY_BYTE},
+    {"vpmaskmovd", ANY_BYTE},
+    {"vpmaskmovq", ANY_BYTE},
+    {"vmaskmovps", ANY_BYTE},
+    {"vmaskmovpd", ANY_BYTE},
 };
 
 static unsigned difference_of(unsigned row)
@@ -135,7 +153,8 @@ static bool report(struct native_test *t, const char *what, const void *ours, co
     for (unsigned i = 0; i < c->in.len; i++) {
         printf("%02x", c->bytes[i]);
     }
-    printf("] %s, faults %d and %d:", what, t->g.result.vector, host_result.vector);
+    printf("] %s, faults %d and %d at %llx:", what, t->g.result.vector, host_result.vector,
+           (unsigned long long)host_result.address);
     print_value("ours", ours, n);
     print_value("native", theirs, n);
     printf(";");
@@ -262,6 +281,9 @@ static bool same_integers(struct native_test *t)
 static bool same_memory(struct native_test *t)
 {
     const uint8_t *ours = ram_host(&t->g.data);
+    if (host_result.vector == X86_GP && (difference_of(t->c.in.row) & PUSHED)) {
+        return true;
+    }
     if (memcmp(ours, host_data, DATA_BYTES) == 0) {
         return true;
     }
@@ -276,7 +298,12 @@ static bool same_memory(struct native_test *t)
 static bool same(struct native_test *t)
 {
     uint32_t error = host_result.vector >= 0 && has_error_code(host_result.vector) ? ~0u : 0;
+    bool paged = host_result.vector == X86_PF;
+    if (paged && host_result.address - (CODE_PAGE - 0x10000) > 0x40000) {
+        error &= ~1u; /* who has pages there is up to the kernels */
+    }
     return equal(t, "fault", &t->g.result.vector, &host_result.vector, 4) &&
+           equal_bits(t, "address", t->g.result.address, host_result.address, paged ? ~0ull : 0) &&
            equal_bits(t, "error code", t->g.result.error, host_result.error, error) &&
            same_integers(t) && same_vectors(t) && same_x87(t) && same_memory(t);
 }
@@ -298,13 +325,12 @@ static void run_case(struct native_test *t)
     struct native_case *c = &t->c;
     t->cases++;
     run_on_host(c);
-    if (host_result.vector == X86_PF) {
-        t->outside++; /* of our pages: the guest has no paging */
-        return;
-    }
     space_write_bytes(&t->g.b->mem, DATA, c->data, DATA_BYTES);
     space_write_bytes(&t->g.b->mem, CODE, host_code + CODE_AT, sizeof(c->bytes));
     guest_run(&t->g, &c->s);
+    if (host_result.vector == X86_PF && (difference_of(c->in.row) & ANY_BYTE)) {
+        return;
+    }
     t->row_done += host_result.vector < 0;
     t->quiet = true;
     bool fine = same(t);
@@ -364,7 +390,7 @@ static bool wanted(const struct insn_info *info, int argc, char **argv)
 
 static void run_mode(struct native_test *t, enum decode_mode mode, int argc, char **argv)
 {
-    unsigned long cases = t->cases, faults = t->faults, outside = t->outside, failed = t->failed;
+    unsigned long cases = t->cases, faults = t->faults, failed = t->failed;
     unsigned absent = 0;
     for (unsigned row = 1; row < ROW_COUNT; row++) {
         const struct insn_info *info = &insn_info[row];
@@ -379,16 +405,14 @@ static void run_mode(struct native_test *t, enum decode_mode mode, int argc, cha
         }
         run_row(t, mode, row);
     }
-    printf("%d-bit code: %lu cases, %lu faults alike, %lu outside memory, %u rows not covered, %lu "
-           "failed\n",
-           16 << mode, t->cases - cases, t->faults - faults, t->outside - outside, absent,
-           t->failed - failed);
+    printf("%d-bit code: %lu cases, %lu faults alike, %u rows not covered, %lu failed\n",
+           16 << mode, t->cases - cases, t->faults - faults, absent, t->failed - failed);
 }
 
 static void read_options(struct native_test *t, int argc, char **argv)
 {
     const char *set = getenv("COLDBOOT_TEST_SET");
-    t->per_row = set != NULL && !strcmp(set, "reduced") ? 20 : 100;
+    t->per_row = set != NULL && !strcmp(set, "reduced") ? 10 : 40;
     for (int i = 1; i < argc; i++) {
         t->exact = t->exact || !strcmp(argv[i], "-x");
         t->verbose = t->verbose || !strcmp(argv[i], "-v");

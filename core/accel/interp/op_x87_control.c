@@ -167,6 +167,10 @@ static void image_read(struct x86_cpu *cpu, const struct insn *in, uint8_t *imag
 {
     uint64_t ea = insn_ea(cpu, in), lin = x86_lin_r(cpu, in->seg, ea, len);
     x86_align_check(cpu, in->seg, ea, in->opsize == 2 ? 2 : 4);
+    if ((lin & PAGE_OFFSET) + len > PAGE_BYTES) { /* the first byte, the last, then all */
+        x86_lin_read(cpu, lin, 1, cpu->cpl == 3);
+        x86_lin_read(cpu, (lin + len - 1) & cpu->lin_mask, 1, cpu->cpl == 3);
+    }
     x86_lin_read_bytes(cpu, lin, image, len, cpu->cpl == 3);
 }
 
@@ -175,6 +179,10 @@ static void image_write(struct x86_cpu *cpu, const struct insn *in, const uint8_
 {
     uint64_t ea = insn_ea(cpu, in), lin = x86_lin_w(cpu, in->seg, ea, len);
     x86_align_check(cpu, in->seg, ea, in->opsize == 2 ? 2 : 4);
+    if ((lin & PAGE_OFFSET) + len > PAGE_BYTES) { /* the first byte, the last, then all */
+        x86_lin_probe_write(cpu, lin, 1, cpu->cpl == 3);
+        x86_lin_probe_write(cpu, (lin + len - 1) & cpu->lin_mask, 1, cpu->cpl == 3);
+    }
     x86_lin_write_bytes(cpu, lin, image, len, cpu->cpl == 3);
 }
 
