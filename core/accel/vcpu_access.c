@@ -42,7 +42,7 @@ static bool others_in_run(const struct vcpu *cpu)
     return false;
 }
 
-/* While another vCPU waits for all others to be outside run, or in here: it need not wait for us. */
+/* While another vCPU wants all others to be outside run, or in here: it need not wait for us. */
 static void let_pass(struct vcpu *cpu)
 {
     struct machine *m = cpu->machine;

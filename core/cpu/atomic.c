@@ -2,8 +2,8 @@
  * Read-modify-writes that other processors at the same time cannot come between.
  *
  * Source: [SDM3] "Locked Atomic Operations", "Bus Locking" (an operand may cross any border).
- * Model:  an aligned operand in memory is one compare-exchange of the host, so it also holds against
- *         plain stores and loads of other threads. Any other operand, as a split lock does on a
+ * Model:  an aligned operand in memory is one compare-exchange of the host, so it also holds
+ *         against plain stores and loads of other threads. Any other operand, as a split lock does on a
  *         processor, stops all others.
  * Left out: devices; locked or not, their accesses are a read and a write.
  */

@@ -29,7 +29,8 @@ static uint64_t vga_reach(const struct vga *v)
     struct vga_scan scan;
     vga_get_timing(v, &t);
     vga_get_scan(v, &scan);
-    uint64_t cells = scan.start + (uint64_t)scan.pitch * (t.vdisp + 1u) + INTERLEAVED + PAST_THE_LINE;
+    uint64_t rows = (uint64_t)scan.pitch * (t.vdisp + 1u);
+    uint64_t cells = scan.start + rows + INTERLEAVED + PAST_THE_LINE;
     return 4 * max_u64(cells, TEXT_CELLS);
 }
 

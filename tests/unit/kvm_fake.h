@@ -127,14 +127,15 @@ static int fake_set_slot(const struct kvm_userspace_memory_region *r)
 /* Told once, and only of slots that are logged. */
 static int fake_dirty_log(const struct kvm_dirty_log *log)
 {
-    const struct kvm_userspace_memory_region *slot = &fake.slots[log->slot % ARRAY_SIZE(fake.slots)];
+    unsigned number = log->slot % ARRAY_SIZE(fake.slots);
+    const struct kvm_userspace_memory_region *slot = &fake.slots[number];
     size_t bytes = align_up(slot->memory_size / FAKE_PAGE, 64) / 8;
     if (!(slot->flags & KVM_MEM_LOG_DIRTY_PAGES) || bytes > sizeof(fake.dirty[0])) {
         errno = ENOENT;
         return -1;
     }
-    memcpy(log->dirty_bitmap, fake.dirty[log->slot], bytes);
-    memset(fake.dirty[log->slot], 0, bytes);
+    memcpy(log->dirty_bitmap, fake.dirty[number], bytes);
+    memset(fake.dirty[number], 0, bytes);
     return 0;
 }
 

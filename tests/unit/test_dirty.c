@@ -175,7 +175,7 @@ static void a_slot_that_goes_or_whose_log_fails_counts_as_written(void **state)
     assert_int_equal(fake.failed, KVM_GET_DIRTY_LOG);
     assert_false(written(&r, 0, MiB));
     rig_kvm_fini(&r);
-    assert_true(written(&r, 0, MiB)); /* another accelerator goes on: what was logged is not known */
+    assert_true(written(&r, 0, MiB)); /* another accelerator goes on: nobody knows */
     assert_false(written(&r, 0, MiB));
     ram_host(&r.block)[5] = 1;
     assert_true(written(&r, 0, MiB));

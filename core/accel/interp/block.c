@@ -341,8 +341,9 @@ static bool unchanged(const struct interp *e, const struct block *b, const uint8
            memcmp(base + b->ram2, bytes + b->bytes1, b->bytes - b->bytes1) == 0;
 }
 
-/* Stores that other threads began before are seen, and later ones find the marks. Translated code looks
- * at the mark before it stores, since the look costs it the flags: there the others must leave it. */
+/* Stores that other threads began before are seen, and later ones find the marks. Translated code
+ * looks at the mark before it stores, since the look costs it the flags: there the others must
+ * leave it. */
 static void let_stores_end(struct interp *e)
 {
     if (e->translator) {
@@ -560,7 +561,8 @@ struct block *block_find(struct interp *e)
         return fetch_single(e);
     }
     /* The memory map may have changed while others were let pass. */
-    if (e->key != KEY_NEVER && generation == e->generation && !(unlikely(e->debug.stops != NULL) && interp_debug_code(e, lin, false))) {
+    if (e->key != KEY_NEVER && generation == e->generation &&
+        !(unlikely(e->debug.stops != NULL) && interp_debug_code(e, lin, false))) {
         *jump_slot(e, lin) = (struct jump_entry){.lin = lin, .key = e->key | cpu->mode, .block = b};
     }
     return b;

@@ -169,7 +169,8 @@ void kvm_slots_log(struct machine *m)
     m->arena.log = (struct ram_log){.fetch = fetch_log, .opaque = m};
 }
 
-/* Another accelerator may go on. When the VM goes, the devices whose blocks these are may be gone. */
+/* Another accelerator may go on. When the VM goes, the devices that the blocks belong to may be
+ * gone. */
 void kvm_slots_log_end(struct machine *m)
 {
     struct kvm_vm *vm = kvm_vm_of(m);
