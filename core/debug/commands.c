@@ -64,6 +64,10 @@ const struct command commands[] = {
      OPT("cpu-index", ARG_INT)}},
     {"pmemsave", CMD_BOTH, "addr size file", "save memory from a physical address on", cmd_pmemsave,
      {REQ("val", ARG_INT), REQ("size", ARG_INT), REQ("filename", ARG_WORD)}},
+    {"dump-guest-memory", CMD_HMP, "filename", "save memory and registers as an ELF core file",
+     cmd_dump, {REQ("filename", ARG_WORD)}},
+    {"dump-guest-memory", CMD_QMP, NULL, NULL, cmd_dump_protocol,
+     {REQ("paging", ARG_BOOL), REQ("protocol", ARG_WORD)}},
 
     /* breaks */
     {"break|b", CMD_BOTH, "[list|what [if condition]]",

@@ -28,6 +28,8 @@ COMMAND(cmd_powerdown);
 COMMAND(cmd_quit);
 COMMAND(cmd_nmi);
 COMMAND(cmd_boot_set);
+COMMAND(cmd_dump);
+COMMAND(cmd_dump_protocol);
 COMMAND(cmd_qom_list);
 COMMAND(cmd_qom_get);
 COMMAND(cmd_qom_types);
