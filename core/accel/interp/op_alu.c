@@ -103,6 +103,11 @@ FOR_SIZES(MOVX_FORMS)
 
 OP(movsxd)
 {
+    if (likely(in->opsize == 8)) { /* what 64-bit code is full of */
+        uint32_t low = in->mem ? x86_ld32(cpu, in->seg, insn_ea(cpu, in)) : reg_r32(cpu, in->m);
+        reg_w64(cpu, in->r, (uint64_t)(int64_t)(int32_t)low);
+        return;
+    }
     int32_t v = (int32_t)e_read(cpu, in, in->opsize == 2 ? 2 : 4);
     g_write(cpu, in, (uint64_t)(int64_t)v, in->opsize);
 }
