@@ -32,6 +32,15 @@ struct native_test {
     unsigned row_done;   /* ran to the end, alike or not */
 };
 
+#ifndef __has_feature
+#define __has_feature(x) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
+
 /* ---- documented differences ---- */
 
 enum { APPROXIMATE = 1, TRANSCENDENTAL = 2, ANY_BYTE = 4, PUSHED = 8 };
@@ -361,7 +370,7 @@ static void run_row(struct native_test *t, enum decode_mode mode, unsigned row)
             run_case(t);
         }
     }
-    if (t->row_done == 0 && !only_faults(&insn_info[row])) {
+    if (t->per_row >= 40 && t->row_done == 0 && !only_faults(&insn_info[row])) {
         printf("%d-bit %s: none of %lu cases ran to the end\n", 16 << mode, insn_info[row].name,
                t->cases - cases);
         t->failed++;
@@ -431,6 +440,10 @@ int main(int argc, char **argv)
 {
     static struct native_test t;
     read_options(&t, argc, argv);
+    if (SANITIZED) {
+        printf("skipped: random addresses hit the sanitizer's own memory\n");
+        return 0;
+    }
     if (!host_setup()) {
         printf("skipped: no memory at the addresses that the test needs\n");
         return 0;
