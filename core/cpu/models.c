@@ -92,6 +92,15 @@ static const struct x86_model models[] = {
         },
     },
     {
+        .name = "Opteron_G1", .text = "AMD Opteron 240", .vendor = "AuthenticAMD",
+        .brand = "AMD Opteron 240 (Gen 1 Class Opteron)",
+        .signature = 0xf61, .max_leaf = 5, .max_ext_leaf = 0x80000008, .phys_bits = 40,
+        .features = {
+            WORD(1_EDX, EDX_LATER), WORD(1_ECX, F(SSE3) | F(HYPERVISOR)),
+            WORD(81_EDX, F(SYSCALL) | F(NX) | F(LM)), WORD(OTHER, OTHER_P6),
+        },
+    },
+    {
         .name = "kvm64", .text = "64-bit virtual CPU of Intel's make", .vendor = "GenuineIntel",
         .brand = brand,
         .signature = 0xf61, .max_leaf = 13, .max_ext_leaf = 0x80000008, .phys_bits = 40,

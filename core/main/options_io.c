@@ -99,6 +99,17 @@ OPTION_HANDLER(opt_display)
     return true;
 }
 
+/* Scripts made for QEMU say "-vnc none" for a machine without a window. */
+OPTION_HANDLER(opt_vnc)
+{
+    if (strcmp(arg, "none") != 0) {
+        return error_set(err, "remote displays are not supported yet; \"none\" is");
+    }
+    free(c->display);
+    c->display = xstrdup("none");
+    return true;
+}
+
 OPTION_HANDLER(opt_keyboard)
 {
     return keymap_select(arg, err);

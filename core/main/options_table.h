@@ -58,6 +58,7 @@ OPTION_HANDLER(opt_device);
 OPTION_HANDLER(opt_global);
 OPTION_HANDLER(opt_vga);
 OPTION_HANDLER(opt_display);
+OPTION_HANDLER(opt_vnc);
 OPTION_HANDLER(opt_keyboard);
 OPTION_HANDLER(opt_log);
 OPTION_HANDLER(opt_trace);

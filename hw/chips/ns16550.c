@@ -99,9 +99,11 @@ static int64_t arrival(const struct ns16550 *s)
     return clock_now(&s->m->clock) + (s->instant ? 0 : character_ns(s));
 }
 
+/* Bits of a character. LCR is 0 after reset, which is five; programs for virtual machines write text
+ * without setting it, and a line without time has no bits to count: there all eight pass. */
 static uint8_t word_mask(const struct ns16550 *s)
 {
-    return 0xff >> (3 - (s->lcr & LCR_BITS));
+    return s->instant ? 0xff : 0xff >> (3 - (s->lcr & LCR_BITS));
 }
 
 static void trace_line(const struct ns16550 *s)

@@ -618,6 +618,16 @@ static void an_instant_transmitter_is_always_empty(void **state)
     assert_memory_equal(u->far.got, "without waiting", 15);
 }
 
+static void an_instant_line_passes_eight_bits_whatever_lcr_says(void **state)
+{
+    struct uart *u = *state;
+    u->chip.instant = true;
+    assert_int_equal(in(u, LCR), 0);
+    out(u, DATA, 'k');
+    assert_int_equal(u->far.n, 1);
+    assert_int_equal(u->far.got[0], 'k');
+}
+
 static void an_instant_transmitter_interrupts_anew_after_each_character(void **state)
 {
     struct uart *u = *state;
@@ -659,6 +669,7 @@ int main(void)
         T(baud_rate_and_frame_follow_divisor_and_lcr),
         T(thr_empty_interrupts_when_enabled_and_after_each_character),
         T(an_instant_transmitter_is_always_empty),
+        T(an_instant_line_passes_eight_bits_whatever_lcr_says),
         T(an_instant_transmitter_interrupts_anew_after_each_character),
         T(an_instant_receiver_takes_what_fits_and_loses_nothing),
         T(a_received_character_interrupts_until_it_is_read),

@@ -190,6 +190,15 @@ static void cpu_and_smp_name_what_exists(void **state)
     refused("-smp 4,sockets=3", "3 places for 4 CPUs");
 }
 
+static void vnc_none_is_a_machine_without_a_window(void **state)
+{
+    struct config c;
+    accepted(&c, "-vnc none");
+    assert_string_equal(c.display, "none");
+    config_free(&c);
+    refused("-vnc :0", "remote displays are not supported yet");
+}
+
 static void a_models_vendor_can_be_changed(void **state)
 {
     struct config c;
@@ -555,6 +564,7 @@ int main(void)
         cmocka_unit_test(machine_keys_are_those_of_the_pc),
         cmocka_unit_test(accelerators_are_a_list_to_try),
         cmocka_unit_test(cpu_and_smp_name_what_exists),
+        cmocka_unit_test(vnc_none_is_a_machine_without_a_window),
         cmocka_unit_test(a_models_vendor_can_be_changed),
         cmocka_unit_test(smp_counts_cpus_as_sockets_times_cores_times_threads),
         cmocka_unit_test(time_can_be_chosen),
