@@ -442,8 +442,8 @@ static void no_input_is_too_long_or_too_strange(void **state)
  * or stop the test are left out. */
 static void no_arguments_crash_a_command(void **state)
 {
-    static const char *const left_out[] = {"quit|q",     "pmemsave", "memsave",
-                                           "screendump", "logfile",  "log"};
+    static const char *const left_out[] = {"quit|q",  "pmemsave", "memsave",          "screendump",
+                                           "logfile", "log",      "dump-guest-memory"};
     static const char *const pieces[] = {"0",
                                          "-1",
                                          "0xffffffffffffffff",
