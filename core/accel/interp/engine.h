@@ -20,7 +20,7 @@
 #define BLOCK_INSNS      64       /* most instructions in a block */
 #define HOT_INSNS        4        /* the same where code changes again and again */
 #define HOT              8        /* changes that make a line hot */
-#define BLOCK_ARENA      (64u * 1024 * 1024)
+#define BLOCK_ARENA      (16u * 1024 * 1024)
 #define BLOCK_PARTS      8u       /* of the arena; when it is full the oldest goes */
 #define BLOCK_HASH       65536u
 #define LINE_HASH        65536u
