@@ -90,7 +90,9 @@ static bool prepare_far(struct random *r, struct native_case *c)
     } else { /* RETF: of one level */
         uint8_t *frame = case_data(c, aim_stack(r, c));
         put_far(r, c, frame, size);
-        memmove(frame + 2 * size, frame + size + 2, 2);
+        if (info->operand[0] == OPD_Iw) {
+            c->bytes[c->in.len - 1] &= 3; /* no wrap of SP at 64 KiB: seen both ways */
+        }
     }
     return true;
 }
