@@ -36,7 +36,7 @@ ZYDIS   := -lZydis
 endif
 
 CPPFLAGS += -I. -I$(BUILD)/gen -D_GNU_SOURCE $(OPTDEFS)
-# Without any trace point, to see what they cost when they are off (scripts/trace-cost).
+# Without any trace point, to see what they cost when they are off (tests/bench/trace_cost).
 ifeq ($(NOTRACE),1)
 CPPFLAGS += -DCOLDBOOT_NO_TRACE
 endif

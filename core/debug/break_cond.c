@@ -7,11 +7,6 @@
 #include <ctype.h>
 #include <string.h>
 
-static const char *skip_blanks(const char *p)
-{
-    return p + strspn(p, " \t");
-}
-
 /* ---- terms ----------------------------------------------------------------------------------- */
 
 bool cond_number(const char **text, bool hex, uint64_t *out)
@@ -54,7 +49,7 @@ static bool register_value(const struct x86_state *s, const char *name, uint64_t
 static bool parse_term(const char **text, struct cond_term *t, struct error **err)
 {
     static const struct x86_state any;
-    const char *p = skip_blanks(*text);
+    const char *p = expr_skip_blanks(*text);
     size_t n = strcspn(p, " \t=!<>&");
     uint64_t ignored;
     bool all_hex = n != 0 && isdigit((unsigned char)p[0]);
@@ -88,7 +83,7 @@ static bool parse_op(const char **text, unsigned *op, struct error **err)
         {"==", COND_EQ}, {"!=", COND_NE}, {"<=", COND_LE}, {">=", COND_GE},
         {"=", COND_EQ},  {"<", COND_LT},  {">", COND_GT},  {"&", COND_AND},
     };
-    const char *p = skip_blanks(*text);
+    const char *p = expr_skip_blanks(*text);
     for (unsigned i = 0; i < ARRAY_SIZE(ops); i++) {
         size_t n = strlen(ops[i].text);
         if (strncmp(p, ops[i].text, n) == 0) {
@@ -115,7 +110,7 @@ bool cond_parse(struct cond *c, const char *text, struct error **err)
             return false;
         }
         c->part[c->n++].op = op;
-        text = skip_blanks(text);
+        text = expr_skip_blanks(text);
         if (*text == '\0') {
             return true;
         }

@@ -7,9 +7,9 @@
 #include "core/base/log.h"
 #include "core/debug/break_cond.h"
 #include "core/debug/causes.h"
+#include "core/debug/expr.h"
 #include "core/ui/surface.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,14 +66,9 @@ static struct machine *machine_of(const struct breaks *b)
 
 /* ---- parsing --------------------------------------------------------------------------------- */
 
-static const char *skip_blanks(const char *p)
-{
-    return p + strspn(p, " \t");
-}
-
 static bool take_range(const char **p, struct brk *k, struct error **err)
 {
-    *p = skip_blanks(*p);
+    *p = expr_skip_blanks(*p);
     if (!cond_number(p, false, &k->first)) {
         return error_set(err, "an address is expected at '%.20s'", *p);
     }
@@ -90,7 +85,7 @@ static bool take_range(const char **p, struct brk *k, struct error **err)
 /* r, w or both. */
 static bool take_access(const char **p, struct brk *k, struct error **err)
 {
-    *p = skip_blanks(*p);
+    *p = expr_skip_blanks(*p);
     size_t n = strcspn(*p, " \t");
     k->rw = BREAK_READ | BREAK_WRITE;
     if (n == 0 || strncmp(*p, "if ", 3) == 0) {
@@ -114,7 +109,7 @@ static bool parse_pci(const char **p, struct brk *k, struct error **err)
 {
     unsigned bus, dev, fn;
     int used = 0;
-    *p = skip_blanks(*p);
+    *p = expr_skip_blanks(*p);
     if (sscanf(*p, "%2x:%2x.%1x%n", &bus, &dev, &fn, &used) != 3 || dev > 31 || fn > 7) {
         return error_set(err, "a PCI function, as 00:01.0, is expected at '%.20s'", *p);
     }
@@ -125,7 +120,7 @@ static bool parse_pci(const char **p, struct brk *k, struct error **err)
 
 static bool parse_hex(const char **p, struct brk *k, struct error **err)
 {
-    *p = skip_blanks(*p);
+    *p = expr_skip_blanks(*p);
     bool ok = cond_number(p, true, &k->first) && k->first < 256;
     k->last = k->first;
     return ok || error_set(err, "an interrupt number, in hexadecimal, is expected at '%.20s'", *p);
@@ -137,7 +132,7 @@ static bool parse_exception(const char **p, struct brk *k, struct error **err)
         "de", "db", "nmi", "bp", "of", "br", "ud", "nm", "df", "",
         "ts", "np", "ss",  "gp", "pf", "",   "mf", "ac", "mc", "xm",
     };
-    *p = skip_blanks(*p);
+    *p = expr_skip_blanks(*p);
     *p += **p == '#';
     size_t n = strcspn(*p, " \t");
     for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
@@ -154,7 +149,7 @@ static bool parse_exception(const char **p, struct brk *k, struct error **err)
 
 static bool parse_number(const char **p, struct brk *k, struct error **err)
 {
-    *p = skip_blanks(*p);
+    *p = expr_skip_blanks(*p);
     bool ok = cond_number(p, false, &k->first);
     k->last = k->first;
     return ok || error_set(err, "a number is expected at '%.20s'", *p);
@@ -162,7 +157,7 @@ static bool parse_number(const char **p, struct brk *k, struct error **err)
 
 static bool parse_mode(const char **p, struct brk *k, struct error **err)
 {
-    *p = skip_blanks(*p);
+    *p = expr_skip_blanks(*p);
     size_t n = strcspn(*p, " \t");
     for (unsigned i = 0; i < CPU_MODES; i++) {
         if (strlen(cpu_mode_names[i]) == n && strncmp(cpu_mode_names[i], *p, n) == 0) {
@@ -177,7 +172,7 @@ static bool parse_mode(const char **p, struct brk *k, struct error **err)
 /* In quotes of either kind, or up to the end. */
 static bool parse_text(const char **p, struct brk *k, struct error **err)
 {
-    *p = skip_blanks(*p);
+    *p = expr_skip_blanks(*p);
     char quote = **p == '\'' || **p == '"' ? *(*p)++ : '\0';
     const char *end = quote != '\0' ? strchr(*p, quote) : *p + strlen(*p);
     if (end == NULL || end == *p) {
@@ -228,7 +223,7 @@ static const struct row {
 
 static bool parse(struct brk *k, const char *what, struct error **err)
 {
-    const char *p = skip_blanks(what);
+    const char *p = expr_skip_blanks(what);
     const struct row *row = rows;
     size_t n = strcspn(p, " \t");
     while (row->word[0] != '\0' && (strlen(row->word) != n || strncmp(row->word, p, n) != 0)) {
@@ -239,7 +234,7 @@ static bool parse(struct brk *k, const char *what, struct error **err)
     if (!row->parse(&p, k, err)) {
         return false;
     }
-    p = skip_blanks(p);
+    p = expr_skip_blanks(p);
     if (strncmp(p, "if ", 3) == 0) {
         return cond_parse(&k->cond, p + 3, err);
     }
@@ -596,7 +591,7 @@ bool breaks_add(struct debug *d, const char *what, unsigned *id, struct error **
         at = &(*at)->next;
     }
     *at = k;
-    k->what = xstrdup(skip_blanks(what));
+    k->what = xstrdup(expr_skip_blanks(what));
     *id = k->id = ++b->last_id;
     update(b);
     return true;

@@ -3,8 +3,8 @@
  *
  * Source: [ELF] "ELF Header", "Program Header", "Note Section"; the layout of Linux's elf_prstatus
  *         for x86-64.
- * Model:  physical memory: a segment for what is below 4 GiB and one for what is above; a note a
- * vCPU.
+ * Model:  physical memory: a segment for what is below 4 GiB and one for what is above; a note of
+ *         the registers of each vCPU.
  */
 #include "core/base/bytes.h"
 #include "core/debug/commands.h"

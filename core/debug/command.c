@@ -86,14 +86,6 @@ void command_help(struct text *out, const char *name, unsigned where)
 
 /* ---- a line ---------------------------------------------------------------------------------- */
 
-static const char *skip_blanks(const char *p)
-{
-    while (isspace((unsigned char)*p)) {
-        p++;
-    }
-    return p;
-}
-
 /* A word, or text in double quotes with \n, \r, \\, \' and \". */
 static bool take_word(const char **line, char **out, struct error **err)
 {
@@ -122,7 +114,7 @@ static bool take_word(const char **line, char **out, struct error **err)
         }
         p++;
     }
-    *line = skip_blanks(p);
+    *line = expr_skip_blanks(p);
     *out = word;
     return true;
 }
@@ -148,7 +140,7 @@ static bool take_format(const char **line, struct mem_format *f, struct error **
             return error_set(err, "invalid char in format: '%c'", *p);
         }
     }
-    *line = skip_blanks(p);
+    *line = expr_skip_blanks(p);
     return true;
 }
 
@@ -191,7 +183,7 @@ static bool take_arg(struct command_call *c, const struct command_arg *a, struct
         return missing(c, a, err);
     }
     if (lettered) {
-        *line = skip_blanks(*line + 2);
+        *line = expr_skip_blanks(*line + 2);
     }
     v->given = true;
     switch (a->type) {
@@ -236,11 +228,11 @@ static const struct command *find_row(const char **line)
         len++;
     }
     const struct command *c = command_find(p, len, CMD_HMP);
-    p = skip_blanks(p + len);
+    p = expr_skip_blanks(p + len);
     if (c != NULL && has_name(c->name, "info", 4) && *p != '\0') {
         len = strcspn(p, " \t\r\n");
         c = command_find(p, len, CMD_INFO);
-        p = skip_blanks(p + len);
+        p = expr_skip_blanks(p + len);
     }
     *line = p;
     return c;
@@ -260,7 +252,7 @@ static int name_bytes(const char *line)
 void command_line(struct monitor *m, const char *line, struct text *out)
 {
     struct error *err = NULL;
-    line = skip_blanks(line);
+    line = expr_skip_blanks(line);
     const char *begin = line;
     if (*line == '\0' || *line == '#') {
         return;

@@ -20,11 +20,12 @@ struct expr {
     struct error **err;
 };
 
-static void skip_blanks(struct expr *e)
+const char *expr_skip_blanks(const char *p)
 {
-    while (isspace((unsigned char)*e->p)) {
-        e->p++;
+    while (isspace((unsigned char)*p)) {
+        p++;
     }
+    return p;
 }
 
 /* ---- registers ------------------------------------------------------------------------------- */
@@ -186,7 +187,7 @@ static bool take_char(struct expr *e, int64_t *out)
 
 static bool take_unary(struct expr *e, int64_t *out)
 {
-    skip_blanks(e);
+    e->p = expr_skip_blanks(e->p);
     char op = *e->p;
     bool ok;
     if (op == '+' || op == '-' || op == '~' || op == '(') {
@@ -206,7 +207,7 @@ static bool take_unary(struct expr *e, int64_t *out)
              : op == '$' ? take_register(e, out)
                          : take_number(e, out);
     }
-    skip_blanks(e);
+    e->p = expr_skip_blanks(e->p);
     return ok;
 }
 

@@ -7,6 +7,9 @@
 
 #include "core/debug/debug.h"
 
+/* @p behind the blanks that it begins with. */
+const char *expr_skip_blanks(const char *p);
+
 /* Reads one at *text and moves it behind it and the blanks that follow. Registers are those of vCPU
  * @cpu; naming one freezes the machine. */
 bool expr_parse(struct debug *d, unsigned cpu, const char **text, int64_t *out, struct error **err);

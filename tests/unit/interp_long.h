@@ -8,6 +8,8 @@
 
 #include "tests/unit/interp_bench.h"
 
+#include <stdio.h>
+
 #define LONG_IDT     0x1000u
 #define LONG_GDT     0x2000u
 #define LONG_TSS     0x2100u
@@ -62,6 +64,26 @@ static inline int ilong_vector(const struct interp_bench *b, uint64_t next)
     }
     uint64_t at = rip - LONG_HANDLER;
     return at < 32 * 16 ? (int)at / 16 : -2;
+}
+
+/* Runs the instruction @hex, at most 16 bytes as "0f a2", at @at with the state as it is. Returns
+ * what ilong_vector does. */
+static inline int ilong_run(struct interp_bench *b, uint32_t at, const char *hex)
+{
+    uint8_t bytes[16];
+    unsigned n = 0, v;
+    for (; n < sizeof(bytes) && sscanf(hex, "%2x", &v) == 1; hex += 3) {
+        bytes[n++] = (uint8_t)v;
+        if (!hex[2]) {
+            break;
+        }
+    }
+    b->cpu->s.rip = at;
+    b->cpu->s.activity = ACT_RUNNING;
+    ibench_poke(b, at, bytes, n);
+    x86_state_loaded(b->cpu);
+    ilong_step(b);
+    return ilong_vector(b, at + n);
 }
 
 #endif

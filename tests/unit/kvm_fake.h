@@ -7,6 +7,7 @@
 
 #include "core/accel/kvm/kvm.h"
 #include "core/base/bits.h"
+#include "core/cpu/cpuid.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -319,6 +320,21 @@ static void fake_reset(void)
 static inline void fake_step(void (*fill)(struct fake_kernel *f, struct kvm_run *run))
 {
     fake.steps[fake.n_steps++] = (struct fake_step){.fill = fill};
+}
+
+/* Starts KVM for @m, whose memory is there, with @cpu. */
+static inline bool fake_start(struct machine *m, struct vcpu *cpu)
+{
+    m->accel = &kvm_accel;
+    m->cpu_model = x86_model_default();
+    *cpu = (struct vcpu){.machine = m, .accel = &kvm_accel, .a20 = true};
+    return kvm_vm_init(m, NULL) && kvm_vcpu_init(cpu, NULL);
+}
+
+static inline void fake_stop(struct machine *m, struct vcpu *cpu)
+{
+    kvm_vcpu_fini(cpu);
+    kvm_vm_fini(m);
 }
 
 #endif

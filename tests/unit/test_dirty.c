@@ -45,17 +45,12 @@ static void rig_fini(struct rig *r)
 static void rig_kvm(struct rig *r)
 {
     fake_reset();
-    r->m.accel = &kvm_accel;
-    r->m.cpu_model = x86_model_default();
-    assert_true(kvm_vm_init(&r->m, NULL));
-    r->cpu = (struct vcpu){.machine = &r->m, .accel = &kvm_accel, .a20 = true};
-    assert_true(kvm_vcpu_init(&r->cpu, NULL));
+    assert_true(fake_start(&r->m, &r->cpu));
 }
 
 static void rig_kvm_fini(struct rig *r)
 {
-    kvm_vcpu_fini(&r->cpu);
-    kvm_vm_fini(&r->m);
+    fake_stop(&r->m, &r->cpu);
 }
 
 static bool written(struct rig *r, uint64_t off, uint64_t len)

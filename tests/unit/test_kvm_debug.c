@@ -30,11 +30,7 @@ static void rig_init(struct rig *r)
     assert_true(machine_ram_init(&r->m, 2 * MiB, MACHINE_LOW_MAX, NULL));
     machine_map_ram(&r->m);
     machine_commit(&r->m);
-    r->m.accel = &kvm_accel;
-    r->m.cpu_model = x86_model_default();
-    assert_true(kvm_vm_init(&r->m, NULL));
-    r->cpu = (struct vcpu){.machine = &r->m, .accel = &kvm_accel, .a20 = true};
-    assert_true(kvm_vcpu_init(&r->cpu, NULL));
+    assert_true(fake_start(&r->m, &r->cpu));
     r->m.vcpus[0] = &r->cpu;
     r->m.n_vcpus = 1;
     r->stops = stops_get(&r->m);
@@ -42,8 +38,7 @@ static void rig_init(struct rig *r)
 
 static void rig_fini(struct rig *r)
 {
-    kvm_vcpu_fini(&r->cpu);
-    kvm_vm_fini(&r->m);
+    fake_stop(&r->m, &r->cpu);
     stops_free(r->stops);
     r->m.n_vcpus = 0;
     machine_fini(&r->m);

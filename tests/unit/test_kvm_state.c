@@ -119,17 +119,12 @@ static void rig_init(struct rig *r)
     assert_true(machine_ram_init(&r->m, 2 * MiB, MACHINE_LOW_MAX, NULL));
     machine_map_ram(&r->m);
     machine_commit(&r->m);
-    r->m.accel = &kvm_accel;
-    r->m.cpu_model = x86_model_default();
-    assert_true(kvm_vm_init(&r->m, NULL));
-    r->cpu = (struct vcpu){.machine = &r->m, .accel = &kvm_accel, .a20 = true};
-    assert_true(kvm_vcpu_init(&r->cpu, NULL));
+    assert_true(fake_start(&r->m, &r->cpu));
 }
 
 static void rig_fini(struct rig *r)
 {
-    kvm_vcpu_fini(&r->cpu);
-    kvm_vm_fini(&r->m);
+    fake_stop(&r->m, &r->cpu);
     machine_fini(&r->m);
 }
 

@@ -12,28 +12,13 @@
 
 #include "tests/unit/interp_long.h"
 
-#include <stdio.h>
-
 #define CODE    0x9000u
 #define OPERAND 0xa000u
 
 /* The instruction @hex at CODE; the vector that it raises, -1 if none. */
 static int run(struct interp_bench *b, const char *hex)
 {
-    uint8_t bytes[16];
-    unsigned n = 0, v;
-    for (; sscanf(hex, "%2x", &v) == 1; hex += 3) {
-        bytes[n++] = (uint8_t)v;
-        if (!hex[2]) {
-            break;
-        }
-    }
-    b->cpu->s.rip = CODE;
-    b->cpu->s.activity = ACT_RUNNING;
-    ibench_poke(b, CODE, bytes, n);
-    x86_state_loaded(b->cpu);
-    ilong_step(b);
-    return ilong_vector(b, CODE + n);
+    return ilong_run(b, CODE, hex);
 }
 
 static void start(struct interp_bench *b)
