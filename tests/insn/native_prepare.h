@@ -344,15 +344,6 @@ static bool prepare(struct random *r, struct native_case *c)
     return !c->in.mem || aim(r, c, data_target(r));
 }
 
-/* A random address can hit the sanitizer's own memory, which is mapped in a terabyte of places. */
-#if defined(__SANITIZE_ADDRESS__)
-#define SHADOWED true
-#elif defined(__has_feature)
-#define SHADOWED __has_feature(address_sanitizer)
-#else
-#define SHADOWED false
-#endif
-
 /* A case of @row; false if the row has none in c->mode, or chance found none. */
 static bool make_case(struct random *r, unsigned row, struct native_case *c)
 {
@@ -360,7 +351,7 @@ static bool make_case(struct random *r, unsigned row, struct native_case *c)
         return false;
     }
     random_state(r, c);
-    bool aimed = rnd(r) >> 59 || SHADOWED; /* else all is left to chance */
+    bool aimed = rnd(r) >> 59; /* else all is left to chance */
     bool always = (insn_info[row].attr & (A_JUMP | A_FAR)) || must_prepare(&insn_info[row]);
     if (!aimed && (insn_info[row].attr & A_STRING)) {
         c->s.gpr[R_CX] &= 0xffffffff00000fff; /* see REP_CHUNK: it would not be one instruction */
