@@ -467,6 +467,19 @@ static void the_command_wants_files(void **state)
     text_free(&out);
 }
 
+static void a_bad_file_does_not_hide_the_next(void **state)
+{
+    struct text out = {0};
+    struct error *err = NULL;
+    char missing[] = "/nonexistent/image", self[] = "/proc/self/exe";
+    char *files[] = {missing, self};
+    assert_false(explain_command(2, files, &out, &err));
+    assert_non_null(strstr(error_text(err), "explain: open /nonexistent/image"));
+    assert_int_equal(strncmp(text_str(&out), "/proc/self/exe: ", 16), 0);
+    error_free(err);
+    text_free(&out);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -485,6 +498,7 @@ int main(void)
         TEST(kernels_are_found),
         TEST(no_file_upsets_it),
         cmocka_unit_test(the_command_wants_files),
+        cmocka_unit_test(a_bad_file_does_not_hide_the_next),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

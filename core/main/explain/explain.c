@@ -8,6 +8,8 @@
 #include "core/base/alloc.h"
 #include "core/base/bits.h"
 #include "core/base/bytes.h"
+#include "core/base/error.h"
+#include "core/base/log.h"
 #include "core/main/image_kind.h"
 #include "hw/ata/geometry.h"
 #include "hw/chips/floppy_media.h"
@@ -262,16 +264,27 @@ bool explain_command(int argc, char *const *argv, struct text *out, struct error
         return error_set(err, "explain: needs a file: coldboot explain [--json] IMAGE...");
     }
     struct explained *x = NEW(struct explained);
+    struct error *failed = NULL;
     bool ok = true;
-    for (int i = first; ok && i < argc; i++) {
-        ok = explain_image(x, argv[i], err) || error_prefix(err, "explain");
-        if (ok && json) {
+    for (int i = first; i < argc; i++) {
+        if (failed != NULL) {
+            log_error("%s", error_text(failed)); /* the last one is the caller's */
+            error_free(failed);
+            failed = NULL;
+        }
+        if (!explain_image(x, argv[i], &failed)) {
+            ok = error_prefix(&failed, "explain");
+        } else if (json) {
             explain_json(x, out);
-        } else if (ok) {
-            text_puts(out, i > first ? "\n" : "");
+        } else {
+            text_puts(out, text_str(out)[0] != '\0' ? "\n" : "");
             explain_text(x, out);
         }
     }
     free(x);
+    if (failed != NULL) {
+        error_set(err, "%s", error_text(failed));
+        error_free(failed);
+    }
     return ok;
 }

@@ -118,7 +118,11 @@ bool explain_image(struct explained *x, const char *path, struct error **err);
 void explain_text(const struct explained *x, struct text *out);
 void explain_json(const struct explained *x, struct text *out);
 
-/* The command: the words behind "explain". Prints to @out; true if every file could be read. */
+/*
+ * The command: the words behind "explain". Prints to @out; true if every file could be read. One
+ * that cannot be does not keep the others from being explained: *err tells of the last such file,
+ * those before it are logged.
+ */
 bool explain_command(int argc, char *const *argv, struct text *out, struct error **err);
 
 /* ---- the parts, each in a file of its own; @b is the disk ------------------------------------ */
