@@ -27,10 +27,11 @@ static bool write_in_place(const char *path)
     return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
 }
 
-static FILE *create(const char *path, bool exclusive, struct error **err)
+/* Opens @temp, which will become @path, or @path itself; messages name @path. */
+static FILE *create(const char *path, const char *temp, struct error **err)
 {
-    int flags = O_WRONLY | O_CREAT | O_CLOEXEC | (exclusive ? O_EXCL : O_TRUNC);
-    int fd = open(path, flags, 0666);
+    int flags = O_WRONLY | O_CREAT | O_CLOEXEC | (temp != NULL ? O_EXCL : O_TRUNC);
+    int fd = open(temp != NULL ? temp : path, flags, 0666);
     FILE *f = fd < 0 ? NULL : fdopen(fd, "wb");
     if (f == NULL) {
         error_errno(err, errno, "create %s", path);
@@ -49,7 +50,7 @@ bool picture_write(const char *path, const struct surface *s,
         return error_set(err, "%s: there is no picture", path);
     }
     char *temp = write_in_place(path) ? NULL : xasprintf("%s.%ld.tmp", path, (long)getpid());
-    FILE *f = create(temp != NULL ? temp : path, temp != NULL, err);
+    FILE *f = create(path, temp, err);
     bool ok = f != NULL;
     if (ok) {
         ok = encode(f, s, err);
