@@ -1130,7 +1130,7 @@ text_486      db "80486 (no CPUID)", 0
 text_disk     db "hard disk    ", 0
 text_booted   db "  booted", 0
 text_class    db "class ", 0
-text_more     db "... more: key m                      ", 0
+text_more     db "... more: key m                       ", 0
 text_no_pci   db "There is no PCI BIOS.", 0
 text_no_power db "The BIOS cannot power off.", 0
 
