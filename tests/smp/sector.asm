@@ -128,9 +128,9 @@ trampoline:
         mov ss, bx
         cmp ax, 0a00h
         je .again
-        lock inc word [COUNT]
+        mov di, COUNT
         jmp 0:application
-.again: lock inc word [AGAIN]
+.again: mov di, AGAIN
         jmp 0:application
 trampoline_end:
 
@@ -143,6 +143,7 @@ application:
         lea sp, [bx + STACKS]
         call unreal
         call enable
+        lock inc word [di]              ; from here on it hears a PING
 .rest:  sti
         hlt
         jmp .rest
