@@ -264,16 +264,16 @@ bool explain_command(int argc, char *const *argv, struct text *out, struct error
         return error_set(err, "explain: needs a file: coldboot explain [--json] IMAGE...");
     }
     struct explained *x = NEW(struct explained);
-    struct error *failed = NULL;
-    bool ok = true;
+    struct error *last = NULL;
     for (int i = first; i < argc; i++) {
-        if (failed != NULL) {
-            log_error("%s", error_text(failed)); /* the last one is the caller's */
-            error_free(failed);
-            failed = NULL;
-        }
+        struct error *failed = NULL;
         if (!explain_image(x, argv[i], &failed)) {
-            ok = error_prefix(&failed, "explain");
+            if (last != NULL) {
+                log_error("%s", error_text(last));
+                error_free(last);
+            }
+            error_prefix(&failed, "explain");
+            last = failed;
         } else if (json) {
             explain_json(x, out);
         } else {
@@ -282,9 +282,10 @@ bool explain_command(int argc, char *const *argv, struct text *out, struct error
         }
     }
     free(x);
-    if (failed != NULL) {
-        error_set(err, "%s", error_text(failed));
-        error_free(failed);
+    if (last == NULL) {
+        return true;
     }
-    return ok;
+    error_set(err, "%s", error_text(last));
+    error_free(last);
+    return false;
 }
