@@ -89,7 +89,8 @@ static struct stop_point *same(struct stops *s, const struct stop_point *p)
 {
     for (unsigned i = 0; i < s->n; i++) {
         struct stop_point *q = &s->points[i];
-        if (q->addr == p->addr && q->len == p->len && q->on == p->on && q->physical == p->physical) {
+        if (q->addr == p->addr && q->len == p->len && q->on == p->on &&
+            q->physical == p->physical) {
             return q;
         }
     }
@@ -131,8 +132,8 @@ bool stops_remove(struct stops *s, const struct stop_point *p)
     return true;
 }
 
-const struct stop_point *stops_find(const struct stops *s, unsigned on, bool physical, uint64_t addr,
-                                    uint64_t len)
+const struct stop_point *stops_find(const struct stops *s, unsigned on, bool physical,
+                                    uint64_t addr, uint64_t len)
 {
     for (unsigned i = 0; i < s->n; i++) {
         const struct stop_point *p = &s->points[i];

@@ -2,9 +2,9 @@
  * Where a debugger wants the vCPUs to stop, and what one stopped for.
  *
  * Order of calls: stops_get once; then, with the vCPUs out of run, stops_add, stops_remove,
- * vcpu_set_step, vcpu_set_stop_count and stops_want. An accelerator that has `debug_changed` is told of
- * each change and leaves run with EXIT_DEBUG, cpu->hit filled in. All vCPUs then stop as for a user's
- * stop, and every listener is told on the main loop. Everything here is [locked].
+ * vcpu_set_step, vcpu_set_stop_count and stops_want. An accelerator that has `debug_changed` is
+ * told of each change and leaves run with EXIT_DEBUG, cpu->hit filled in. All vCPUs then stop as
+ * for a user's stop, and every listener is told on the main loop. Everything here is [locked].
  */
 #ifndef CORE_ACCEL_DEBUG_H
 #define CORE_ACCEL_DEBUG_H
@@ -72,7 +72,8 @@ struct stops {
     struct stops_listener *listeners;
     unsigned wanted;             /* EVENT_* */
     /* On the vCPU's thread, after the access or delivery. True: stop; @hit's text says why. */
-    bool (*event)(void *opaque, struct vcpu *cpu, const struct stop_event *e, struct debug_hit *hit);
+    bool (*event)(void *opaque, struct vcpu *cpu, const struct stop_event *e,
+                  struct debug_hit *hit);
     void *event_opaque;
     /* Likewise before a code point that @users have added: false goes on; NULL stops always. */
     bool (*code_wanted)(void *opaque, struct vcpu *cpu, uint64_t lin, unsigned users);
@@ -85,8 +86,8 @@ struct stops *stops_get(struct machine *m);
 void stops_listen(struct stops *s, struct stops_listener *l);
 void stops_unlisten(struct stops *s, struct stops_listener *l);
 
-/* False: there is no room for more, a length or address that cannot be, or a point that the accelerator
- * does not have. Added twice it must be
+/* False: there is no room for more, a length or address that cannot be, or a point that the
+ * accelerator does not have. Added twice it must be
  * removed twice. [vCPUs out of run] */
 bool stops_add(struct stops *s, const struct stop_point *p);
 bool stops_remove(struct stops *s, const struct stop_point *p);
@@ -108,9 +109,10 @@ extern const char *const cpu_mode_names[CPU_MODES];
 
 /* --- for accelerators and vcpu.c -------------------------------------------------------------- */
 
-/* The point that an access hits, of those that are @on some of the bits; NULL: none. [any, in run] */
-const struct stop_point *stops_find(const struct stops *s, unsigned on, bool physical, uint64_t addr,
-                                    uint64_t len);
+/* The point that an access hits, of those that are @on some of the bits; NULL: none. [any, in
+ * run] */
+const struct stop_point *stops_find(const struct stops *s, unsigned on, bool physical,
+                                    uint64_t addr, uint64_t len);
 
 /* Something happened that is in stops->wanted. Leaves run after this instruction if it is to stop.
  * [vcpu; with or without the lock] */

@@ -1,9 +1,9 @@
 /*
- * Notices a guest that only polls: for a key (INT 16h AH=01h, 11h), for the next tick (INT 1Ah AH=00h),
- * or that says so itself (INT 28h, INT 2Fh AX=1680h). DOS at its prompt does little else, and
- * would keep a host core busy for it. A poll counts as idle when little happened since the one before:
- * few instructions and no device access. After some such polls in a row the vCPU may rest until the
- * next interrupt.
+ * Notices a guest that only polls: for a key (INT 16h AH=01h, 11h), for the next tick (INT 1Ah
+ * AH=00h), or that says so itself (INT 28h, INT 2Fh AX=1680h). DOS at its prompt does little else,
+ * and would keep a host core busy for it. A poll counts as idle when little happened since the one
+ * before: few instructions and no device access. After some such polls in a row the vCPU may rest
+ * until the next interrupt.
  *
  * Only for the host-driven clock: on the virtual clock nothing waits.
  */

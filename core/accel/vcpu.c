@@ -55,7 +55,8 @@ static void intr_changed(void *opaque, unsigned n, bool level)
     }
 }
 
-/* NMI, SMI# and INIT# are edge triggered ([SDM3] "Nonmaskable Interrupt (NMI)"); n is the PEND_ bit. */
+/* NMI, SMI# and INIT# are edge triggered ([SDM3] "Nonmaskable Interrupt (NMI)"); n is the PEND_
+ * bit. */
 static void edge_seen(void *opaque, unsigned n, bool level)
 {
     const struct vcpu *cpu = opaque;
@@ -120,14 +121,16 @@ void vcpu_kick_all(struct machine *m)
 
 static bool guest_asked(enum machine_cause cause)
 {
-    return cause == CAUSE_GUEST_SHUTDOWN || cause == CAUSE_GUEST_RESET || cause == CAUSE_TRIPLE_FAULT;
+    return cause == CAUSE_GUEST_SHUTDOWN || cause == CAUSE_GUEST_RESET ||
+           cause == CAUSE_TRIPLE_FAULT;
 }
 
 /* True if a machine that stops for this reason is kept, paused. */
 static bool kept_after(const struct machine *m, enum machine_cause cause)
 {
     if (cause == CAUSE_GUEST_PANIC) {
-        return m->panic_action == PANIC_PAUSE || (m->panic_action == PANIC_SHUTDOWN && m->no_shutdown);
+        return m->panic_action == PANIC_PAUSE ||
+               (m->panic_action == PANIC_SHUTDOWN && m->no_shutdown);
     }
     return m->no_shutdown && guest_asked(cause);
 }
@@ -486,7 +489,8 @@ static void cpus_save(struct machine *m, struct state_buf *out)
     free(s);
 }
 
-static void view_changed(void *opaque, struct space *s, const struct view *old, const struct view *now)
+static void view_changed(void *opaque, struct space *s, const struct view *old,
+                         const struct view *now)
 {
     struct machine *m = opaque;
     if (m->accel->view_changed != NULL) {

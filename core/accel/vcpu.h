@@ -24,7 +24,8 @@
 
 /* Instructions. A prime, lest a spin loop of few instructions always ends its turn at one place. */
 #define VCPU_TURN 1999
-/* The time-stamp counter in virtual time. As on processors, not slower than the local APIC's timer. */
+/* The time-stamp counter in virtual time. As on processors, not slower than the local APIC's
+ * timer. */
 #define VCPU_TSC_HZ 1000000000u
 
 enum vcpu_state { VCPU_PAUSED, VCPU_RUNNING, VCPU_STOPPED };
@@ -60,7 +61,7 @@ enum debug_hit_kind { HIT_NONE, HIT_STEP, HIT_CODE, HIT_DATA, HIT_COUNT, HIT_EVE
 
 struct debug_hit {
     enum debug_hit_kind kind;
-    uint64_t addr;               /* CODE: linear; DATA: of the point that was hit, as it was given */
+    uint64_t addr; /* CODE: linear; DATA: of the point that was hit, as it was given */
     uint8_t on;                  /* DATA: POINT_* of the point */
     bool physical;
     char text[160];              /* EVENT: what happened, one line */
@@ -84,7 +85,8 @@ struct vcpu {
     struct vcpu *runner;          /* the vCPU whose thread runs this one */
     pthread_t thread;
     bool thread_started;
-    _Atomic int thread_id;        /* of the host, for debuggers; 0: not started, or another vCPU's runs it */
+    /* of the host, for debuggers; 0: not started, or another vCPU's runs it */
+    _Atomic int thread_id;
     uint64_t turn_end;            /* taking turns: icount at which this one's is over */
     pthread_cond_t cond;          /* state, requests and pending changed (with the machine lock) */
     int (*inta)(void *opaque);    /* interrupt acknowledge: the vector, 0..255 [locked] */
@@ -127,8 +129,8 @@ struct irq *vcpu_init_pin(struct machine *m, unsigned index);
 struct irq *vcpu_a20(struct machine *m, unsigned index);
 /* A SIPI: a vCPU that waits for one starts at @vector << 12. [locked] */
 void vcpu_startup(void *vcpu, uint8_t vector);
-/* Each vCPU has a thread of its own, and they run at the same time: on the host-driven clock, if the
- * accelerator can. Else they take turns. */
+/* Each vCPU has a thread of its own, and they run at the same time: on the host-driven clock, if
+ * the accelerator can. Else they take turns. */
 bool vcpus_parallel(const struct machine *m);
 /* What the CPU model has of it. */
 struct vcpu_features {
@@ -140,22 +142,25 @@ struct x86_topology vcpu_topology(const struct machine *m);
 uint32_t vcpu_apic_id(const struct machine *m, unsigned index);
 /* Gives a vCPU its local APIC. Before the machine runs. */
 void vcpu_set_apic(struct machine *m, unsigned index, const struct vcpu_apic_ops *ops, void *apic);
-/* Where a vCPU starts after every reset, in place of the firmware: in real mode, with CS base 0 (or the
- * paragraph that @addr lies in, if that is above 64 KiB) and these registers, by enum x86_gpr. */
+/* Where a vCPU starts after every reset, in place of the firmware: in real mode, with CS base 0 (or
+ * the paragraph that @addr lies in, if that is above 64 KiB) and these registers, by enum
+ * x86_gpr. */
 struct vcpu_start {
     uint64_t addr;
     uint16_t gpr[8];
 };
-void vcpu_set_start(struct machine *m, unsigned index, const struct vcpu_start *start); /* borrowed */
+/* borrowed */
+void vcpu_set_start(struct machine *m, unsigned index, const struct vcpu_start *start);
 /* Who answers the interrupt acknowledge cycle. */
 void vcpu_set_inta(struct machine *m, unsigned index, int (*inta)(void *opaque), void *opaque);
 
 /* Lets every vCPU run. [locked] */
 void resume_all_vcpus(struct machine *m);
-/* Gets every vCPU out of run and waits for it; the clock stands still. [locked; not on a vCPU's thread] */
+/* Gets every vCPU out of run and waits for it; the clock stands still. [locked; not on a vCPU's
+ * thread] */
 void pause_all_vcpus(struct machine *m);
-/* What a user's stop and cont do: as above, with m->run_state and its listeners. Starting fails after a
- * shutdown that only a reset ends. [locked; not on a vCPU's thread] */
+/* What a user's stop and cont do: as above, with m->run_state and its listeners. Starting fails
+ * after a shutdown that only a reset ends. [locked; not on a vCPU's thread] */
 bool machine_start(struct machine *m, struct error **err);
 void machine_stop(struct machine *m);
 /* Ends all threads and frees the vCPUs. [not locked] */
@@ -178,8 +183,8 @@ uint64_t vcpu_read(struct vcpu *cpu, struct space *s, uint64_t addr, unsigned si
 void vcpu_write(struct vcpu *cpu, struct space *s, uint64_t addr, uint64_t val, unsigned size);
 unsigned vcpu_read_block(struct vcpu *cpu, struct space *s, uint64_t addr, void *buf, unsigned size,
                          unsigned count);
-unsigned vcpu_write_block(struct vcpu *cpu, struct space *s, uint64_t addr, const void *buf, unsigned size,
-                          unsigned count);
+unsigned vcpu_write_block(struct vcpu *cpu, struct space *s, uint64_t addr, const void *buf,
+                          unsigned size, unsigned count);
 
 /* The interrupt acknowledge cycle: the vector. [vcpu] */
 int vcpu_acknowledge(struct vcpu *cpu);
@@ -195,8 +200,9 @@ void vcpu_took_init(struct vcpu *cpu);
 /* The vector of the SIPI that is pending. [vcpu] */
 uint8_t vcpu_sipi_vector(struct vcpu *cpu);
 
-/* The guest polls (idle_is_poll said so) before instruction @icount. On the host-driven clock a vCPU
- * that does nothing else rests here until something is pending, some milliseconds at most. [vcpu] */
+/* The guest polls (idle_is_poll said so) before instruction @icount. On the host-driven clock a
+ * vCPU that does nothing else rests here until something is pending, some milliseconds at most.
+ * [vcpu] */
 void vcpu_polls(struct vcpu *cpu, uint64_t icount);
 
 /* Between alone(true) and alone(false) every other vCPU is outside run or waits in a device access.
@@ -208,7 +214,8 @@ void vcpu_alone(struct vcpu *cpu, bool on);
 void vcpu_end_turn(struct vcpu *cpu);
 
 /* How many instructions may run before the next timer of the virtual clock is due (0: one is due
- * now) or the turn ends; INT64_MAX where neither ends a run. Changes at every device access. [vcpu] */
+ * now) or the turn ends; INT64_MAX where neither ends a run. Changes at every device access.
+ * [vcpu] */
 int64_t vcpu_slice(struct vcpu *cpu);
 
 #endif

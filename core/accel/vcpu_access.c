@@ -2,8 +2,8 @@
  * What a running vCPU does outside of its engine: device accesses, interrupt acknowledge, rests.
  *
  * Model:  an access takes the lock where the vCPU runs without it, costs virtual time, and commits
- *         the changes of the memory map that it made. The registers of the local APIC are inside the
- *         processor and found before the memory map.
+ *         the changes of the memory map that it made. The registers of the local APIC are inside
+ *         the processor and found before the memory map.
  */
 #include "core/accel/vcpu.h"
 

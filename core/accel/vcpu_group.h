@@ -10,7 +10,7 @@ struct vcpu_group {
     unsigned turn;                /* taking turns: whose it is */
     struct vcpu *alone;           /* parallel: runs alone, or waits for the others to leave run */
     bool ending;                  /* threads are to end */
-    pthread_cond_t paused;        /* some vCPU became PAUSED; while one wants to be alone: left run */
+    pthread_cond_t paused; /* some vCPU became PAUSED; while one wants to be alone: left run */
 };
 
 static inline bool on_virtual_clock(const struct machine *m)
@@ -18,8 +18,8 @@ static inline bool on_virtual_clock(const struct machine *m)
     return m->clock.driver == CLOCK_VIRTUAL;
 }
 
-/* One thread runs all vCPUs, one after the other. The JIT's check runs code twice: nobody may write in
- * between. */
+/* One thread runs all vCPUs, one after the other. The JIT's check runs code twice: nobody may write
+ * in between. */
 static inline bool one_thread(const struct machine *m)
 {
     return on_virtual_clock(m) || !m->accel->parallel || m->jit_check;

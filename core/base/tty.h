@@ -11,7 +11,8 @@
 #include "core/base/error.h"
 
 /* Takes over terminal @fd. What is no terminal, or one that another job is in front of, stays as it
- * is, which is no error. With @signals Ctrl-C and Ctrl-Z keep their meaning, else they are input. */
+ * is, which is no error. With @signals Ctrl-C and Ctrl-Z keep their meaning, else they are
+ * input. */
 bool tty_raw(int fd, bool signals, struct error **err);
 
 /* Puts the terminal back, if tty_raw changed it. [any, async-signal-safe] */

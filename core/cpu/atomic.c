@@ -3,8 +3,8 @@
  *
  * Source: [SDM3] "Locked Atomic Operations", "Bus Locking" (an operand may cross any border).
  * Model:  an aligned operand in memory is one compare-exchange of the host, so it also holds
- *         against plain stores and loads of other threads. Any other operand, as a split lock does on a
- *         processor, stops all others.
+ *         against plain stores and loads of other threads. Any other operand, as a split lock does
+ *         on a processor, stops all others.
  * Left out: devices; locked or not, their accesses are a read and a write.
  */
 #include "core/cpu/mech.h"
@@ -63,7 +63,8 @@ uint64_t x86_lin_cas(struct x86_cpu *cpu, uint64_t lin, uint64_t old, uint64_t v
 }
 
 #if defined(__x86_64__)
-/* In assembler: compilers call a library for it, unless all of the file is for CPUs that have it. */
+/* In assembler: compilers call a library for it, unless all of the file is for CPUs that have
+ * it. */
 static void cas_16(uint8_t *p, uint64_t old[2], const uint64_t val[2])
 {
     __asm__ volatile("lock cmpxchg16b %0"

@@ -2,8 +2,8 @@
  * What CPUID tells of a model (models.c).
  *
  * Source: [SDM2] "CPUID"; [AMD3] appendix E for the extended leaves and the models of AMD's make.
- * Model:  the local APIC is the board's: its features show only where the chip is there, too. Leaves
- *         from 40000000h on are a hypervisor's, and name this one.
+ * Model:  the local APIC is the board's: its features show only where the chip is there, too.
+ *         Leaves from 40000000h on are a hypervisor's, and name this one.
  */
 #include "core/cpu/implemented.h"
 #include "core/cpu/x86_cpu.h"
@@ -191,7 +191,8 @@ static void leaf_ext(const struct x86_cpu *cpu, uint32_t leaf, struct x86_cpuid 
     case 0x80000008:
         out->eax = m->phys_bits | (x86_has(m, X86_F_LM) ? 48 : 32) << 8;
         if (is_amd(m)) { /* logical processors of the socket, and how many bits number them */
-            out->ecx = (x86_socket_cpus(&cpu->topology) - 1) | x86_socket_shift(&cpu->topology) << 12;
+            out->ecx = (x86_socket_cpus(&cpu->topology) - 1) | x86_socket_shift(&cpu->topology)
+                                                                   << 12;
         }
         break;
     }

@@ -163,8 +163,8 @@ const char *x86_feature_name(unsigned i);
 bool x86_feature_implemented(unsigned i);
 
 /* [SDM3] "Hierarchical Mapping of Shared Resources": an APIC ID is the number of the socket, of the
- * core in it and of the thread in that, each count rounded up to a power of two. Bits of the last, and
- * of the last two; the ID of processor @index when cores and sockets fill up in order. */
+ * core in it and of the thread in that, each count rounded up to a power of two. Bits of the last,
+ * and of the last two; the ID of processor @index when cores and sockets fill up in order. */
 unsigned x86_thread_bits(const struct x86_topology *t);
 unsigned x86_socket_shift(const struct x86_topology *t);
 uint32_t x86_apic_id(const struct x86_topology *t, unsigned index);

@@ -2,8 +2,8 @@
  * Debug registers: breakpoints on data and ports.
  *
  * Source: [SDM3] "Debug Registers", "Data Memory and I/O Breakpoint Exception Conditions".
- * Model:  a page with a watched byte is kept out of the TLB's fast tags, so that only accesses there
- *         come here. A hit is noted and the trap follows the instruction; a fault of the
+ * Model:  a page with a watched byte is kept out of the TLB's fast tags, so that only accesses
+ *         there come here. A hit is noted and the trap follows the instruction; a fault of the
  *         instruction forgets it. Code breakpoints are the engine's.
  * Chosen: accesses that the processor makes on its own (descriptors, TSS) count like the program's.
  */

@@ -3,7 +3,8 @@
  *
  * Every flag-writing integer operation leaves two words; all six flags follow from them without
  * knowing which operation it was:
- *   lf_result   the result, sign-extended to 64 bits: ZF = (result == 0), SF = its sign, PF = parity
+ *   lf_result   the result, sign-extended to 64 bits: ZF = (result == 0), SF = its sign, PF =
+ *   parity
  *               of its low byte XORed with lf_aux bits 15:8
  *   lf_aux      bit 31: carry out of the top bit (CF)
  *               bit 30: carry into the top bit; OF = bit 31 ^ bit 30

@@ -2,12 +2,12 @@
  * x87 arithmetic by the host's own x87: basic operations are exact by definition ([SDM1]
  * "Rounding", "x87 FPU Floating-Point Exceptions"), so every x86 host gives the same bits.
  *
- * Model:  an operation runs on an empty register stack, with the guest's control word, and FNSTSW takes
- *         its flags. FLDCW and FNCLEX cost more than arithmetic does, so there are three ways: EXACT
- *         clears the flags before and, lest anything trap, behind; the others, for guests that mask
- *         all exceptions, leave them: the host's pile up there. That does no harm while they say
- *         nothing that the guest's status word does not say already. If they do, EXACT tells what is
- *         new. QUICK also leaves the control word, since it is the host's own.
+ * Model:  an operation runs on an empty register stack, with the guest's control word, and FNSTSW
+ *         takes its flags. FLDCW and FNCLEX cost more than arithmetic does, so there are three
+ *         ways: EXACT clears the flags before and, lest anything trap, behind; the others, for
+ *         guests that mask all exceptions, leave them: the host's pile up there. That does no harm
+ *         while they say nothing that the guest's status word does not say already. If they do,
+ *         EXACT tells what is new. QUICK also leaves the control word, since it is the host's own.
  */
 #include "core/cpu/fpu.h"
 
@@ -29,7 +29,9 @@ enum way { QUICK, WITH_CW, EXACT, WAYS };
 static enum way way_of(uint16_t cw)
 {
     bool all_masked = (cw & FSW_EXCEPTIONS) == FSW_EXCEPTIONS;
-    return !all_masked ? EXACT : (cw & (FCW_PC | FCW_RC)) == (FCW_INIT & (FCW_PC | FCW_RC)) ? QUICK : WITH_CW;
+    return !all_masked                                                  ? EXACT
+           : (cw & (FCW_PC | FCW_RC)) == (FCW_INIT & (FCW_PC | FCW_RC)) ? QUICK
+                                                                        : WITH_CW;
 }
 
 /* True if the flags @sw of a way that lets them pile up tell the guest something new. */
@@ -171,7 +173,8 @@ struct x86_fpr fpu_xtract(const struct x86_fpr *a, struct x86_fpr *exp, uint16_t
 {
     struct x86_fpr r = {0};
     *exp = r;
-    __asm__ volatile("fnclex\n\tfldt %[a]\n\tfxtract" "\n\tfnstsw %[sw]\n\tfnclex\n\tfstpt %[r]\n\tfstpt %[e]"
+    __asm__ volatile("fnclex\n\tfldt %[a]\n\tfxtract"
+                     "\n\tfnstsw %[sw]\n\tfnclex\n\tfstpt %[r]\n\tfstpt %[e]"
                      : [r] "=m"(r), [e] "=m"(*exp), [sw] "=m"(*sw)
                      : [a] "m"(*a)
                      : "st", "st(1)");
@@ -201,7 +204,8 @@ struct x86_fpr fpu_constant(unsigned n, uint16_t cw)
         host_1, host_l2t, host_l2e, host_pi, host_lg2, host_ln2, host_z, host_z,
     };
     struct x86_fpr r = {0};
-    load[n & 7](&r, usable(cw) | FSW_EXCEPTIONS); /* what piled up must not trap; these raise nothing */
+    /* what piled up must not trap; these raise nothing */
+    load[n & 7](&r, usable(cw) | FSW_EXCEPTIONS);
     return r;
 }
 
@@ -320,7 +324,8 @@ uint64_t fpu_to_m64(const struct x86_fpr *a, uint16_t cw, uint16_t known, uint16
     return r;
 }
 
-int64_t fpu_to_int(const struct x86_fpr *a, unsigned size, uint16_t cw, uint16_t known, uint16_t *sw)
+int64_t fpu_to_int(const struct x86_fpr *a, unsigned size, uint16_t cw, uint16_t known,
+                   uint16_t *sw)
 {
     static const host_store i16[WAYS] = STORE_ROW(host_i16), i32[WAYS] = STORE_ROW(host_i32),
                             i64[WAYS] = STORE_ROW(host_i64);

@@ -27,8 +27,8 @@ enum fpu_arith { FPU_ADD, FPU_MUL, FPU_COM, FPU_COMP, FPU_SUB, FPU_SUBR, FPU_DIV
 /* Where the second operand is. */
 enum fpu_kind { FPU_ST, FPU_M32, FPU_M64, FPU_I16, FPU_I32, FPU_KINDS };
 
-/* *r = @a op @b; FPU_COM gives condition codes only. @known, here and below: exception flags that are set
- * in the status word. While all exceptions are masked, *sw may repeat them. */
+/* *r = @a op @b; FPU_COM gives condition codes only. @known, here and below: exception flags that
+ * are set in the status word. While all exceptions are masked, *sw may repeat them. */
 void fpu_arith(enum fpu_arith op, enum fpu_kind kind, const struct x86_fpr *a, const void *b,
                uint16_t cw, uint16_t known, struct x86_fpr *r, uint16_t *sw);
 /* Unordered compare: only signalling NaNs are invalid. */
@@ -54,7 +54,8 @@ struct x86_fpr fpu_from_bcd(const uint8_t bcd[10]);
 uint32_t fpu_to_m32(const struct x86_fpr *a, uint16_t cw, uint16_t known, uint16_t *sw);
 uint64_t fpu_to_m64(const struct x86_fpr *a, uint16_t cw, uint16_t known, uint16_t *sw);
 /* @size 2, 4 or 8 bytes. */
-int64_t fpu_to_int(const struct x86_fpr *a, unsigned size, uint16_t cw, uint16_t known, uint16_t *sw);
+int64_t fpu_to_int(const struct x86_fpr *a, unsigned size, uint16_t cw, uint16_t known,
+                   uint16_t *sw);
 void fpu_to_bcd(const struct x86_fpr *a, uint8_t bcd[10], uint16_t cw, uint16_t *sw);
 
 /* C3 C2 C0 as FXAM shows them for a register that is not empty; C1 is the sign. */

@@ -239,8 +239,8 @@ static u128 mul_high(u128 a, u128 b)
     return (u128)a1 * b1 + (mid1 >> 64) + (mid2 >> 64) + (carry >> 64);
 }
 
-/* c[0] + c[step] x + c[2 step] x^2 + ..., @n terms behind the first, with the signs of x; |x| < 1 and
- * c[0] is 1 (2^127). */
+/* c[0] + c[step] x + c[2 step] x^2 + ..., @n terms behind the first, with the signs of x; |x| < 1
+ * and c[0] is 1 (2^127). */
 static struct wide series(const u128 *c, unsigned step, unsigned n, struct wide x)
 {
     unsigned shift = (unsigned)(-1 - x.exp);

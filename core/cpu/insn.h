@@ -1,9 +1,9 @@
 /*
  * A decoded instruction, as decode() makes it and the engines run it.
  *
- * Operand registers are kept as byte offsets into x86_state.gpr, so that AL, AH, AX, EAX and RAX are
- * reached the same way. Effective addresses are always base + (index << scale) + disp, masked by the
- * address size: an absent base or index is the slot that always holds 0.
+ * Operand registers are kept as byte offsets into x86_state.gpr, so that AL, AH, AX, EAX and RAX
+ * are reached the same way. Effective addresses are always base + (index << scale) + disp, masked
+ * by the address size: an absent base or index is the slot that always holds 0.
  */
 #ifndef CORE_CPU_INSN_H
 #define CORE_CPU_INSN_H
@@ -27,7 +27,7 @@ enum insn_rep { REP_NONE, REP_E = 1 /* F3 */, REP_NE = 2 /* F2 */ };
 
 struct insn {
     insn_run run;        /* chosen by the engine from the row and the operand form */
-    uint64_t imm;        /* immediate, sign-extended as the operand needs it; moffs; branch displacement */
+    uint64_t imm; /* immediate, sign-extended as the operand needs it; moffs; branch displacement */
     int32_t disp;
     uint16_t row;        /* row of insn.def: enum insn_row */
     uint16_t imm2;       /* selector of a far pointer; second immediate of ENTER, EXTRQ... */

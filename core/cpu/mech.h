@@ -34,8 +34,8 @@ _Noreturn void x86_not_canonical(struct x86_cpu *cpu, uint64_t lin);
 uint64_t x86_phys_read(struct x86_cpu *cpu, uint64_t phys, unsigned size);
 void x86_phys_write(struct x86_cpu *cpu, uint64_t phys, uint64_t val, unsigned size);
 
-/* Accesses to system structures are implicit supervisor accesses: EFLAGS.AC opens no user page to them
- * ([SDM3] "Determination of Access Rights"). */
+/* Accesses to system structures are implicit supervisor accesses: EFLAGS.AC opens no user page to
+ * them ([SDM3] "Determination of Access Rights"). */
 static inline uint64_t sys_read(struct x86_cpu *cpu, uint64_t lin, unsigned size)
 {
     uint8_t explicit = cpu->super_tlb;
@@ -199,8 +199,8 @@ struct x86_stack {
 
 void x86_stack_current(struct x86_cpu *cpu, struct x86_stack *st);
 void x86_stack_new(struct x86_stack *st, const struct x86_seg *seg, uint64_t sp, unsigned cpl);
-/* The 64-bit stack of a transfer to @cpl in long mode, aligned by the caller if need be. SS stays, or
- * is null at a new privilege level. */
+/* The 64-bit stack of a transfer to @cpl in long mode, aligned by the caller if need be. SS stays,
+ * or is null at a new privilege level. */
 void x86_stack_long(struct x86_cpu *cpu, struct x86_stack *st, unsigned cpl, uint64_t rsp);
 static inline void x86_stack_add(struct x86_stack *st, uint64_t val)
 {
@@ -242,8 +242,8 @@ static inline void x86_note_change(struct x86_cpu *cpu, enum x86_change what)
 
 enum { DR7_GD = 0x2000 };
 
-/* A debug exception with the conditions @dr6: those of DR0-3 replace what was there, all others stay
- * until software clears them ([SDM3] "Debug Status Register (DR6)"). */
+/* A debug exception with the conditions @dr6: those of DR0-3 replace what was there, all others
+ * stay until software clears them ([SDM3] "Debug Status Register (DR6)"). */
 static inline void x86_debug_status(struct x86_cpu *cpu, uint32_t dr6)
 {
     cpu->s.dr[6] = (cpu->s.dr[6] & ~(uint64_t)DR6_B) | dr6;

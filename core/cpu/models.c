@@ -26,7 +26,10 @@
 
 /* Caches of leaf 4, as leaf 2 has them. */
 #define CACHE(kind, level, kib, ways, line) {X86_CACHE_##kind, level, kib, ways, line}
-#define P6_CACHES {CACHE(DATA, 1, 16, 4, 32), CACHE(CODE, 1, 16, 4, 32), CACHE(UNIFIED, 2, 512, 4, 32)}
+#define P6_CACHES                                                                                  \
+    {                                                                                              \
+        CACHE(DATA, 1, 16, 4, 32), CACHE(CODE, 1, 16, 4, 32), CACHE(UNIFIED, 2, 512, 4, 32)        \
+    }
 #define CORE2_CACHES                                                                               \
     {CACHE(DATA, 1, 32, 8, 64), CACHE(CODE, 1, 32, 8, 64), CACHE(UNIFIED, 2, 4096, 16, 64)}
 

@@ -49,8 +49,8 @@ enum {
     MSR_INT_PENDING = 0xc0010055,
 };
 
-/* IA32_MISC_ENABLE: what can be switched, and what only tells that something is not there (branch trace
- * store, event based sampling). It is kept and read back; nothing is switched. */
+/* IA32_MISC_ENABLE: what can be switched, and what only tells that something is not there (branch
+ * trace store, event based sampling). It is kept and read back; nothing is switched. */
 #define MISC_WRITABLE 0x400c50009ull
 #define MISC_ABSENT   0x1800ull
 
@@ -61,7 +61,10 @@ _Noreturn static void no_msr(struct x86_cpu *cpu)
 
 /* Registers that are plain storage: which feature they come with and which bits may be set. */
 /* clang-format off */
-#define PLAIN(index, field, need, mask) {index, X86_F_##need, offsetof(struct x86_state, field), mask}
+#define PLAIN(index, field, need, mask)                                                            \
+    {                                                                                              \
+        index, X86_F_##need, offsetof(struct x86_state, field), mask                               \
+    }
 /* clang-format on */
 static const struct plain {
     uint32_t index;

@@ -1,6 +1,6 @@
 /*
- * What the software CPU notes about itself for post-mortems: nothing that the guest can see, nothing
- * that is saved.
+ * What the software CPU notes about itself for post-mortems: nothing that the guest can see,
+ * nothing that is saved.
  */
 #ifndef CORE_CPU_NOTES_H
 #define CORE_CPU_NOTES_H
@@ -20,8 +20,8 @@ struct x86_place {
 enum x86_change { CHANGED_GDTR, CHANGED_IDTR, CHANGED_CR0, CHANGED_CR3, CHANGES };
 
 struct x86_notes {
-    /* The last chain of faults: @first was delivered (INT n, an interrupt) when fault[0] came; or, with
-     * first_kind 0xff, nothing was. */
+    /* The last chain of faults: @first was delivered (INT n, an interrupt) when fault[0] came; or,
+     * with first_kind 0xff, nothing was. */
     struct x86_place at;
     uint8_t first_kind, first_vector;
     uint8_t n_faults;
@@ -33,7 +33,7 @@ struct x86_notes {
         bool has_error;
         uint32_t error;
     } fault[NOTES_FAULTS];
-    uint32_t repeats;            /* how often in a row the chain began with the same fault at one place */
+    uint32_t repeats; /* how often in a row the chain began with the same fault at one place */
     struct x86_place changed[CHANGES];
     /* The last INT 13h of real mode. */
     struct {

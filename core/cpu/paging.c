@@ -445,7 +445,8 @@ void x86_tlb_flush_page(struct x86_cpu *cpu, uint64_t lin)
         }
     }
     unsigned first = cpu->tlb_large ? 0 : (lin >> PAGE_BITS) & (TLB_SIZE - 1);
-    for (unsigned i = first; !noted && i < TLB_COUNT * TLB_SIZE; i += cpu->tlb_large ? 1 : TLB_SIZE) {
+    for (unsigned i = first; !noted && i < TLB_COUNT * TLB_SIZE;
+         i += cpu->tlb_large ? 1 : TLB_SIZE) {
         if (maps(tlb_at(cpu, i), lin)) {
             tlb_drop(tlb_at(cpu, i));
         }

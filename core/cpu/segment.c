@@ -245,8 +245,9 @@ void x86_check_rip(struct x86_cpu *cpu, const struct x86_seg *cs, uint64_t rip)
     }
 }
 
-/* [SDM2] "RET", "IRET": RETURN-TO-OUTER-PRIVILEGE-LEVEL. What becomes or is null has selector 0, without an
- * RPL. The base, which may have come from an MSR, stays: 64-bit code uses that of FS and GS. */
+/* [SDM2] "RET", "IRET": RETURN-TO-OUTER-PRIVILEGE-LEVEL. What becomes or is null has selector 0,
+ * without an RPL. The base, which may have come from an MSR, stays: 64-bit code uses that of FS and
+ * GS. */
 void x86_drop_segs(struct x86_cpu *cpu, unsigned cpl)
 {
     static const uint8_t data[] = {S_ES, S_FS, S_GS, S_DS};
@@ -254,7 +255,8 @@ void x86_drop_segs(struct x86_cpu *cpu, unsigned cpl)
         struct x86_seg *s = &cpu->s.seg[data[i]];
         if (sel_null(s->sel)) {
             s->sel = 0;
-        } else if (!attr_conforming(s->attr) && !(s->attr & AR_UNUSABLE) && attr_dpl(s->attr) < cpl) {
+        } else if (!attr_conforming(s->attr) && !(s->attr & AR_UNUSABLE) &&
+                   attr_dpl(s->attr) < cpl) {
             s->sel = 0;
             s->attr = AR_UNUSABLE;
             x86_derive_seg(cpu, data[i]);

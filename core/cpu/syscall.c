@@ -1,9 +1,9 @@
 /*
  * Fast system calls: SYSCALL, SYSRET, SYSENTER, SYSEXIT.
  *
- * Source: [SDM2] under each mnemonic; [AMD3] "SYSCALL", "SYSRET", "SYSENTER" for what differs: AMD's
- *         SYSCALL and SYSRET work in legacy and compatibility mode, too, and its SYSENTER and SYSEXIT
- *         are invalid in long mode.
+ * Source: [SDM2] under each mnemonic; [AMD3] "SYSCALL", "SYSRET", "SYSENTER" for what differs:
+ *         AMD's SYSCALL and SYSRET work in legacy and compatibility mode, too, and its SYSENTER and
+ *         SYSEXIT are invalid in long mode.
  * Model:  segments are flat and read from no table. The maker is the model's vendor.
  * Chosen: SYSRET loads all of SS as Intel's does (AMD's leaves the attributes of before), and a
  *         return address that is not canonical is #GP(0) at CPL 0 for both.

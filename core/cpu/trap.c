@@ -31,8 +31,9 @@ static bool external(unsigned kind)
 }
 
 /* [SDM3] "Interrupt 8 - Double Fault Exception (#DF)": a second fault while the first is
- * delivered. Benign ones such as #AC, of a stack that is not aligned, may follow each other for ever
- * (processors hang so until RESET); after some they are a double fault here, which ends in shutdown. */
+ * delivered. Benign ones such as #AC, of a stack that is not aligned, may follow each other for
+ * ever (processors hang so until RESET); after some they are a double fault here, which ends in
+ * shutdown. */
 static bool makes_double_fault(const struct x86_cpu *cpu, unsigned vector)
 {
     if (cpu->exc.kind != INT_EXCEPTION) {
@@ -247,8 +248,8 @@ static void deliver_same(struct x86_cpu *cpu, const struct event *e, const struc
     x86_put_cs(cpu, &cs, gate_offset(gate), &st);
 }
 
-/* [SDM3] "64-Bit Mode Stack Frame", "Interrupt Stack Table": the frame always has SS:RSP, every item
- * 8 bytes, on a stack aligned to 16. */
+/* [SDM3] "64-Bit Mode Stack Frame", "Interrupt Stack Table": the frame always has SS:RSP, every
+ * item 8 bytes, on a stack aligned to 16. */
 static void deliver_long(struct x86_cpu *cpu, const struct event *e, const struct x86_desc *gate,
                          struct x86_desc *code)
 {

@@ -2,12 +2,12 @@
  * The software CPU's context: what the interpreter and the JIT share. The mechanisms (segmentation,
  * paging, interrupt delivery, task switches, SMM) work on it; the engines run instructions on it.
  *
- * Faults leave by x86_fault, which does not return: it unwinds to the engine's loop. So an instruction
- * does everything that can fault before it changes registers or memory.
+ * Faults leave by x86_fault, which does not return: it unwinds to the engine's loop. So an
+ * instruction does everything that can fault before it changes registers or memory.
  *
- * Inside a block, s.rip is not kept up to date: cur says which instruction runs, and x86_insn_rip its
- * address. A block-ending operation finds the address of the next instruction in s.rip and may change
- * it. Outside blocks (cur == NULL) s.rip is exact.
+ * Inside a block, s.rip is not kept up to date: cur says which instruction runs, and x86_insn_rip
+ * its address. A block-ending operation finds the address of the next instruction in s.rip and may
+ * change it. Outside blocks (cur == NULL) s.rip is exact.
  */
 #ifndef CORE_CPU_X86_CPU_H
 #define CORE_CPU_X86_CPU_H
@@ -31,9 +31,10 @@
 #define TLB_SIZE (1u << TLB_BITS)
 #define TLB_NOTED 4096       /* filled slots remembered, so that a flush need not visit all */
 
-/* One page. A tag is the page's linear address, or TLB_NONE. rtag, wtag and xtag are set only where the
- * page is backed by memory and that access is allowed (wtag: and the dirty bit is set); then the host
- * address is linear + addend. ptag is set when the translation is known but a device answers. */
+/* One page. A tag is the page's linear address, or TLB_NONE. rtag, wtag and xtag are set only where
+ * the page is backed by memory and that access is allowed (wtag: and the dirty bit is set); then
+ * the host address is linear + addend. ptag is set when the translation is known but a device
+ * answers. */
 #define TLB_NONE 1ull
 struct tlb_entry {
     uint64_t rtag, wtag, xtag;
@@ -62,13 +63,14 @@ enum x86_access { ACC_READ, ACC_WRITE, ACC_FETCH };
 struct x86_host_ops {
     uint64_t (*read)(void *host, struct space *s, uint64_t addr, unsigned size);
     void (*write)(void *host, struct space *s, uint64_t addr, uint64_t val, unsigned size);
-    unsigned (*read_block)(void *host, struct space *s, uint64_t addr, void *buf, unsigned size, unsigned n);
-    unsigned (*write_block)(void *host, struct space *s, uint64_t addr, const void *buf, unsigned size,
-                            unsigned n);
+    unsigned (*read_block)(void *host, struct space *s, uint64_t addr, void *buf, unsigned size,
+                           unsigned n);
+    unsigned (*write_block)(void *host, struct space *s, uint64_t addr, const void *buf,
+                            unsigned size, unsigned n);
     int (*acknowledge)(void *host);                    /* INTA: vector */
     uint64_t (*tsc)(void *host);                       /* time-stamp counter before tsc_offset */
     void (*ferr)(void *host, bool level);              /* FERR# pin */
-    bool (*random)(void *host, uint64_t *val);         /* for RDRAND; false or NULL: runs must repeat */
+    bool (*random)(void *host, uint64_t *val); /* for RDRAND; false or NULL: runs must repeat */
     /* The local APIC; has_apic NULL or false: there is none, and the rest is not called. */
     bool (*has_apic)(void *host);
     bool (*apic_read)(void *host, uint32_t msr, uint64_t *val);  /* false: #GP(0) */
@@ -119,7 +121,7 @@ struct x86_cpu {
     void *host;
 
     jmp_buf unwind;              /* where x86_fault goes; set by the engine's loop */
-    struct {                     /* the exception being delivered, for double faults and post-mortems */
+    struct { /* the exception being delivered, for double faults and post-mortems */
         bool active;             /* raised or being delivered */
         uint8_t vector;
         uint8_t kind;            /* enum x86_int_kind */
@@ -139,14 +141,19 @@ struct x86_cpu {
     struct x86_topology topology;
     const struct view_range *walk_range; /* last range a page walk used; of space->view */
     /* Told by mechanisms: */
-    void (*flush_code)(struct x86_cpu *cpu);   /* cached code by address is stale (paging, view, A20) */
-    void (*stop_after_insn)(struct x86_cpu *cpu); /* leave the block when this instruction is done */
-    void (*after_device)(struct x86_cpu *cpu); /* a device was accessed: look at slice and pending; or NULL */
-    /* A debugger's; NULL: none. Which accesses (PERM_R, PERM_W) to a page it wants to hear of, and each
-     * access to such a page before it is made (others, too). TLB entries are as old as the last flush. */
+    /* cached code by address is stale (paging, view, A20) */
+    void (*flush_code)(struct x86_cpu *cpu);
+    /* leave the block when this instruction is done */
+    void (*stop_after_insn)(struct x86_cpu *cpu);
+    /* a device was accessed: look at slice and pending; or NULL */
+    void (*after_device)(struct x86_cpu *cpu);
+    /* A debugger's; NULL: none. Which accesses (PERM_R, PERM_W) to a page it wants to hear of, and
+     * each access to such a page before it is made (others, too). TLB entries are as old as the
+     * last flush. */
     unsigned (*watched)(struct x86_cpu *cpu, uint64_t lin_page, uint64_t phys_page);
     void (*accessed)(struct x86_cpu *cpu, uint64_t lin, uint64_t phys, unsigned size, bool write);
-    /* Likewise: an interrupt or exception was delivered, and came at @from; an MSR was read or written. */
+    /* Likewise: an interrupt or exception was delivered, and came at @from; an MSR was read or
+     * written. */
     void (*delivered)(struct x86_cpu *cpu, unsigned vector, unsigned kind, uint32_t error,
                       const struct x86_place *from);
     void (*msr_used)(struct x86_cpu *cpu, uint32_t index, uint64_t val, bool write);
@@ -171,7 +178,8 @@ enum {
 /* ---- faults (trap.c) ---- */
 
 /* Raises an exception of the current instruction. Does not return. */
-_Noreturn void x86_fault(struct x86_cpu *cpu, unsigned vector, uint32_t error); /* with error code */
+/* with error code */
+_Noreturn void x86_fault(struct x86_cpu *cpu, unsigned vector, uint32_t error);
 _Noreturn void x86_fault_noerr(struct x86_cpu *cpu, unsigned vector);
 
 /* RIP of the current instruction, and of the one after it (both masked to the code size). */
@@ -185,10 +193,14 @@ static inline uint64_t x86_next_rip(const struct x86_cpu *cpu)
     return (cpu->block_rip + cpu->cur->offset + cpu->cur->len) & cpu->rip_mask;
 }
 
-/* Delivers an interrupt or exception: gates, stack switch, pushes. Called by the engine's loop after an
- * unwind, for pending interrupts, and by INT n. s.rip is the return address for software interrupts
- * and traps. Nested faults, double fault and shutdown (activity = ACT_SHUTDOWN) are handled here. */
-enum x86_int_kind { INT_EXTERNAL, INT_NMI, INT_EXCEPTION, INT_SOFTWARE /* INT n */, INT_ICEBP, INT_SOFT_EXC /* INT3, INTO */ };
+/* Delivers an interrupt or exception: gates, stack switch, pushes. Called by the engine's loop
+ * after an unwind, for pending interrupts, and by INT n. s.rip is the return address for software
+ * interrupts and traps. Nested faults, double fault and shutdown (activity = ACT_SHUTDOWN) are
+ * handled here. */
+enum x86_int_kind {
+    INT_EXTERNAL, INT_NMI, INT_EXCEPTION, INT_SOFTWARE /* INT n */, INT_ICEBP,
+    INT_SOFT_EXC /* INT3, INTO */
+};
 void x86_interrupt(struct x86_cpu *cpu, unsigned vector, enum x86_int_kind kind, bool has_error,
                    uint32_t error);
 
@@ -211,8 +223,9 @@ void x86_tlb_flush_page(struct x86_cpu *cpu, uint64_t lin);
 
 /* ---- memory (paging.c) ----
  * Slow ways of the inline functions below; also correct for everything. @user: as CPL 3. They split
- * accesses that cross pages, reach devices, mark pages accessed and dirty, fault with #PF, and tell the
- * arena of stores to marked lines. A store of several pages checks all of them before it writes. */
+ * accesses that cross pages, reach devices, mark pages accessed and dirty, fault with #PF, and tell
+ * the arena of stores to marked lines. A store of several pages checks all of them before it
+ * writes. */
 uint64_t x86_lin_read(struct x86_cpu *cpu, uint64_t lin, unsigned size, bool user);
 void x86_lin_write(struct x86_cpu *cpu, uint64_t lin, uint64_t val, unsigned size, bool user);
 /* Faults as a write of @size bytes would, without writing. */
@@ -220,7 +233,8 @@ void x86_lin_probe_write(struct x86_cpu *cpu, uint64_t lin, unsigned size, bool 
 /* Stores @val if the @size bytes (1, 2, 4, 8) are @old, as one operation for all other processors;
  * returns what they were. The instruction has looked at them as for a write before (atomic.c). */
 uint64_t x86_lin_cas(struct x86_cpu *cpu, uint64_t lin, uint64_t old, uint64_t val, unsigned size);
-/* The same for 16 aligned bytes: true if they were @old, which then or else holds what they were. */
+/* The same for 16 aligned bytes: true if they were @old, which then or else holds what they
+ * were. */
 bool x86_lin_cas16(struct x86_cpu *cpu, uint64_t lin, uint64_t old[2], const uint64_t val[2]);
 /* Either, of up to 16 bytes anywhere, with all other processors stopped. */
 bool x86_lin_cas_alone(struct x86_cpu *cpu, uint64_t lin, uint8_t *old, const uint8_t *val,
@@ -231,7 +245,8 @@ uint8_t *x86_lin_host(struct x86_cpu *cpu, uint64_t lin, unsigned len, bool user
 uint64_t x86_host_cas(struct x86_cpu *cpu, uint8_t *p, uint64_t old, uint64_t val, unsigned size);
 /* Any length up to 4096, memory or device. */
 void x86_lin_read_bytes(struct x86_cpu *cpu, uint64_t lin, void *buf, unsigned len, bool user);
-void x86_lin_write_bytes(struct x86_cpu *cpu, uint64_t lin, const void *buf, unsigned len, bool user);
+void x86_lin_write_bytes(struct x86_cpu *cpu, uint64_t lin, const void *buf, unsigned len,
+                         bool user);
 
 /* Translates for @acc; faults. Returns the TLB entry (valid until the next memory access). */
 struct tlb_entry *x86_translate(struct x86_cpu *cpu, uint64_t lin, enum x86_access acc, bool user);
@@ -271,7 +286,8 @@ static inline uint64_t x86_lin_w(struct x86_cpu *cpu, unsigned seg, uint64_t off
     static inline uint##bits##_t x86_ldl##bits(struct x86_cpu *cpu, uint64_t lin)                  \
     {                                                                                              \
         const struct tlb_entry *e = x86_tlb_slot(cpu, lin);                                        \
-        if (likely(e->rtag == (lin & ~PAGE_OFFSET) && (lin & PAGE_OFFSET) <= PAGE_BYTES - bits / 8)) { \
+        if (likely(e->rtag == (lin & ~PAGE_OFFSET) &&                                              \
+                   (lin & PAGE_OFFSET) <= PAGE_BYTES - bits / 8)) {                                \
             uint##bits##_t v;                                                                      \
             memcpy(&v, (const void *)(uintptr_t)(lin + e->addend), sizeof(v));                     \
             return v;                                                                              \
@@ -281,7 +297,8 @@ static inline uint64_t x86_lin_w(struct x86_cpu *cpu, unsigned seg, uint64_t off
     static inline void x86_stl##bits(struct x86_cpu *cpu, uint64_t lin, uint##bits##_t v)          \
     {                                                                                              \
         const struct tlb_entry *e = x86_tlb_slot(cpu, lin);                                        \
-        if (likely(e->wtag == (lin & ~PAGE_OFFSET) && (lin & PAGE_OFFSET) <= PAGE_BYTES - bits / 8)) { \
+        if (likely(e->wtag == (lin & ~PAGE_OFFSET) &&                                              \
+                   (lin & PAGE_OFFSET) <= PAGE_BYTES - bits / 8)) {                                \
             uint8_t *p = (uint8_t *)(uintptr_t)(lin + e->addend);                                  \
             size_t ram = (size_t)(p - cpu->arena->base);                                           \
             memcpy(p, &v, sizeof(v));                                                              \
@@ -298,7 +315,8 @@ static inline uint64_t x86_lin_w(struct x86_cpu *cpu, unsigned seg, uint64_t off
     {                                                                                              \
         return x86_ldl##bits(cpu, x86_lin_r(cpu, seg, off, bits / 8));                             \
     }                                                                                              \
-    static inline void x86_st##bits(struct x86_cpu *cpu, unsigned seg, uint64_t off, uint##bits##_t v) \
+    static inline void x86_st##bits(struct x86_cpu *cpu, unsigned seg, uint64_t off,               \
+                                    uint##bits##_t v)                                              \
     {                                                                                              \
         x86_stl##bits(cpu, x86_lin_w(cpu, seg, off, bits / 8), v);                                 \
     }                                                                                              \
@@ -358,14 +376,15 @@ uint64_t x86_pop(struct x86_cpu *cpu, unsigned size);
 
 /* ---- tasks (task.c) ---- */
 enum x86_task_source { TASK_JMP, TASK_CALL, TASK_IRET, TASK_GATE };
-void x86_task_switch(struct x86_cpu *cpu, uint16_t tss_sel, enum x86_task_source source, uint64_t next_rip,
-                     bool has_error, uint32_t error);
+void x86_task_switch(struct x86_cpu *cpu, uint16_t tss_sel, enum x86_task_source source,
+                     uint64_t next_rip, bool has_error, uint32_t error);
 
 /* ---- control registers, MSRs (system.c) ---- */
 void x86_set_cr0(struct x86_cpu *cpu, uint64_t val);   /* checks; #GP(0) */
 void x86_set_cr3(struct x86_cpu *cpu, uint64_t val);
 void x86_set_cr4(struct x86_cpu *cpu, uint64_t val);
-void x86_set_rflags(struct x86_cpu *cpu, uint64_t val, uint64_t mask); /* also lazy flags, mode, TF */
+/* also lazy flags, mode, TF */
+void x86_set_rflags(struct x86_cpu *cpu, uint64_t val, uint64_t mask);
 uint64_t x86_get_rflags(struct x86_cpu *cpu);          /* with the lazy flags worked out */
 uint64_t x86_rdmsr(struct x86_cpu *cpu, uint32_t index); /* #GP(0) for unknown ones */
 void x86_wrmsr(struct x86_cpu *cpu, uint32_t index, uint64_t val);

@@ -8,12 +8,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum x86_gpr { R_AX, R_CX, R_DX, R_BX, R_SP, R_BP, R_SI, R_DI, R_8, R_9, R_10, R_11, R_12, R_13, R_14, R_15 };
+enum x86_gpr {
+    R_AX, R_CX, R_DX, R_BX, R_SP, R_BP, R_SI, R_DI, R_8, R_9, R_10, R_11, R_12, R_13, R_14, R_15
+};
 
 /* Index of the segment registers as in sreg fields. */
 enum x86_sreg { S_ES, S_CS, S_SS, S_DS, S_FS, S_GS };
 
-/* Access rights as VMX has them: descriptor bits 47:40 at 7:0, bits 55:52 at 15:12, unusable at 16. */
+/* Access rights as VMX has them: descriptor bits 47:40 at 7:0, bits 55:52 at 15:12, unusable at
+ * 16. */
 enum {
     AR_TYPE = 0x0f,
     AR_ACCESSED = 0x01,      /* code and data */
@@ -111,7 +114,8 @@ struct x86_state {
     /* MSRs */
     uint64_t star, lstar, cstar, sfmask, kernel_gs_base, tsc_aux;
     uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
-    uint64_t apic_base, pat, mtrr_def, mtrr_fix[11], mtrr_base[X86_MTRR_VAR], mtrr_mask[X86_MTRR_VAR];
+    uint64_t apic_base, pat, mtrr_def, mtrr_fix[11], mtrr_base[X86_MTRR_VAR],
+        mtrr_mask[X86_MTRR_VAR];
     uint64_t tsc_offset;         /* TSC = virtual-time counter + this */
     uint64_t random;             /* where RDRAND's generator is, if the host gives no numbers */
     uint64_t misc_enable, mcg_status, mcg_ctl, debugctl, feature_control;
@@ -134,7 +138,8 @@ struct x86_state {
 enum { X86_SHADOW_STI = 1, X86_SHADOW_MOVSS = 2 };
 
 /* Power-on (or INIT if @init: keeps FPU, CR0.CD/NW and MSRs; [SDM3] "Processor State After Reset").
- * @signature: CPUID leaf 1 EAX, which EDX holds after reset. Everything is zero at power-on first. */
+ * @signature: CPUID leaf 1 EAX, which EDX holds after reset. Everything is zero at power-on
+ * first. */
 void x86_state_reset(struct x86_state *s, uint32_t signature, bool init);
 
 static inline unsigned x86_cpl(const struct x86_state *s)

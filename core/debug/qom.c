@@ -64,8 +64,7 @@ static bool no_such_path(struct command_call *c, const char *path, struct error 
     return error_set(err, "Device '%s' not found", path);
 }
 
-/* ---- properties --------------------------------------------------------------------------------
- */
+/* ---- properties ------------------------------------------------------------------------------ */
 
 static bool is_number(const struct state_field *f)
 {

@@ -14,7 +14,7 @@ struct device_type {
     unsigned version;                    /* of the state table */
     void (*reset)(void *dev);            /* to the documented power-on state; [locked, stopped] */
     const struct state_field *state;     /* ends with STATE_END(); NULL: no state */
-    void (*loaded)(void *dev);           /* after state_load: derive what is not saved; may be NULL */
+    void (*loaded)(void *dev); /* after state_load: derive what is not saved; may be NULL */
 };
 
 struct device {

@@ -15,7 +15,8 @@ struct irq {
     bool level;              /* last level sent; saved by the sender's own state, not here */
 };
 
-static inline void irq_init(struct irq *i, void (*set)(void *, unsigned, bool), void *opaque, unsigned n)
+static inline void irq_init(struct irq *i, void (*set)(void *, unsigned, bool), void *opaque,
+                            unsigned n)
 {
     *i = (struct irq){.set = set, .opaque = opaque, .n = n};
 }

@@ -2,8 +2,8 @@
  * A machine: what a board builds into. Clock, loop, lock, memory, ports, devices, vCPUs, and the
  * requests that devices make of the whole (reset, power off).
  *
- * Order of calls: machine_init, accelerator and board build, machine_reset, resume_all_vcpus (vcpu.h),
- * loop_run(&m->loop), machine_fini.
+ * Order of calls: machine_init, accelerator and board build, machine_reset, resume_all_vcpus
+ * (vcpu.h), loop_run(&m->loop), machine_fini.
  */
 #ifndef CORE_DEVICE_MACHINE_H
 #define CORE_DEVICE_MACHINE_H
@@ -83,7 +83,7 @@ struct machine;
  * vCPU; NULL (a chip's test bench) is a machine without any. */
 struct machine_cpu_ops {
     void (*reset)(struct machine *m);                          /* [locked, vCPUs out of run] */
-    void (*save)(struct machine *m, struct state_buf *out);    /* appends a section a vCPU; as reset */
+    void (*save)(struct machine *m, struct state_buf *out); /* appends a section a vCPU; as reset */
     void (*fini)(struct machine *m);                           /* ends the threads [not locked] */
 };
 
@@ -108,13 +108,13 @@ struct machine {
     /* Set by who tells of deaths: the vCPU, outside run, died of @cause. [locked, on its thread] */
     void (*died)(void *opaque, struct vcpu *cpu, enum machine_cause cause);
     void *died_opaque;
-    struct stops *stops;                 /* a debugger's (core/accel/debug.h); NULL: nobody debugs */
+    struct stops *stops; /* a debugger's (core/accel/debug.h); NULL: nobody debugs */
     const struct x86_model *cpu_model;   /* what every vCPU is; set before the first vcpu_new */
     unsigned cores, threads;             /* vCPUs' cores of a socket, threads of a core; 0 is 1 */
     const struct accel *accel;
     void *accel_data;
     const struct accel *next_accel;      /* goes on where accel cannot; NULL: nobody */
-    bool jit_check, jit_perf;            /* -accel jit,check=on,perf=on; before the first vcpu_new */
+    bool jit_check, jit_perf; /* -accel jit,check=on,perf=on; before the first vcpu_new */
     bool commit_pending;                 /* some space has changes to commit */
 
     /* What front ends use; NULL when the machine has none. Borrowed from the devices. */
@@ -146,11 +146,13 @@ struct machine {
  * machine_reset. */
 
 /* Clock (stopped, at 0), loop, lock and empty spaces, without RAM. */
-bool machine_init(struct machine *m, enum clock_driver driver, int64_t wall_start_ns, struct error **err);
+bool machine_init(struct machine *m, enum clock_driver driver, int64_t wall_start_ns,
+                  struct error **err);
 void machine_fini(struct machine *m);
 
 /* Reserves the arena and creates ram_low and ram_high as the split rule says. @ram_bytes: 1 MiB to
- * 64 GiB, a multiple of 4 KiB. @low_max: most RAM below 4 GiB (MACHINE_LOW_MAX unless max-ram-below-4g says less). */
+ * 64 GiB, a multiple of 4 KiB. @low_max: most RAM below 4 GiB (MACHINE_LOW_MAX unless
+ * max-ram-below-4g says less). */
 bool machine_ram_init(struct machine *m, uint64_t ram_bytes, uint64_t low_max, struct error **err);
 
 /* Maps ram_low at 0 and ram_high at 4 GiB of m->mem with priority 0: boards map over it. */
@@ -164,10 +166,12 @@ void machine_on_fini(struct machine *m, void (*fn)(void *opaque), void *opaque);
 /* Registers a device; @id is borrowed and unique. */
 void machine_add(struct machine *m, const struct device_type *type, const char *id, void *dev);
 
-/* Makes region changes of mem, smm and ports visible. [locked; vCPUs out of run, or the caller's own] */
+/* Makes region changes of mem, smm and ports visible. [locked; vCPUs out of run, or the caller's
+ * own] */
 void machine_commit(struct machine *m);
 
-/* Every device, then every vCPU, to its power-on state; then a commit. [locked, vCPUs out of run] */
+/* Every device, then every vCPU, to its power-on state; then a commit. [locked, vCPUs out of
+ * run] */
 void machine_reset(struct machine *m);
 
 /* The first request wins until it has been carried out: whoever does that sets the field back to

@@ -16,7 +16,7 @@ struct clock;
 enum state_kind {
     STATE_KIND_BYTES,        /* integers and arrays of them, host (little-endian) layout */
     STATE_KIND_BOOL,         /* bools: as BYTES, but a load refuses what is neither 0 nor 1 */
-    STATE_KIND_TIME,         /* int64_t ns on the VM clock: saved relative to now; TIME_NEVER kept */
+    STATE_KIND_TIME, /* int64_t ns on the VM clock: saved relative to now; TIME_NEVER kept */
     STATE_KIND_TIMER,        /* struct timer: its deadline relative to now, or not armed */
     STATE_KIND_SUB,          /* a struct (or array of structs) with a table of its own */
     STATE_KIND_END,
@@ -67,8 +67,8 @@ void state_save(struct state_buf *out, const struct state_field *table, const vo
                 struct clock *clock);
 
 /* Reads them back from @data; *used says how many bytes. Refuses short input. Timers are armed. */
-bool state_load(const struct state_field *table, void *obj, struct clock *clock, const uint8_t *data,
-                size_t len, size_t *used, struct error **err);
+bool state_load(const struct state_field *table, void *obj, struct clock *clock,
+                const uint8_t *data, size_t len, size_t *used, struct error **err);
 
 /* The same as one section: id, version and length in front of the fields. A NULL table has none. */
 void state_save_section(struct state_buf *out, const char *id, unsigned version,
@@ -80,6 +80,7 @@ size_t state_bytes(const struct state_field *table);
 /* Compares two saved images field by field; returns the first field that differs (a string of
  * the form "outer.inner", "outer[2].inner" in arrays of structs, overwritten by this thread's next
  * call), or NULL. Fields with STATE_KEEPS count only if @kept. */
-const char *state_differs(const struct state_field *table, const uint8_t *a, const uint8_t *b, bool kept);
+const char *state_differs(const struct state_field *table, const uint8_t *a, const uint8_t *b,
+                          bool kept);
 
 #endif

@@ -3,7 +3,8 @@
  *
  * A machine has one virtual clock (CLOCK_VM in the documents); devices ask nothing else. It has two
  * drivers:
- *   CLOCK_HOST_DRIVEN  follows the host's monotonic clock while running, stands still while stopped;
+ *   CLOCK_HOST_DRIVEN  follows the host's monotonic clock while running, stands still while
+ *   stopped;
  *                      its timers are run by the main loop.
  *   CLOCK_VIRTUAL      moves only by clock_advance: the software CPU adds a fixed time for each
  *                      retired instruction and device access, and jumps to the next deadline when
@@ -84,10 +85,11 @@ int64_t clock_deadline(const struct clock *c);
 void clock_run_timers(struct clock *c);
 
 /* Prepares @t on @c; it is not armed. @name is borrowed. */
-void timer_init(struct timer *t, struct clock *c, const char *name, void (*fire)(void *), void *opaque);
+void timer_init(struct timer *t, struct clock *c, const char *name, void (*fire)(void *),
+                void *opaque);
 
-/* Arms @t for @deadline_ns (absolute, >= 0), in place of an earlier deadline; TIME_NEVER disarms it.
- * Cannot fail. [locked]
+/* Arms @t for @deadline_ns (absolute, >= 0), in place of an earlier deadline; TIME_NEVER disarms
+ * it. Cannot fail. [locked]
  * The callback runs once, locked; a past deadline fires on the next turn, not in here. */
 void timer_at(struct timer *t, int64_t deadline_ns);
 

@@ -33,8 +33,8 @@ struct loop {
 
 bool loop_init(struct loop *l, struct lock *lock, struct error **err);
 
-/* Forgets watches and queued work and disarms the timers on l->host: those they belong to may outlive
- * the loop, and may still take their watches and timers away from the zeroed struct. */
+/* Forgets watches and queued work and disarms the timers on l->host: those they belong to may
+ * outlive the loop, and may still take their watches and timers away from the zeroed struct. */
 void loop_fini(struct loop *l);
 
 /* Also runs the timers of a host-driven clock. The clock stays the caller's. [locked] */
@@ -42,8 +42,8 @@ void loop_add_clock(struct loop *l, struct clock *c);
 
 enum { LOOP_IN = 1, LOOP_OUT = 2, LOOP_HUP = 4 };
 
-/* Watches @fd for LOOP_IN and LOOP_OUT (LOOP_HUP is always reported); one watch an fd, a second call
- * changes it; events 0 removes it. The fd stays the caller's. [locked] */
+/* Watches @fd for LOOP_IN and LOOP_OUT (LOOP_HUP is always reported); one watch an fd, a second
+ * call changes it; events 0 removes it. The fd stays the caller's. [locked] */
 void loop_watch(struct loop *l, int fd, unsigned events,
                 void (*ready)(void *opaque, unsigned events), void *opaque);
 

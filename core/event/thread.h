@@ -3,8 +3,8 @@
  *
  * One lock covers all device code of a machine: the main loop takes it around callbacks, a vCPU
  * thread around a device access (on the virtual clock: around whole slices). It is not recursive.
- * RAM is reached without it. Who has to wait passes a gate, so that a thread which gives the lock up
- * with lock_yield goes behind those who already wait.
+ * RAM is reached without it. Who has to wait passes a gate, so that a thread which gives the lock
+ * up with lock_yield goes behind those who already wait.
  */
 #ifndef CORE_EVENT_THREAD_H
 #define CORE_EVENT_THREAD_H

@@ -170,7 +170,7 @@ const char *config_chardev(const struct config *c, const char *spec, struct erro
 
 void options_help(FILE *out, const char *name);     /* --help: every option with its text */
 void options_markdown(FILE *out, const char *name); /* the same as docs/options.md */
-void options_man(FILE *out, const char *name);        /* the manual page, with the monitor's commands */
+void options_man(FILE *out, const char *name); /* the manual page, with the monitor's commands */
 void options_completion(FILE *out, const char *name); /* for bash */
 void options_version(FILE *out, const char *name);
 

@@ -39,8 +39,7 @@ static const struct {
     {STATUS_HANG, "in a script: a loop or faults that nothing can end"},
 };
 
-/* ---- help --------------------------------------------------------------------------------------
- */
+/* ---- help ------------------------------------------------------------------------------------ */
 
 /* Breaks @text at blanks into lines between @column and HELP_WIDTH. */
 static void print_wrapped(FILE *out, const char *text, int column)
@@ -103,8 +102,7 @@ void options_help(FILE *out, const char *name)
     }
 }
 
-/* ---- Markdown ----------------------------------------------------------------------------------
- */
+/* ---- Markdown -------------------------------------------------------------------------------- */
 
 /* In a table cell of Markdown a bar ends the cell. */
 static void print_cell(FILE *out, const char *text)
@@ -147,8 +145,7 @@ void options_markdown(FILE *out, const char *name)
     }
 }
 
-/* ---- the manual page ---------------------------------------------------------------------------
- */
+/* ---- the manual page ------------------------------------------------------------------------- */
 
 /* Text of a page: no character of it is a request, an escape or a typographic dash or quote. */
 static void man_text(FILE *out, const char *text)
@@ -264,8 +261,7 @@ void options_man(FILE *out, const char *name)
                  ".SH SEE ALSO\n.BR gdb (1)\n");
 }
 
-/* ---- completion --------------------------------------------------------------------------------
- */
+/* ---- completion ------------------------------------------------------------------------------ */
 
 /* The options whose argument @test likes, as patterns of a case. False: there is none. */
 static bool completion_case(FILE *out, bool (*test)(const struct option_row *row))

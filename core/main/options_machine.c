@@ -219,9 +219,9 @@ static uint64_t or_one(uint64_t n)
     return n != 0 ? n : 1;
 }
 
-/* sockets * cores * threads places for maxcpus CPUs. One factor that is not given is what the others
- * leave: sockets before cores before threads. QEMU gives cores first; but firmware's MP table names
- * one CPU a socket only, and guests without ACPI would not find the rest. */
+/* sockets * cores * threads places for maxcpus CPUs. One factor that is not given is what the
+ * others leave: sockets before cores before threads. QEMU gives cores first; but firmware's MP
+ * table names one CPU a socket only, and guests without ACPI would not find the rest. */
 static void smp_fill(struct smp *s)
 {
     if (s->cpus == 0 && s->max == 0) {
@@ -247,7 +247,8 @@ static bool smp_check(const struct smp *s, struct error **err)
                          (unsigned)s->max);
     }
     if (s->max > PC_MAX_CPUS) {
-        return error_set(err, "%u CPUs: this machine has at most %d", (unsigned)s->max, PC_MAX_CPUS);
+        return error_set(err, "%u CPUs: this machine has at most %d", (unsigned)s->max,
+                         PC_MAX_CPUS);
     }
     return places == s->max || error_set(err, "%llu places for %u CPUs", (unsigned long long)places,
                                          (unsigned)s->max);

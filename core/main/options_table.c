@@ -113,7 +113,8 @@ const struct option_row option_rows[] = {
     {"nodefaults", NULL, NULL, opt_clear, FIELD(defaults), NULL,
      "no video card, serial and parallel port, floppy and CD drive but those that are asked for"},
     {"global", NULL, "isa-debugcon.iobase=PORT|isa-serial.line-time=on", opt_global, 0, NULL,
-     "port of -debugcon; characters on serial lines take the time that the baud rate says; settings "
+     "port of -debugcon; characters on serial lines take the time that the baud rate says; "
+     "settings "
      "of other devices are accepted without effect"},
 
     GROUP("Media and booting"),

@@ -7,8 +7,8 @@
  * A ram address is an offset into the arena; it names a byte of memory independent of where the
  * chipset maps it, and is what translated code and dirty tracking are keyed by.
  *
- * For every 64 bytes (a line) there is one byte of marks. A store by the CPU, a device or the debugger
- * to a line whose mark is not 0 must go through ram_touched.
+ * For every 64 bytes (a line) there is one byte of marks. A store by the CPU, a device or the
+ * debugger to a line whose mark is not 0 must go through ram_touched.
  */
 #ifndef CORE_MEM_RAM_H
 #define CORE_MEM_RAM_H
@@ -42,8 +42,8 @@ struct ram_dirty;
 
 /* Who keeps a log of stores that nobody tells of: a guest's, on hardware virtualisation. */
 struct ram_log {
-    /* Passes what was written to @b since the last call on to ram_dirty_mark (dirty.h). NULL: there is
-     * no log. [locked] */
+    /* Passes what was written to @b since the last call on to ram_dirty_mark (dirty.h). NULL: there
+     * is no log. [locked] */
     void (*fetch)(void *opaque, struct ram_block *b);
     void *opaque;
 };

@@ -2,18 +2,18 @@
  * Regions: what answers at an address. One mechanism for memory and for ports.
  *
  * A region is one of: I/O (handlers), RAM, ROM, an alias of part of another region, a container, or
- * a route (reads and writes to different regions, for PAM). A route hides what lies beneath it: where
- * its target has nothing, there is nothing. An alias is as full of gaps as what it shows.
+ * a route (reads and writes to different regions, for PAM). A route hides what lies beneath it:
+ * where its target has nothing, there is nothing. An alias is as full of gaps as what it shows.
  *
- * Regions live in their device's struct and never allocate by a guest's value. Inside one parent the
- * higher priority wins; a gap shows what lies beneath. Changes (map, unmap, enable, move, route) take
- * effect at the next space_commit.
+ * Regions live in their device's struct and never allocate by a guest's value. Inside one parent
+ * the higher priority wins; a gap shows what lies beneath. Changes (map, unmap, enable, move,
+ * route) take effect at the next space_commit.
  *
- * Handlers get an offset into the region, never an absolute address, and a size of 1, 2, 4 or 8 that
- * is at most ops->width: the core splits wider accesses into aligned parts of at most `width`, low
- * address first, and accesses that cross the region's end. Smaller ones are passed as they are, at
- * any offset (so a handler of width 4 must cope with sizes 1 and 2 and with offset 1). Little endian.
- * Handlers are called with the machine lock held.
+ * Handlers get an offset into the region, never an absolute address, and a size of 1, 2, 4 or 8
+ * that is at most ops->width: the core splits wider accesses into aligned parts of at most `width`,
+ * low address first, and accesses that cross the region's end. Smaller ones are passed as they are,
+ * at any offset (so a handler of width 4 must cope with sizes 1 and 2 and with offset 1). Little
+ * endian. Handlers are called with the machine lock held.
  */
 #ifndef CORE_MEM_REGION_H
 #define CORE_MEM_REGION_H
@@ -26,7 +26,8 @@
 struct region;
 struct space;
 
-/* One end of an alias or route, in the list of its target: a change of the target is one of the user. */
+/* One end of an alias or route, in the list of its target: a change of the target is one of the
+ * user. */
 struct region_use {
     struct region *user;
     struct region_use *next, **prev;   /* prev is NULL while not in a list */
@@ -41,14 +42,15 @@ struct region_ops {
     /* Optional block transfer for REP INS/OUTS at offset @off: moves up to @count items of @size
      * bytes and returns how many it moved (0: use single accesses). */
     unsigned (*read_block)(void *dev, uint64_t off, void *buf, unsigned size, unsigned count);
-    unsigned (*write_block)(void *dev, uint64_t off, const void *buf, unsigned size, unsigned count);
+    unsigned (*write_block)(void *dev, uint64_t off, const void *buf, unsigned size,
+                            unsigned count);
 };
 
 enum region_kind {
     REGION_CONTAINER,        /* only children */
     REGION_IO,
     REGION_RAM,
-    REGION_ROM,              /* reads memory; writes go to ops->write if there is one, else dropped */
+    REGION_ROM, /* reads memory; writes go to ops->write if there is one, else dropped */
     REGION_ALIAS,
     REGION_ROUTE,
 };
@@ -68,7 +70,7 @@ struct region {
     uint64_t addr;           /* offset in the parent */
     int priority;
     bool mapped, enabled;
-    bool posted;             /* IO: a write may wait until the next access of anybody sees its effect */
+    bool posted; /* IO: a write may wait until the next access of anybody sees its effect */
     struct space *space;     /* set on root regions only */
     struct region_use *users;     /* mapped aliases and routes that show this region */
     struct region_use uses[2];    /* our ends: of target, of wtarget */

@@ -104,7 +104,8 @@ static void store(const struct region *r, uint64_t off, const void *buf, uint64_
 {
     uint64_t addr = r->ram->addr + off;
     memcpy(host_of(r, off), buf, len);
-    atomic_thread_fence(memory_order_seq_cst); /* a vCPU that decodes marks the line, then reads it */
+    /* a vCPU that decodes marks the line, then reads it */
+    atomic_thread_fence(memory_order_seq_cst);
     if (unlikely(ram_marked(r->ram->arena, addr, len))) {
         ram_touched(r->ram->arena, addr, len);
     }
@@ -214,7 +215,8 @@ void space_write(struct space *s, uint64_t addr, uint64_t val, unsigned size)
 
 /* Reads @len bytes of one range; true if somebody answered. */
 /* @peek: without effects on a device that can be read so. */
-static bool range_read(const struct view_range *r, uint64_t addr, uint8_t *buf, uint64_t len, bool peek)
+static bool range_read(const struct view_range *r, uint64_t addr, uint8_t *buf, uint64_t len,
+                       bool peek)
 {
     uint64_t off = addr - r->start;
     const struct region *from = r->rd.region;

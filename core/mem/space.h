@@ -27,8 +27,8 @@ struct space {
 void space_init(struct space *s, const char *name, uint64_t bytes);
 void space_fini(struct space *s);
 
-/* Makes region changes visible. Does nothing if nothing changed. [locked, no vCPU inside run or only
- * the calling one] */
+/* Makes region changes visible. Does nothing if nothing changed. [locked, no vCPU inside run or
+ * only the calling one] */
 void space_commit(struct space *s);
 
 /* One access of 1, 2, 4 or 8 bytes at any alignment. [locked] */
@@ -36,15 +36,17 @@ uint64_t space_read(struct space *s, uint64_t addr, unsigned size);
 void space_write(struct space *s, uint64_t addr, uint64_t val, unsigned size);
 
 /* Any length, for DMA, loaders and debuggers. Memory is copied (and ram_touched told), devices get
- * accesses of at most 4 bytes. Returns how many bytes were backed by memory or a device. [locked] */
+ * accesses of at most 4 bytes. Returns how many bytes were backed by memory or a device.
+ * [locked] */
 uint64_t space_read_bytes(struct space *s, uint64_t addr, void *buf, uint64_t len);
 uint64_t space_write_bytes(struct space *s, uint64_t addr, const void *buf, uint64_t len);
 
-/* The same as space_read_bytes for debuggers: a device that offers it (region_ops.peek) is read without
- * being changed. [locked] */
+/* The same as space_read_bytes for debuggers: a device that offers it (region_ops.peek) is read
+ * without being changed. [locked] */
 uint64_t space_peek_bytes(struct space *s, uint64_t addr, void *buf, uint64_t len);
 
-/* REP INS/OUTS: up to @count items of @size bytes at one port. Returns how many moved in bulk. [locked] */
+/* REP INS/OUTS: up to @count items of @size bytes at one port. Returns how many moved in bulk.
+ * [locked] */
 unsigned space_read_block(struct space *s, uint64_t addr, void *buf, unsigned size, unsigned count);
 unsigned space_write_block(struct space *s, uint64_t addr, const void *buf, unsigned size,
                            unsigned count);

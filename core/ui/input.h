@@ -1,7 +1,7 @@
 /*
- * Keyboard and pointer input. A key is named by its set 1 make code (01h..58h), plus KEY_E0 for keys with the
- * E0 prefix; Pause is KEY_PAUSE and Print Screen KEY_PRINT. The keyboard device turns this into
- * whatever scan code set the guest has chosen.
+ * Keyboard and pointer input. A key is named by its set 1 make code (01h..58h), plus KEY_E0 for
+ * keys with the E0 prefix; Pause is KEY_PAUSE and Print Screen KEY_PRINT. The keyboard device turns
+ * this into whatever scan code set the guest has chosen.
  */
 #ifndef CORE_UI_INPUT_H
 #define CORE_UI_INPUT_H
@@ -34,10 +34,12 @@ enum { /* buttons of a pointer */
 };
 
 struct pointer_sink {
-    /* Relative motion in counts: @dx to the right, @dy down, @wheel notches towards the user. [locked] */
+    /* Relative motion in counts: @dx to the right, @dy down, @wheel notches towards the user.
+     * [locked] */
     void (*move)(void *dev, int dx, int dy, int wheel);
     void (*buttons)(void *dev, unsigned down);            /* POINTER_ bits that are held [locked] */
-    bool (*idle)(void *dev);      /* the guest has taken all motion and buttons that were sent [locked] */
+    /* the guest has taken all motion and buttons that were sent [locked] */
+    bool (*idle)(void *dev);
     void *dev;
 };
 

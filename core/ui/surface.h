@@ -42,8 +42,8 @@ struct display_source {
     bool (*text)(void *dev, struct text_screen *out);
     /* Draws the whole picture, also of text modes, resizing @out. [locked] */
     void (*render)(void *dev, struct surface *out);
-    /* False: render would draw what it would have drawn at the last call of this one. For the one who
-     * shows the picture all the time; NULL: not known. [locked] */
+    /* False: render would draw what it would have drawn at the last call of this one. For the one
+     * who shows the picture all the time; NULL: not known. [locked] */
     bool (*changed)(void *dev);
     void *dev;
 };

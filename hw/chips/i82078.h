@@ -79,7 +79,8 @@ struct i82078 {
     uint8_t buf[FLOPPY_SECTOR_BYTES];
     bool io_waits;           /* for `io`, which moves the sector at chrn */
     struct block_request io;
-    uint8_t image[FLOPPY_SECTOR_BYTES]; /* what `io` moves: buf changes when it is done; not saved */
+    /* what `io` moves: buf changes when it is done; not saved */
+    uint8_t image[FLOPPY_SECTOR_BYTES];
     struct timer step;       /* its next event */
     struct timer ready;      /* the interrupt after a reset */
 };

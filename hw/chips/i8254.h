@@ -63,8 +63,8 @@ void i8254_set_gate(struct i8254 *s, unsigned n, bool level);
 /* Has @fn called after each control word and count for a counter @n. [locked] */
 void i8254_on_write(struct i8254 *s, void (*fn)(void *opaque, unsigned n), void *opaque);
 
-/* The frequency of the square wave (mode 3) that counter @n is set to, while GATE is high; 0: it has
- * no count or another mode. [locked] */
+/* The frequency of the square wave (mode 3) that counter @n is set to, while GATE is high; 0: it
+ * has no count or another mode. [locked] */
 unsigned i8254_square_hz(const struct i8254 *s, unsigned n);
 
 /* The level of OUT of counter @n now. [locked] */

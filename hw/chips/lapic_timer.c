@@ -125,7 +125,8 @@ void lapic_timer_set_divide(struct lapic *s, uint8_t divide)
     lapic_timer_arm(s);
 }
 
-/* Between one-shot and periodic the count goes on; one that has ended stays 0 until it is written. */
+/* Between one-shot and periodic the count goes on; one that has ended stays 0 until it is
+ * written. */
 void lapic_timer_set_lvt(struct lapic *s, uint32_t lvt)
 {
     uint32_t changed = s->lvt[LVT_TIMER] ^ lvt;

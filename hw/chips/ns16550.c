@@ -99,8 +99,8 @@ static int64_t arrival(const struct ns16550 *s)
     return clock_now(&s->m->clock) + (s->instant ? 0 : character_ns(s));
 }
 
-/* Bits of a character. LCR is 0 after reset, which is five; programs for virtual machines write text
- * without setting it, and a line without time has no bits to count: there all eight pass. */
+/* Bits of a character. LCR is 0 after reset, which is five; programs for virtual machines write
+ * text without setting it, and a line without time has no bits to count: there all eight pass. */
 static uint8_t word_mask(const struct ns16550 *s)
 {
     return s->instant ? 0xff : 0xff >> (3 - (s->lcr & LCR_BITS));
@@ -240,8 +240,8 @@ static void line_receive(void *opaque, const uint8_t *buf, size_t len)
     start_character(s);
 }
 
-/* [16550] "Line Status Register" bit 4: one zero character is loaded, whatever the break's length. A
- * break that finds the line full takes the place of the newest character. */
+/* [16550] "Line Status Register" bit 4: one zero character is loaded, whatever the break's length.
+ * A break that finds the line full takes the place of the newest character. */
 static void line_event(void *opaque, enum chardev_event event)
 {
     struct ns16550 *s = opaque;
@@ -279,8 +279,8 @@ static void transmit_next(struct ns16550 *s, int64_t from_ns)
     }
 }
 
-/* The character in the shift register is out; the next one has begun when this one was due, however late
- * its timer is looked at. */
+/* The character in the shift register is out; the next one has begun when this one was due, however
+ * late its timer is looked at. */
 static void transmitted(struct ns16550 *s)
 {
     s->shifting = false;
@@ -291,8 +291,8 @@ static void transmitted(struct ns16550 *s)
     }
 }
 
-/* What is due is done: on a busy host the processor may look before the timer has run, and would find the
- * transmitter at a standstill. At most a FIFO full. */
+/* What is due is done: on a busy host the processor may look before the timer has run, and would
+ * find the transmitter at a standstill. At most a FIFO full. */
 static void settle_transmitter(struct ns16550 *s)
 {
     while (timer_armed(&s->tx_timer) && s->tx_timer.deadline_ns <= clock_now(&s->m->clock)) {

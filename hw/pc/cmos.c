@@ -186,7 +186,8 @@ bool boot_order_change(struct boot_once *s, const char *letters, struct error **
     for (const char *p = letters; *p != '\0'; p++) {
         if (strchr("abcdn", *p) == NULL || strchr(p + 1, *p) != NULL) {
             return error_set(err, "'%c' %s", *p,
-                             strchr("abcdn", *p) == NULL ? "is none of a, b, c, d, n" : "comes twice");
+                             strchr("abcdn", *p) == NULL ? "is none of a, b, c, d, n"
+                                                         : "comes twice");
         }
     }
     code_boot_order(letters, !(s->third & BOOT_SKIP_FLOPPY_CHECK), &s->first, &s->third);

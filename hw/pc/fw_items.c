@@ -136,5 +136,6 @@ bool fw_items_add(struct fw_cfg *f, const struct machine *m, const struct pc_con
 {
     add_numbers(f, m, cfg);
     return add_e820(f, m, cfg->amd_cpu, err) && add_boot_files(f, cfg, err) &&
-           add_geometries(f, ide, err) && add_option_roms(f, cfg, err) && add_user_files(f, cfg, err);
+           add_geometries(f, ide, err) && add_option_roms(f, cfg, err) &&
+           add_user_files(f, cfg, err);
 }

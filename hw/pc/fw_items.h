@@ -8,7 +8,8 @@
 #include "hw/pc/pc.h"
 #include "hw/piix3/piix3_ide.h"
 
-/* Adds the items and files; @cfg's texts and data are copied. @ide: NULL where there are no disks. */
+/* Adds the items and files; @cfg's texts and data are copied. @ide: NULL where there are no
+ * disks. */
 bool fw_items_add(struct fw_cfg *f, const struct machine *m, const struct pc_config *cfg,
                   const struct piix3_ide *ide, struct error **err);
 

@@ -33,7 +33,8 @@ struct kernel_files {
 };
 
 /* Reads the files and lays them out in memory: a Linux kernel (boot protocol 2.00 or later), else a
- * multiboot 1 kernel. @initrd of a multiboot kernel is a list of modules, "FILE ARGUMENTS,FILE...". */
+ * multiboot 1 kernel. @initrd of a multiboot kernel is a list of modules, "FILE
+ * ARGUMENTS,FILE...". */
 bool kernel_load(struct kernel *k, const struct kernel_files *files, struct error **err);
 void kernel_free(struct kernel *k);      /* a zeroed struct is allowed */
 

@@ -107,8 +107,9 @@ static bool add_disks(struct pc *pc, const struct pc_config *cfg, struct error *
     for (unsigned i = 0; i < PC_DISKS; i++) {
         const struct pc_disk *d = &cfg->disks[i];
         unsigned channel = i / PIIX3_IDE_UNITS, unit = i % PIIX3_IDE_UNITS;
-        if (d->present && !(d->cd ? piix3_ide_attach_cd(&pc->ide, channel, unit, d->image, err)
-                                  : piix3_ide_attach_disk(&pc->ide, channel, unit, d->image, err))) {
+        if (d->present &&
+            !(d->cd ? piix3_ide_attach_cd(&pc->ide, channel, unit, d->image, err)
+                    : piix3_ide_attach_disk(&pc->ide, channel, unit, d->image, err))) {
             return false;
         }
     }
@@ -251,7 +252,8 @@ static bool add_firmware_data(struct pc *pc, const struct pc_config *cfg, struct
     cmos_fill(&pc->rtc, m, cfg, drives, &pc->ide);
     boot_once_init(&pc->boot_once, m, &pc->rtc, cfg);
     fw_cfg_init(&pc->fw_cfg, m);
-    if (!fw_items_add(&pc->fw_cfg, m, cfg, &pc->ide, err) || !smbios_add(&pc->fw_cfg, m, cfg, err)) {
+    if (!fw_items_add(&pc->fw_cfg, m, cfg, &pc->ide, err) ||
+        !smbios_add(&pc->fw_cfg, m, cfg, err)) {
         return false;
     }
     if (cfg->acpi && !acpi_add(&pc->acpi, &pc->fw_cfg, m, cfg, &pc->pm, drives,

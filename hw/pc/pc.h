@@ -107,7 +107,8 @@ struct pc_config {
 
 struct pc;
 
-/* The defaults of `-M pc` as far as they are built: 128 MiB, one CPU, VGA, floppy drive A, COM1, LPT1. */
+/* The defaults of `-M pc` as far as they are built: 128 MiB, one CPU, VGA, floppy drive A, COM1,
+ * LPT1. */
 void pc_config_init(struct pc_config *cfg);
 
 /* Builds the board into @m (after machine_init), its RAM and its vCPUs included. NULL and err on

@@ -235,7 +235,8 @@ static bool refresh_level(struct piix3 *s)
     return clk / REFRESH_CLK & 1;
 }
 
-/* A program that moves the speaker's membrane by bit 1 itself makes no tone that has a frequency. */
+/* A program that moves the speaker's membrane by bit 1 itself makes no tone that has a
+ * frequency. */
 static void update_tone(struct piix3 *s)
 {
     bool on = (s->nmisc & NMISC_GATE2) && (s->nmisc & NMISC_SPEAKER);

@@ -1,8 +1,8 @@
 /*
  * Intel 82371SB PIIX3, function 1: IDE interface with bus master.
  *
- * Source: [PIIX3] registers of function 1 and of the bus master by their names, "PCI Local Bus IDE";
- *         [SFF8038] for the table of interrupt and active bits.
+ * Source: [PIIX3] registers of function 1 and of the bus master by their names, "PCI Local Bus
+ *         IDE"; [SFF8038] for the table of interrupt and active bits.
  * Pins:   IRQ14 and IRQ15 out, one ATA channel each.
  * Model:  data move when both sides want it: bus master started (SSBM, with the function's bus
  *         master enable) and DMARQ of the selected device. One descriptor is current at a time.

@@ -110,9 +110,10 @@ bool vga_init(struct vga *v, struct machine *m, struct region *ports, uint32_t v
     machine_on_fini(m, free_dirty, &v->dirty);
     map_ports(v, ports);
     region_io(&v->window, "vga-window", &vga_window_ops, v, VGA_WINDOW_BYTES);
-    v->window.posted = true;                 /* whoever looks at the picture looks between accesses */
+    v->window.posted = true; /* whoever looks at the picture looks between accesses */
     region_ram(&v->lfb, "vga-lfb", &v->vram_block);
-    v->source = (struct display_source){.text = vga_text, .render = vga_render, .changed = vga_changed, .dev = v};
+    v->source = (struct display_source){
+        .text = vga_text, .render = vga_render, .changed = vga_changed, .dev = v};
     machine_add(m, &vga_type, "vga", v);
     return true;
 }

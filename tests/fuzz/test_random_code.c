@@ -1,7 +1,8 @@
 /*
- * Random bytes as code, in random modes, on the interpreter and the JIT: neither crashes nor hangs, and both
- * end in the same state. Vectors, gates, descriptors and page tables lead back into the bytes, so that they
- * run again and again, also across changes of mode. Interrupts come at random instructions.
+ * Random bytes as code, in random modes, on the interpreter and the JIT: neither crashes nor hangs,
+ * and both end in the same state. Vectors, gates, descriptors and page tables lead back into the
+ * bytes, so that they run again and again, also across changes of mode. Interrupts come at random
+ * instructions.
  *
  * Usage: test_random_code [PROGRAMS [SEED]]
  */
@@ -43,8 +44,9 @@ static uint32_t code_address(uint64_t *seed, unsigned bytes)
 /* One that makes much of an instruction set likely: prefixes, short forms, branches nearby. */
 static void make_code(uint8_t *code, unsigned bytes, uint64_t *seed)
 {
-    static const uint8_t likely[] = {0x66, 0x67, 0x0f, 0xf3, 0xeb, 0x75, 0x74, 0xe2, 0x48, 0xc3, 0xcf, 0x50,
-                                     0x58, 0x8b, 0x89, 0x01, 0x29, 0x83, 0x81, 0xff, 0x8e, 0xcd, 0xaa, 0xa5};
+    static const uint8_t likely[] = {0x66, 0x67, 0x0f, 0xf3, 0xeb, 0x75, 0x74, 0xe2,
+                                     0x48, 0xc3, 0xcf, 0x50, 0x58, 0x8b, 0x89, 0x01,
+                                     0x29, 0x83, 0x81, 0xff, 0x8e, 0xcd, 0xaa, 0xa5};
     for (unsigned i = 0; i < bytes; i++) {
         uint32_t chance = next_random(seed);
         code[i] = chance % 3 ? (uint8_t)(chance >> 8) : likely[(chance >> 8) % sizeof(likely)];
@@ -70,7 +72,9 @@ static void make_vectors(struct interp_bench *b, enum start start, unsigned byte
 /* Flat ones first; then some that are anything. */
 static void make_descriptors(struct interp_bench *b, enum start start, uint64_t *seed)
 {
-    uint64_t code = start == START_LONG ? 0x00af9b000000ffff : start == START_16 ? 0x008f9b000000ffff : 0x00cf9b000000ffff;
+    uint64_t code = start == START_LONG ? 0x00af9b000000ffff
+                    : start == START_16 ? 0x008f9b000000ffff
+                                        : 0x00cf9b000000ffff;
     st64le(ibench_mem(b, GDT + 8), code);
     st64le(ibench_mem(b, GDT + 16), 0x00cf93000000ffff);
     st64le(ibench_mem(b, GDT + 24), code | 0x600000000000);
@@ -113,7 +117,8 @@ static void set_mode(struct interp_bench *b, enum start start, uint64_t *seed)
     }
     s->cr0 |= CR0_PE;
     s->gdtr = (struct x86_dtr){.base = GDT, .limit = GDT_ENTRIES * 8 - 1};
-    s->idtr = (struct x86_dtr){.base = IDT, .limit = start == START_LONG ? 64 * 16 - 1 : 256 * 8 - 1};
+    s->idtr =
+        (struct x86_dtr){.base = IDT, .limit = start == START_LONG ? 64 * 16 - 1 : 256 * 8 - 1};
     s->tr = (struct x86_seg){.attr = 0x8b, .base = GDT + 0x100, .limit = 0x67};
     for (unsigned i = 0; i < 6; i++) {
         set_seg(&s->seg[i], 0x10, 0xc093);
@@ -148,7 +153,9 @@ static void begin(struct interp_bench *b, uint64_t seed)
     make_descriptors(b, start, &seed);
     set_mode(b, start, &seed);
     for (unsigned i = 0; i < 16; i++) {
-        b->cpu->s.gpr[i] = i == R_SP ? STACK : next_random(&seed) % 4 ? next_random(&seed) & 0xffff : next_random(&seed);
+        b->cpu->s.gpr[i] = i == R_SP                ? STACK
+                           : next_random(&seed) % 4 ? next_random(&seed) & 0xffff
+                                                    : next_random(&seed);
     }
     b->cpu->s.cr4 |= next_random(&seed) % 2 ? CR4_OSFXSR | CR4_OSXMMEXCPT : 0;
     b->cpu->s.rflags |= next_random(&seed) & (FL_OSZAPC | FL_DF | FL_IF);
@@ -179,11 +186,13 @@ static enum vcpu_exit_reason run_slice(struct interp_bench *b, unsigned n, bool 
     return ibench_run(b);
 }
 
-static void compare(struct interp_bench *interp, struct interp_bench *jit, uint64_t seed, unsigned done)
+static void compare(struct interp_bench *interp, struct interp_bench *jit, uint64_t seed,
+                    unsigned done)
 {
     if (digest(interp) != digest(jit)) {
-        fail_msg("seed %llu differs within 100 instructions behind %u: ip %llx, jit %llx", (unsigned long long)seed, done,
-                 (unsigned long long)interp->cpu->s.rip, (unsigned long long)jit->cpu->s.rip);
+        fail_msg("seed %llu differs within 100 instructions behind %u: ip %llx, jit %llx",
+                 (unsigned long long)seed, done, (unsigned long long)interp->cpu->s.rip,
+                 (unsigned long long)jit->cpu->s.rip);
     }
 }
 
@@ -214,7 +223,8 @@ static void run_programs(bool check)
         assert_true(!c || !c->failed);
     }
     const struct jit_stats *s = &jit_of(jit->e)->stats;
-    print_message("%llu translated, %llu entries\n", (unsigned long long)s->translated, (unsigned long long)s->entries);
+    print_message("%llu translated, %llu entries\n", (unsigned long long)s->translated,
+                  (unsigned long long)s->entries);
     assert_true(s->entries > programs);
     jit_detach(jit->e);
     ibench_free(interp);

@@ -1,6 +1,6 @@
 /*
- * Programs of test_jit that compute with x87, MMX and SSE: instructions, numbers that have something
- * special, and the state that must be equal.
+ * Programs of test_jit that compute with x87, MMX and SSE: instructions, numbers that have
+ * something special, and the state that must be equal.
  */
 #ifndef TESTS_UNIT_JIT_FPU_H
 #define TESTS_UNIT_JIT_FPU_H
@@ -20,7 +20,8 @@ static inline bool fpu_wanted(const struct insn_info *info)
     switch (info->feature) {
     case X86_F_FPU: case X86_F_MMX: case X86_F_SSE: case X86_F_SSE2: case X86_F_SSE3:
     case X86_F_SSSE3: case X86_F_SSE41: case X86_F_SSE42: case X86_F_AES: case X86_F_PCLMUL:
-    case X86_F_POPCNT: case X86_F_FXSR: case X86_F_AVX: case X86_F_AVX2: case X86_F_FMA: case X86_F_F16C:
+    case X86_F_POPCNT: case X86_F_FXSR: case X86_F_AVX: case X86_F_AVX2: case X86_F_FMA:
+    case X86_F_F16C:
         return true;
     default:
         return (info->attr & A_FPU) || info->opcode == 0x9b; /* FCMOVcc, FCOMI, FWAIT */
@@ -35,7 +36,10 @@ static inline void fpu_vex_bytes(uint8_t bytes[16], bool rex, fpu_random below, 
     bytes[1] = (uint8_t)(map | 0xe0);
     bytes[1] ^= rex ? (uint8_t)(below(opaque, 8) << 5) : 0;
     bytes[2] = (uint8_t)(below(opaque, 4) | below(opaque, 2) << 2 | below(opaque, 3) / 2 << 7 |
-                         (below(opaque, 2) ? 15 : rex ? below(opaque, 16) : 8 | below(opaque, 8)) << 3);
+                         (below(opaque, 2) ? 15
+                          : rex            ? below(opaque, 16)
+                                           : 8 | below(opaque, 8))
+                             << 3);
     bytes[3] = map == 1 ? (uint8_t)(rows[below(opaque, sizeof(rows))] | below(opaque, 16))
              : map == 3 ? (uint8_t)below(opaque, 0x50) : (uint8_t)below(opaque, 0xc0);
     if (below(opaque, 40) == 0) {
@@ -48,7 +52,8 @@ static inline void fpu_vex_bytes(uint8_t bytes[16], bool rex, fpu_random below, 
 static inline void fpu_bytes(uint8_t bytes[16], bool rex, fpu_random below, void *opaque)
 {
     static const uint8_t prefixes[] = {0x66, 0xf3, 0xf2};
-    static const uint8_t rows[] = {0x10, 0x50, 0x50, 0x60, 0x70, 0xd0, 0xe0, 0xf0, 0x28, 0xc2, 0xae, 0xb8};
+    static const uint8_t rows[] = {0x10, 0x50, 0x50, 0x60, 0x70, 0xd0,
+                                   0xe0, 0xf0, 0x28, 0xc2, 0xae, 0xb8};
     unsigned at = 0;
     if (below(opaque, 2)) {
         bytes[0] = (uint8_t)(below(opaque, 40) ? 0xd8 + below(opaque, 8) : 0x9b);
@@ -89,8 +94,10 @@ static inline void fpu_align(uint8_t *bytes, const struct insn *in, fpu_random b
 static inline void fpu_number(uint8_t *to, fpu_random below, void *opaque)
 {
     static const uint32_t singles[] = {
-        0, 0x80000000, 0x3f800000, 0xbf800000, 0x7f800000, 0xff800000, 0x7fc00000, 0x7f800001, 0xffbfffff,
-        1, 0x807fffff, 0x00800000, 0x7f7fffff, 0x4f000000, 0x5f000000, 0x3f000000, 0xcf000000, 0x3eaaaaab,
+        0, 0x80000000, 0x3f800000, 0xbf800000, 0x7f800000, 0xff800000, 0x7fc00000, 0x7f800001,
+        0xffbfffff,
+        1, 0x807fffff, 0x00800000, 0x7f7fffff, 0x4f000000, 0x5f000000, 0x3f000000, 0xcf000000,
+        0x3eaaaaab,
     };
     unsigned format = below(opaque, 4);
     for (unsigned i = 0; i < 4 && format < 3; i++) {
@@ -104,7 +111,9 @@ static inline void fpu_number(uint8_t *to, fpu_random below, void *opaque)
             st64le(to + 8 * (i & 1), wide | (v & 1));
         } else {                                        /* 80 bits, some of them unsupported */
             st64le(to, (uint64_t)(v & 0x7fffff) << 40 | (exp && below(opaque, 8) ? 1ull << 63 : 0));
-            st16le(to + 8, (uint16_t)((v >> 31) << 15 | (exp == 255 ? 0x7fff : exp ? exp + 16256 : 0)));
+            st16le(to + 8, (uint16_t)((v >> 31) << 15 | (exp == 255 ? 0x7fff
+                                                         : exp      ? exp + 16256
+                                                                    : 0)));
         }
     }
     if (below(opaque, 16) == 0) {                       /* a control word */
@@ -133,7 +142,8 @@ static inline unsigned fpu_handler(uint8_t *to, unsigned bits)
 
 static inline void fpu_start(struct interp_bench *b, fpu_random below, void *opaque)
 {
-    static const uint32_t mxcsrs[] = {0x1f80, 0x1f80, 0x1fbf, 0x1fc0, 0x9f80, 0x3f80, 0x5f81, 0xffc0, 0x1f00, 0x1780, 0x0d80};
+    static const uint32_t mxcsrs[] = {0x1f80, 0x1f80, 0x1fbf, 0x1fc0, 0x9f80, 0x3f80,
+                                      0x5f81, 0xffc0, 0x1f00, 0x1780, 0x0d80};
     struct x86_state *s = &b->cpu->s;
     s->cr4 |= CR4_OSFXSR | (below(opaque, 2) ? CR4_OSXMMEXCPT : 0) | CR4_OSXSAVE;
     s->xcr0 = below(opaque, 16) ? 7 : 3;
@@ -141,7 +151,8 @@ static inline void fpu_start(struct interp_bench *b, fpu_random below, void *opa
     s->cr0 |= CR0_NE | CR0_MP | (below(opaque, 8) ? 0 : CR0_TS) | (below(opaque, 32) ? 0 : CR0_EM);
     s->mxcsr = mxcsrs[below(opaque, ARRAY_SIZE(mxcsrs))];
     st32le(ibench_mem(b, FPU_MXCSR), s->mxcsr);
-    s->fcw = below(opaque, 4) ? 0x37f : (uint16_t)(0x340 | below(opaque, 64) | below(opaque, 4) << 10);
+    s->fcw =
+        below(opaque, 4) ? 0x37f : (uint16_t)(0x340 | below(opaque, 64) | below(opaque, 4) << 10);
     s->ftag = (uint8_t)below(opaque, 256);
     for (unsigned i = 0; i < 8; i++) {
         uint8_t number[16] = {0};
@@ -158,7 +169,8 @@ static inline bool fpu_same(const struct x86_state *a, const struct x86_state *b
 {
     bool equal = a->fcw == b->fcw && a->fsw == b->fsw && a->ftag == b->ftag && a->fop == b->fop &&
                  a->fip == b->fip && a->fcs == b->fcs && a->fdp == b->fdp && a->fds == b->fds &&
-                 a->mxcsr == b->mxcsr && a->cr0 == b->cr0 && !memcmp(a->ymm, b->ymm, sizeof(a->ymm));
+                 a->mxcsr == b->mxcsr && a->cr0 == b->cr0 &&
+                 !memcmp(a->ymm, b->ymm, sizeof(a->ymm));
     for (unsigned i = 0; i < 8; i++) {
         equal = equal && a->fpr[i].mant == b->fpr[i].mant && a->fpr[i].se == b->fpr[i].se;
     }
@@ -166,14 +178,16 @@ static inline bool fpu_same(const struct x86_state *a, const struct x86_state *b
 }
 
 /* What differs, in words. */
-static inline void fpu_show(const struct x86_state *s, const struct x86_state *other, const char *name)
+static inline void fpu_show(const struct x86_state *s, const struct x86_state *other,
+                            const char *name)
 {
-    print_error("%-6s cw %04x sw %04x tag %02x op %03x ip %x:%llx dp %x:%llx mxcsr %04x\n", name, s->fcw,
-                s->fsw, s->ftag, s->fop, s->fcs, (unsigned long long)s->fip, s->fds,
+    print_error("%-6s cw %04x sw %04x tag %02x op %03x ip %x:%llx dp %x:%llx mxcsr %04x\n", name,
+                s->fcw, s->fsw, s->ftag, s->fop, s->fcs, (unsigned long long)s->fip, s->fds,
                 (unsigned long long)s->fdp, s->mxcsr);
     for (unsigned i = 0; i < 8; i++) {
         if (s->fpr[i].mant != other->fpr[i].mant || s->fpr[i].se != other->fpr[i].se) {
-            print_error("       fpr%u %04x %016llx\n", i, s->fpr[i].se, (unsigned long long)s->fpr[i].mant);
+            print_error("       fpr%u %04x %016llx\n", i, s->fpr[i].se,
+                        (unsigned long long)s->fpr[i].mant);
         }
     }
     for (unsigned i = 0; i < 16; i++) {

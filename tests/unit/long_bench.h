@@ -1,6 +1,6 @@
 /*
- * The interpreter in long mode: 16 MiB of memory mapped at 0 and again at the top 2 GiB, a GDT whose
- * order suits SYSCALL, a 64-bit TSS, and an IDT whose handlers halt.
+ * The interpreter in long mode: 16 MiB of memory mapped at 0 and again at the top 2 GiB, a GDT
+ * whose order suits SYSCALL, a 64-bit TSS, and an IDT whose handlers halt.
  */
 #ifndef TESTS_UNIT_LONG_BENCH_H
 #define TESTS_UNIT_LONG_BENCH_H

@@ -389,9 +389,10 @@ static void iasl_can_read_the_dsdt(void **state)
     fclose(f);
     /* Read it back, then compile the result: iasl's checks see what a decompiler lets pass. Not its
      * warning 3168: Processor() is what guests of ACPI 1 look for. */
-    snprintf(command, sizeof(command),
-             "cd %s && iasl -d dsdt.aml >log 2>&1 && iasl -we -vw 3168 -p again dsdt.dsl >>log 2>&1",
-             dir);
+    snprintf(
+        command, sizeof(command),
+        "cd %s && iasl -d dsdt.aml >log 2>&1 && iasl -we -vw 3168 -p again dsdt.dsl >>log 2>&1",
+        dir);
     int status = system(command);
     if (status != 0) {
         snprintf(command, sizeof(command), "cat %s/log", dir);

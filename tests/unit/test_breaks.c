@@ -46,7 +46,8 @@ static bool stops_for(struct debug_bench *b, struct stop_event e)
 
 static struct stop_event port(unsigned addr, bool write, unsigned val)
 {
-    return (struct stop_event){.kind = EVENT_PORT, .addr = addr, .size = 1, .write = write, .val = val};
+    return (struct stop_event){
+        .kind = EVENT_PORT, .addr = addr, .size = 1, .write = write, .val = val};
 }
 
 static bool add(struct debug_bench *b, const char *what)
@@ -62,9 +63,11 @@ static bool add(struct debug_bench *b, const char *what)
 static void numbers_are_marked_or_decimal(void **state)
 {
     static const struct { const char *text; bool hex; uint64_t val; } good[] = {
-        {"0x10", false, 16}, {"10h", false, 16}, {"10", false, 10}, {"10", true, 16}, {"0ffH", false, 255},
+        {"0x10", false, 16}, {"10h", false, 16}, {"10", false, 10}, {"10", true, 16},
+        {"0ffH", false, 255},
     };
-    static const char *const bad[] = {"", "x", "0x", "1f", "0x11112222333344445", "99999999999999999999"};
+    static const char *const bad[] = {
+        "", "x", "0x", "1f", "0x11112222333344445", "99999999999999999999"};
     uint64_t val;
     for (unsigned i = 0; i < ARRAY_SIZE(good); i++) {
         const char *p = good[i].text;
@@ -81,8 +84,10 @@ static void numbers_are_marked_or_decimal(void **state)
 static void conditions_look_at_registers_and_the_value(void **state)
 {
     static const struct { const char *text; bool holds; } cases[] = {
-        {"ah == 2", true}, {"ah==3", false}, {"AX == 0234h", true}, {"al & 0x30 and value == 16", true},
-        {"value != 0x10", false}, {"ecx >= 5 && ecx < 6", true}, {"ecx > 5", false}, {"cx <= 5", true},
+        {"ah == 2", true}, {"ah==3", false}, {"AX == 0234h", true},
+        {"al & 0x30 and value == 16", true},
+        {"value != 0x10", false}, {"ecx >= 5 && ecx < 6", true}, {"ecx > 5", false},
+        {"cx <= 5", true},
     };
     struct x86_state s = {.gpr = {[R_AX] = 0x234, [R_CX] = 5}};
     struct cond c;
@@ -95,9 +100,11 @@ static void conditions_look_at_registers_and_the_value(void **state)
 static void what_makes_no_sense_is_refused(void **state)
 {
     static const char *const bad[] = {
-        "", "nonsense", "io", "io x", "io 0x3f2 q", "io 5-4", "io 5-", "mmio", "pci 1", "pci 00:20.0 5",
+        "", "nonsense", "io", "io x", "io 0x3f2 q", "io 5-4", "io 5-", "mmio", "pci 1",
+        "pci 00:20.0 5",
         "pci 00:01.8 5", "pci 00:01.0", "cmos", "msr", "int", "int 100", "int x", "exception 32",
-        "exception xx", "irq", "mode", "mode x", "insn", "text", "text 'A", "text ''", "10000:0", "0:10000",
+        "exception xx", "irq", "mode", "mode x", "insn", "text", "text 'A", "text ''", "10000:0",
+        "0:10000",
         "0:", "0x10 junk", "int 13 if", "int 13 if ah", "int 13 if ah ==", "int 13 if ah == zz",
         "int 13 if ah == 1 or al == 2", "int 13 if a=1 and b=1",
         "int 13 if ax=1 and ax=1 and ax=1 and ax=1 and ax=1",
@@ -175,7 +182,8 @@ static void code_points_add_up_with_those_of_others(void **state)
     assert_int_equal(s->n, 1);
     assert_int_equal(s->points[0].addr, 0x7c10);
     assert_false(s->code_wanted(s->code_opaque, b->m.vcpus[0], 0x7c10, 1));
-    assert_true(s->code_wanted(s->code_opaque, b->m.vcpus[0], 0x7c10, 2)); /* gdb has one there, too */
+    /* gdb has one there, too */
+    assert_true(s->code_wanted(s->code_opaque, b->m.vcpus[0], 0x7c10, 2));
     b->state.gpr[R_AX] = 2;
     assert_true(s->code_wanted(s->code_opaque, b->m.vcpus[0], 0x7c10, 1));
 }

@@ -125,7 +125,8 @@ static void an_unknown_back_end_is_refused_with_the_known_ones(void **state)
 {
     struct error *err = NULL;
     assert_null(chardev_new("tty:3", &loop, &err));
-    assert_string_equal(error_text(err), "'tty:3' is none of null, stdio, pty, file:PATH, pipe:PATH, unix:PATH, "
+    assert_string_equal(error_text(err),
+                        "'tty:3' is none of null, stdio, pty, file:PATH, pipe:PATH, unix:PATH, "
                         "tcp:HOST:PORT, telnet:HOST:PORT");
     error_free(err);
 }

@@ -3,9 +3,9 @@
  * Sources: [SDM3] "Debug Status Register (DR6)", "Debug Exception (#DB)", "Masking Exceptions and
  *          Interrupts When Switching Stacks", "Breakpoint Exception".
  *
- * Programs run in real mode. The handler of #DB logs DR6 and the return address, sets DR6 to 0 and, if
- * asked, switches all breakpoints off, since a 16-bit IRET cannot set RF. After as many calls as the
- * test wants it ends the stepping.
+ * Programs run in real mode. The handler of #DB logs DR6 and the return address, sets DR6 to 0 and,
+ * if asked, switches all breakpoints off, since a 16-bit IRET cannot set RF. After as many calls as
+ * the test wants it ends the stepping.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -54,8 +54,8 @@ static void vector(struct interp_bench *b, unsigned n, uint16_t ip)
     ibench_poke(b, n * 4, entry, sizeof(entry));
 }
 
-/* A program, and what the handler must log: DR6 and the return address as offset in the program; from
- * 80h on it is one in the handler of #BP. */
+/* A program, and what the handler must log: DR6 and the return address as offset in the program;
+ * from 80h on it is one in the handler of #BP. */
 struct program {
     const char *what;
     uint8_t code[24];
@@ -78,7 +78,8 @@ enum { DR7_CODE = 0x402, DR7_RW = 0xf0402 & ~0xc0000, DR7_GENERAL = 0x2400 };
 
 static void start(struct interp_bench *b, const struct program *p)
 {
-    static const uint8_t hlt[] = {0xf4, 0xf4}, mov_dr7[] = {0x0f, 0x23, 0xf8}, nops[] = {0x90, 0x90, 0x90};
+    static const uint8_t hlt[] = {0xf4, 0xf4}, mov_dr7[] = {0x0f, 0x23, 0xf8},
+                         nops[] = {0x90, 0x90, 0x90};
     uint8_t log[4], zero[64] = {0};
     st16le(log, LOG);
     st16le(log + 2, (uint16_t)(LOG + 8 * p->n_want));
@@ -105,11 +106,12 @@ static void debug_exceptions_come_where_the_manual_says(void **state)
     static const struct program t[] = {
         {"a match replaces B0-B3 and leaves BS", PROGRAM(0x90, 0x90), .dr6 = B1 | DR6_BS,
          .dr7 = DR7_CODE, .dr0 = 1, .once = true, .want = {{B0 | BS, 1}}, .n_want = 1},
-        {"a data breakpoint traps behind the access", PROGRAM(0xa0, 0x00, 0x50, 0x90),
-         .dr6 = B1, .dr7 = DR7_RW, .want = {{B0 | ONES, 3}}, .n_want = 1},
+        {"a data breakpoint traps behind the access", PROGRAM(0xa0, 0x00, 0x50, 0x90), .dr6 = B1,
+         .dr7 = DR7_RW, .want = {{B0 | ONES, 3}}, .n_want = 1},
         {"it joins a single step", PROGRAM(0xa0, 0x00, 0x50, 0x90), .flags = FL_TF, .dr7 = DR7_RW,
          .want = {{B0 | BS, 3}, {BS, 4}, {BS, 5}}, .n_want = 3},
-        {"INT1 leaves DR6 alone", PROGRAM(0xf1, 0x90), .dr6 = B1, .want = {{B1 | ONES, 1}}, .n_want = 1},
+        {"INT1 leaves DR6 alone", PROGRAM(0xf1, 0x90), .dr6 = B1, .want = {{B1 | ONES, 1}},
+         .n_want = 1},
         {"INT1 under TF: nothing before its handler", PROGRAM(0xf1, 0x90), .flags = FL_TF,
          .want = {{ONES, 1}, {BS, 2}, {BS, 3}}, .n_want = 3},
         {"MOV SS holds the step back", PROGRAM(0x8e, 0xd0, 0x90, 0x90), .flags = FL_TF,
@@ -122,8 +124,9 @@ static void debug_exceptions_come_where_the_manual_says(void **state)
          .dr0 = 2, .once = true, .n_want = 0},
         {"but one instruction on", PROGRAM(0x8e, 0xd0, 0x90, 0x90), .dr7 = DR7_CODE, .dr0 = 3,
          .once = true, .want = {{B0 | ONES, 3}}, .n_want = 1},
-        {"general detect is a fault: MOV SS does not hold it", PROGRAM(0x8e, 0xd0, 0x0f, 0x21, 0xf1),
-         .dr7 = DR7_GENERAL, .want = {{DR6_BD | ONES, 2}}, .n_want = 1},
+        {"general detect is a fault: MOV SS does not hold it",
+         PROGRAM(0x8e, 0xd0, 0x0f, 0x21, 0xf1), .dr7 = DR7_GENERAL, .want = {{DR6_BD | ONES, 2}},
+         .n_want = 1},
         {"what MOV SS read is told behind the next", PROGRAM(0x8e, 0x16, 0x00, 0x50, 0x90, 0x90),
          .dr7 = DR7_RW, .want = {{B0 | ONES, 5}}, .n_want = 1},
         {"INT1 takes it along", PROGRAM(0x8e, 0x16, 0x00, 0x50, 0xf1, 0x90), .dr7 = DR7_RW,
@@ -168,7 +171,8 @@ static void a_step_over_hlt_ends_the_halt(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(debug_exceptions_come_where_the_manual_says, setup, teardown),
+        cmocka_unit_test_setup_teardown(debug_exceptions_come_where_the_manual_says, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_step_over_hlt_ends_the_halt, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -185,8 +185,8 @@ static uint32_t random32(void)
     return (uint32_t)(rng >> 16);
 }
 
-/* Encodings that Zydis knows and no row has: all but these sets, which are those of later processors
- * and of other makers. */
+/* Encodings that Zydis knows and no row has: all but these sets, which are those of later
+ * processors and of other makers. */
 static bool beyond_us(const ZydisDecodedInstruction *z)
 {
     switch (z->meta.isa_set) {

@@ -1,4 +1,5 @@
-/* core/mem/dirty: who wrote to a block, with and without an accelerator's log; the VGA, which asks. */
+/* core/mem/dirty: who wrote to a block, with and without an accelerator's log; the VGA, which
+ * asks. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

@@ -98,8 +98,10 @@ static void check_memory(unsigned size, enum host_reg reg, const struct host_mem
     read_back(code, (size_t)(e.at - code), &d);
     assert_int_equal(d.insn.mnemonic, ZYDIS_MNEMONIC_MOV);
     assert_int_equal(d.op[0].reg.value, name_of(reg, size));
-    assert_int_equal(d.op[1].mem.base, m->base == HOST_NONE ? ZYDIS_REGISTER_NONE : name_of(m->base, 8));
-    assert_int_equal(d.op[1].mem.index, m->index == HOST_NONE ? ZYDIS_REGISTER_NONE : name_of(m->index, 8));
+    assert_int_equal(d.op[1].mem.base,
+                     m->base == HOST_NONE ? ZYDIS_REGISTER_NONE : name_of(m->base, 8));
+    assert_int_equal(d.op[1].mem.index,
+                     m->index == HOST_NONE ? ZYDIS_REGISTER_NONE : name_of(m->index, 8));
     assert_int_equal(d.op[1].mem.disp.value, m->disp);
     assert_int_equal(d.op[1].size, size * 8);
     if (m->index != HOST_NONE) {
@@ -111,8 +113,10 @@ static void memory_forms_name_base_index_scale_and_displacement(void **state)
 {
     for (unsigned base = HOST_AX; base <= HOST_NONE; base++) {
         for (unsigned index = HOST_AX; index <= HOST_NONE; index++) {
-            bool is_high = (base >= HOST_AH && base <= HOST_BH) || (index >= HOST_AH && index <= HOST_BH);
-            for (unsigned k = 0; k < 4 * sizeof(disps) / sizeof(disps[0]) && !is_high && index != HOST_SP; k++) {
+            bool is_high =
+                (base >= HOST_AH && base <= HOST_BH) || (index >= HOST_AH && index <= HOST_BH);
+            for (unsigned k = 0;
+                 k < 4 * sizeof(disps) / sizeof(disps[0]) && !is_high && index != HOST_SP; k++) {
                 struct host_mem m = {base, index, index == HOST_NONE ? 0 : k & 3, disps[k / 4]};
                 check_memory(sizes[k & 3], k & 4 ? HOST_11 : HOST_DX, &m);
             }
@@ -123,7 +127,8 @@ static void memory_forms_name_base_index_scale_and_displacement(void **state)
 static void constants_are_loaded_whole(void **state)
 {
     static const uint64_t values[] = {
-        0, 1, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, UINT64_MAX, 0xffffffff80000000, 0x123456789abcdef0,
+        0, 1, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, UINT64_MAX, 0xffffffff80000000,
+        0x123456789abcdef0,
     };
     uint8_t code[16];
     for (unsigned i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
@@ -133,8 +138,9 @@ static void constants_are_loaded_whole(void **state)
             emit_mov_imm(&e, r, values[i]);
             read_back(code, (size_t)(e.at - code), &d);
             assert_int_equal(d.insn.mnemonic, ZYDIS_MNEMONIC_MOV);
-            assert_int_equal(ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, d.op[0].reg.value),
-                             name_of(r, 8));
+            assert_int_equal(
+                ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, d.op[0].reg.value),
+                name_of(r, 8));
             uint64_t val = d.op[1].imm.value.u;
             assert_true((d.op[0].size == 32 ? (uint32_t)val : val) == values[i]);
         }
@@ -144,7 +150,8 @@ static void constants_are_loaded_whole(void **state)
 static void prefixes_and_maps_stand_around_rex(void **state)
 {
     static const struct { unsigned op; ZydisMnemonic mnemonic; } rows[] = {
-        {0x0f58, ZYDIS_MNEMONIC_ADDPS}, {0x66000f58, ZYDIS_MNEMONIC_ADDPD}, {0xf2000f58, ZYDIS_MNEMONIC_ADDSD},
+        {0x0f58, ZYDIS_MNEMONIC_ADDPS}, {0x66000f58, ZYDIS_MNEMONIC_ADDPD},
+        {0xf2000f58, ZYDIS_MNEMONIC_ADDSD},
         {0xf3000f58, ZYDIS_MNEMONIC_ADDSS}, {0x660f3840, ZYDIS_MNEMONIC_PMULLD},
         {0x660f383d, ZYDIS_MNEMONIC_PMAXSD},
     };
@@ -169,7 +176,8 @@ static void vex_names_three_registers_and_the_length(void **state)
         struct emit e = {code, code + sizeof(code), false};
         struct decoded d;
         bool l = r >> 12;
-        emit_vex_rr(&e, (struct host_vex){.op = 0x66000ffe, .vvvv = r >> 4 & 15, .l = l}, r & 15, r >> 8 & 15);
+        emit_vex_rr(&e, (struct host_vex){.op = 0x66000ffe, .vvvv = r >> 4 & 15, .l = l}, r & 15,
+                    r >> 8 & 15);
         read_back(code, (size_t)(e.at - code), &d);
         ZydisRegister first = l ? ZYDIS_REGISTER_YMM0 : ZYDIS_REGISTER_XMM0;
         assert_int_equal(d.insn.mnemonic, ZYDIS_MNEMONIC_VPADDD);

@@ -440,7 +440,9 @@ static void nothing_can_be_typed_once_the_machine_is_off(void **state)
 static void the_mouse_moves_clicks_and_drags(void **state)
 {
     struct bench *b = *state;
-    begin(b, "mouse 10 -5\nmouse 0 0 2\nclick left\npress 3\nmouse -1 1\nclick middle\nrelease right\n");
+    begin(
+        b,
+        "mouse 10 -5\nmouse 0 0 2\nclick left\npress 3\nmouse -1 1\nclick middle\nrelease right\n");
     pass(b, NS_PER_SEC);
     assert_int_equal(expect_finish(b->e), STATUS_OK);
     assert_string_equal(b->pointed, "10,-5,0 0,0,2 b1 b0 b2 -1,1,0 b6 b2 b0 ");

@@ -110,8 +110,7 @@ static void says(const struct explain_verdict *v, bool boots, const char *why)
     }
 }
 
-/* ---- images ------------------------------------------------------------------------------------
- */
+/* ---- images ---------------------------------------------------------------------------------- */
 
 static void a_floppy_has_a_bpb_a_file_system_and_a_geometry(void **state)
 {
@@ -407,8 +406,7 @@ static void kernels_are_found(void **state)
     says(&explain(b)->ways[AS_KERNEL], false, "multiboot 2");
 }
 
-/* ---- hostile files -----------------------------------------------------------------------------
- */
+/* ---- hostile files --------------------------------------------------------------------------- */
 
 static uint32_t next_random(uint32_t *seed)
 {

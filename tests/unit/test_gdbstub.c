@@ -75,7 +75,8 @@ static void packets_are_acknowledged_until_that_is_switched_off(void **state)
 
 static void unknown_packets_get_an_empty_answer(void **state)
 {
-    static const char *const unknown[] = {"", "vMustReplyEmpty", "qNonsense", "!", "vFile:open:00", "j", "cnonsense"};
+    static const char *const unknown[] = {"",  "vMustReplyEmpty", "qNonsense", "!", "vFile:open:00",
+                                          "j", "cnonsense"};
     for (unsigned i = 0; i < ARRAY_SIZE(unknown); i++) {
         assert_string_equal(ask(*state, unknown[i]), "");
     }
@@ -84,11 +85,16 @@ static void unknown_packets_get_an_empty_answer(void **state)
 static void what_makes_no_sense_is_an_error(void **state)
 {
     static const char *const bad[] = {
-        "m", "m0", "m0,", "mx,1", "m0,1x", "m00000000000000000,1", "M0,1", "M0,1:", "M0,2:00", "M0,1:0g", "M0,5000:00",
-        "X0,2:a", "X0,5000:", "p", "pffff", "px", "P0", "P0=", "P0=12", "Pffff=00", "G12", "Z", "Z9,0,1", "Z0", "Z0,", "Z1,0",
-        "Z2,0,0", "Z2,0,2000", "Z3,ffffffffffffffff,2", "z0", "H", "Hx0", "Hg", "Hg9", "Hgp2.1", "T9", "Tp1.2", "T",
-        "vCont;", "vCont;x", "vCont;c:9", "vCont;C", "vCont;s;", "vCont;c:p1.1junk", "qXfer:features:read:target.xml:",
-        "qXfer:features:read:target.xml:fffff,10", "qRcmd,0", "qRcmd,xx", "qThreadExtraInfo", "qThreadExtraInfo,9",
+        "m", "m0", "m0,", "mx,1", "m0,1x", "m00000000000000000,1", "M0,1", "M0,1:", "M0,2:00",
+        "M0,1:0g", "M0,5000:00",
+        "X0,2:a", "X0,5000:", "p", "pffff", "px", "P0", "P0=", "P0=12", "Pffff=00", "G12", "Z",
+        "Z9,0,1", "Z0", "Z0,", "Z1,0",
+        "Z2,0,0", "Z2,0,2000", "Z3,ffffffffffffffff,2", "z0", "H", "Hx0", "Hg", "Hg9", "Hgp2.1",
+        "T9", "Tp1.2", "T",
+        "vCont;", "vCont;x", "vCont;c:9", "vCont;C", "vCont;s;", "vCont;c:p1.1junk",
+        "qXfer:features:read:target.xml:",
+        "qXfer:features:read:target.xml:fffff,10", "qRcmd,0", "qRcmd,xx", "qThreadExtraInfo",
+        "qThreadExtraInfo,9",
         "qThreadExtraInfo,-1", "Qqemu.sstep=", "Qqemu.sstep=ff", "Qqemu.PhyMemMode:", "bs", "bc",
     };
     for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -228,11 +234,15 @@ static void a_mode_that_changed_is_told_before_the_stop(void **state)
     assert_string_equal(ask(b, "?"), "T05thread:01;");
 }
 
-/* Packets made of pieces of good ones, cut and changed: every one has an answer, and nothing breaks. */
+/* Packets made of pieces of good ones, cut and changed: every one has an answer, and nothing
+ * breaks. */
 static void no_packet_breaks_it(void **state)
 {
     static const char *const pieces[] = {
-        "m", "M", "X", "Z0", "Z2", "z2", "p", "P", "G", "g", "H", "T", "qRcmd,", "68656c70", "qSupported:", "vCont;", "qXfer:features:read:target.xml:", "0,", "500,4", "ffffffff", "-1", "p1.1", ":", ";", "=", "00", "\x7d", "\xff", "}", ",", "1", "exec-events+", "Qqemu.sstep=", "qThreadExtraInfo,", "x", "?", "bs", "qC",
+        "m", "M", "X", "Z0", "Z2", "z2", "p", "P", "G", "g", "H", "T", "qRcmd,", "68656c70",
+        "qSupported:", "vCont;", "qXfer:features:read:target.xml:", "0,", "500,4", "ffffffff", "-1",
+        "p1.1", ":", ";", "=", "00", "\x7d", "\xff", "}", ",", "1", "exec-events+", "Qqemu.sstep=",
+        "qThreadExtraInfo,", "x", "?", "bs", "qC",
     };
     struct debug_bench *b = *state;
     uint32_t seed = 12345;

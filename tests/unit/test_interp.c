@@ -143,7 +143,8 @@ static void mov_ss_holds_nmi_off_for_one_instruction(void **state)
     assert_int_equal(ld16le(ibench_mem(b, 0x6000 - 6)), CODE + 5);
 }
 
-/* MOV SS from a watched word, then @opcode. [SDM3] "Masking Exceptions and Interrupts When Switching Stacks". */
+/* MOV SS from a watched word, then @opcode. [SDM3] "Masking Exceptions and Interrupts When
+ * Switching Stacks". */
 static void mov_ss_watched_then(struct interp_bench *b, uint8_t opcode)
 {
     const uint8_t code[] = {0x8e, 0x16, 0x00, 0x40, opcode, 0xf4}; /* mov ss,[4000h] */

@@ -81,7 +81,8 @@ static bool harmless(const struct insn_info *info, const struct insn *in)
 static bool wanted(const struct insn_info *info, const struct insn *in)
 {
     return !(info->attr & (A_IO | A_FAR | A_FPU)) && info->map <= MAP_M0F &&
-           (info->test == TEST_N || info->test == TEST_T || info->test == TEST_J || harmless(info, in));
+           (info->test == TEST_N || info->test == TEST_T || info->test == TEST_J ||
+            harmless(info, in));
 }
 
 static enum decode_mode decode_mode(const struct pair *p)
@@ -228,7 +229,8 @@ static void make_handlers(struct interp_bench *b, const struct kind *kind)
     uint8_t code[64];
     unsigned n = kind->fpu ? fpu_handler(code, kind->bits) : 0;
     ibench_poke(b, HANDLER, code, n);
-    ibench_poke(b, HANDLER + n, wide ? handler32 : handler16, wide ? sizeof(handler32) : sizeof(handler16));
+    ibench_poke(b, HANDLER + n, wide ? handler32 : handler16,
+                wide ? sizeof(handler32) : sizeof(handler16));
     for (unsigned v = 0; v <= INTERRUPT; v++) {
         uint8_t real[] = {HANDLER & 0xff, HANDLER >> 8, 0, 0};
         uint8_t gate[] = {HANDLER & 0xff, HANDLER >> 8, 8, 0, 0, 0x8e, 0, 0};
@@ -247,7 +249,8 @@ static void set_flat(struct x86_seg *s, uint16_t sel, bool code)
 static void protected_mode(struct interp_bench *b)
 {
     static const uint8_t gdt[] = {
-        0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0x9b, 0xcf, 0, 0xff, 0xff, 0, 0, 0, 0x93, 0xcf, 0,
+        0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0x9b, 0xcf, 0, 0xff, 0xff, 0, 0, 0, 0x93, 0xcf,
+        0,
         0xff, 0xff, 0, 0, 2, 0x93, 0, 0,                /* 64 KiB at DATA */
     };
     struct x86_state *s = &b->cpu->s;
@@ -260,7 +263,8 @@ static void protected_mode(struct interp_bench *b)
     }
 }
 
-static void put_entry(struct interp_bench *b, unsigned bytes, uint64_t table, unsigned i, uint64_t val)
+static void put_entry(struct interp_bench *b, unsigned bytes, uint64_t table, unsigned i,
+                      uint64_t val)
 {
     st_le(ibench_mem(b, table + (uint64_t)i * bytes), val, bytes);
 }
@@ -335,7 +339,9 @@ static void start(struct pair *p, struct interp_bench *b)
     ibench_poke(b, CODE, p->code, sizeof(p->code));
     for (unsigned r = 0; r < (p->kind.bits == 64 ? 16 : 8); r++) {
         uint64_t at = data + below(p, 0x2ff0);
-        at += p->kind.paged && !below(p, 4) ? ALIAS : p->kind.bits == 64 && !below(p, 6) ? HIGH_ALIAS : 0;
+        at += p->kind.paged && !below(p, 4)        ? ALIAS
+              : p->kind.bits == 64 && !below(p, 6) ? HIGH_ALIAS
+                                                   : 0;
         s->gpr[r] = below(p, 2) ? next_random(p) & 0x1ffff : at;
         s->gpr[r] &= p->kind.fpu && below(p, 4) ? ~15ull : ~0ull;
     }
@@ -371,7 +377,8 @@ static void show(const struct pair *p, const struct interp_bench *b, const char 
         print_error(" %08llx", (unsigned long long)s->gpr[i]);
     }
     print_error(" ip %llx fl %llx insns %llu\n", (unsigned long long)s->rip,
-                (unsigned long long)x86_get_rflags(b->cpu), (unsigned long long)interp_icount(b->cpu));
+                (unsigned long long)x86_get_rflags(b->cpu),
+                (unsigned long long)interp_icount(b->cpu));
 }
 
 static void show_code(const struct pair *p)
@@ -391,8 +398,9 @@ static bool same(struct pair *p)
                  memcmp(a->s.gpr, b->s.gpr, 8 * 16) == 0 && a->s.activity == b->s.activity &&
                  memcmp(a->s.dr, b->s.dr, sizeof(a->s.dr)) == 0;
     for (unsigned i = 0; i < 6; i++) {
-        equal = equal && a->s.seg[i].sel == b->s.seg[i].sel && a->s.seg[i].base == b->s.seg[i].base &&
-                a->s.seg[i].limit == b->s.seg[i].limit && a->s.seg[i].attr == b->s.seg[i].attr;
+        equal = equal && a->s.seg[i].sel == b->s.seg[i].sel &&
+                a->s.seg[i].base == b->s.seg[i].base && a->s.seg[i].limit == b->s.seg[i].limit &&
+                a->s.seg[i].attr == b->s.seg[i].attr;
     }
     equal = equal && fpu_same(&a->s, &b->s);
     return equal && memcmp(ibench_mem(p->interp, 0), ibench_mem(p->jit, 0), 0x40000) == 0 &&
@@ -418,7 +426,8 @@ static void find_first(struct pair *p, unsigned done, unsigned slice)
         struct x86_state before = again.interp->cpu->s;
         run_both(&again, n);
         if (!same(&again)) {
-            print_error("differs %u instructions behind %u, ip %llx:\n", n, done, (unsigned long long)before.rip);
+            print_error("differs %u instructions behind %u, ip %llx:\n", n, done,
+                        (unsigned long long)before.rip);
             show(&again, again.interp, "interp");
             show(&again, again.jit, "jit");
             fpu_show(&again.interp->cpu->s, &again.jit->cpu->s, "interp");
@@ -440,7 +449,8 @@ static void check(struct pair *p, unsigned done, unsigned slice)
         show(p, p->jit, "jit");
         for (unsigned i = 0; i < 0x40000; i++) {
             if (*ibench_mem(p->interp, i) != *ibench_mem(p->jit, i)) {
-                print_error("memory %05x: %02x, jit %02x\n", i, *ibench_mem(p->interp, i), *ibench_mem(p->jit, i));
+                print_error("memory %05x: %02x, jit %02x\n", i, *ibench_mem(p->interp, i),
+                            *ibench_mem(p->jit, i));
                 break;
             }
         }

@@ -199,7 +199,8 @@ static void addresses_in_the_header(void **state)
 static void headers_that_lie_are_refused(void **state)
 {
     static const struct { unsigned at; uint32_t val; } lies[] = {
-        {28, 0xfffffff0}, {52 + 4, 500}, {52 + 12, 0xfffff000}, {52 + 16, 6000}, {52 + 20, 0xffffffff},
+        {28, 0xfffffff0}, {52 + 4, 500}, {52 + 12, 0xfffff000}, {52 + 16, 6000},
+        {52 + 20, 0xffffffff},
     };
     uint8_t file[512];
     for (unsigned i = 0; i < ARRAY_SIZE(lies); i++) {

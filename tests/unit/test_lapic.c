@@ -1,5 +1,5 @@
-/* Local APIC and the APIC bus (hw/chips/lapic, apic_bus), from [SDM3] "Advanced Programmable Interrupt
- * Controller (APIC)". Its timer is tested in test_lapic_timer. */
+/* Local APIC and the APIC bus (hw/chips/lapic, apic_bus), from [SDM3] "Advanced Programmable
+ * Interrupt Controller (APIC)". Its timer is tested in test_lapic_timer. */
 #include "lapic_bench.h"
 
 /* ---- power-on ---- */

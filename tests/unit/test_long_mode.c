@@ -105,7 +105,8 @@ static void addresses_must_be_canonical(void **state)
 {
     static const struct fault t[] = {
         {"mov rbx,[rax]", LS_CODE, CODE(0x48, 0x8b, 0x18), X86_GP, 0, .rax = NOT_CANONICAL},
-        {"mov rbx,[rax] at CPL 3", LS_USER, CODE(0x48, 0x8b, 0x18), X86_GP, 0, .rax = NOT_CANONICAL},
+        {"mov rbx,[rax] at CPL 3", LS_USER, CODE(0x48, 0x8b, 0x18), X86_GP, 0,
+         .rax = NOT_CANONICAL},
         {"mov [rax],rbx at the last byte", LS_CODE, CODE(0x48, 0x89, 0x18), X86_GP, 0,
          .rax = NOT_CANONICAL - 1},
         {"mov rbx,[rax], upper half", LS_CODE, CODE(0x48, 0x8b, 0x18), X86_GP, 0,
@@ -177,20 +178,23 @@ static void legacy_opcodes_are_invalid_in_64_bit_mode(void **state)
 static void control_registers_refuse_reserved_values(void **state)
 {
     static const struct fault t[] = {
-        {"mov cr0: paging off in 64-bit mode", LS_CODE, CODE(0x0f, 0x22, 0xc0), X86_GP, 0, .rax = 0x11},
+        {"mov cr0: paging off in 64-bit mode", LS_CODE, CODE(0x0f, 0x22, 0xc0), X86_GP, 0,
+         .rax = 0x11},
         {"mov cr0: high bits", LS_CODE, CODE(0x0f, 0x22, 0xc0), X86_GP, 0, .rax = 0x180010011},
         {"mov cr3: above the address width", LS_CODE, CODE(0x0f, 0x22, 0xd8), X86_GP, 0,
          .rax = 1ull << 41},
         {"mov cr3: bit 63 without PCIDE", LS_CODE, CODE(0x0f, 0x22, 0xd8), X86_GP, 0,
          .rax = 1ull << 63 | LB_PML4},
         {"mov cr4: PAE off", LS_CODE, CODE(0x0f, 0x22, 0xe0), X86_GP, 0, .rax = CR4_PGE},
-        {"mov cr4: high bits", LS_CODE, CODE(0x0f, 0x22, 0xe0), X86_GP, 0, .rax = 1ull << 32 | CR4_PAE},
+        {"mov cr4: high bits", LS_CODE, CODE(0x0f, 0x22, 0xe0), X86_GP, 0,
+         .rax = 1ull << 32 | CR4_PAE},
         {"mov cr8: above 15", LS_CODE, CODE(0x44, 0x0f, 0x22, 0xc0), X86_GP, 0, .rax = 16},
         {"mov dr7: high bits", LS_CODE, CODE(0x0f, 0x23, 0xf8), X86_GP, 0, .rax = 1ull << 32},
         {"mov dr6: high bits", LS_CODE, CODE(0x0f, 0x23, 0xf0), X86_GP, 0, .rax = 1ull << 63},
         {"mov dr8", LS_CODE, CODE(0x44, 0x0f, 0x23, 0xc0), X86_UD, -1},
         {"mov cr1", LS_CODE, CODE(0x0f, 0x22, 0xc8), X86_UD, -1},
-        {"wrmsr EFER: LME off while paging", LS_CODE, CODE(0x0f, 0x30), X86_GP, 0, .rcx = 0xc0000080},
+        {"wrmsr EFER: LME off while paging", LS_CODE, CODE(0x0f, 0x30), X86_GP, 0,
+         .rcx = 0xc0000080},
         {"wrmsr EFER: reserved", LS_CODE, CODE(0x0f, 0x30), X86_GP, 0, .rcx = 0xc0000080,
          .rax = 0x902},
         {"rdmsr: none there", LS_CODE, CODE(0x0f, 0x32), X86_GP, 0, .rcx = 0x12345},
@@ -221,14 +225,22 @@ static void page_faults_tell_what_was_wrong(void **state)
         {"jump to an absent page", LS_CODE, 0, 1, {0xff, 0xe0}, 0, I, true},
         {"jump to a user page with SMEP", LS_CODE, 0, 0, {0xff, 0xe0}, CR4_SMEP, P | I, true},
         {"read of a user page with SMAP", LS_CODE, 0, 0, {0x48, 0x8b, 0x18}, CR4_SMAP, P, false},
-        {"write of a user page with SMAP", LS_CODE, 0, 0, {0x48, 0x89, 0x18}, CR4_SMAP, P | W, false},
+        {"write of a user page with SMAP",
+         LS_CODE,
+         0,
+         0,
+         {0x48, 0x89, 0x18},
+         CR4_SMAP,
+         P | W,
+         false},
         {"reserved address bit", LS_CODE, 1ull << 45, 0, {0x48, 0x8b, 0x18}, 0, P | RSVD, false},
     };
     struct interp_bench *b = *state;
     for (unsigned i = 0; i < ARRAY_SIZE(t); i++) {
         print_message("           %s\n", t[i].what);
         lb_page_tables(b);
-        /* Everything but the pages with entries of their own is the supervisor's with SMEP, SMAP. */
+        /* Everything but the pages with entries of their own is the supervisor's with SMEP,
+         * SMAP. */
         for (unsigned k = 0; k < 2 && t[i].cr4; k++) {
             lb_put64(b, LB_PD + k * 8, lb_get64(b, LB_PD + k * 8) & ~4ull);
         }
@@ -541,8 +553,11 @@ static void swapgs_and_bases(void **state)
     x86_state_loaded(b->cpu);
     lb_put64(b, 0x7000, 0x1122334455667788);
     /* swapgs; mov rax,gs:[7000h]; wrfsbase rdx; rdgsbase rcx; mov rbx,fs:[6f00h] */
-    lb_run(b, "\x0f\x01\xf8\x65\x48\x8b\x04\x25\x00\x70\x00\x00\xf3\x48\x0f\xae\xd2\xf3\x48\x0f\xae\xc9"
-              "\x64\x48\x8b\x1c\x25\x00\x6f\x00\x00", 31);
+    lb_run(
+        b,
+        "\x0f\x01\xf8\x65\x48\x8b\x04\x25\x00\x70\x00\x00\xf3\x48\x0f\xae\xd2\xf3\x48\x0f\xae\xc9"
+        "\x64\x48\x8b\x1c\x25\x00\x6f\x00\x00",
+        31);
     assert_int_equal(s->gpr[R_AX], 0x1122334455667788);
     assert_int_equal(s->gpr[R_BX], 0x1122334455667788);
     assert_int_equal(s->gpr[R_CX], LB_HIGH);

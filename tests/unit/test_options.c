@@ -97,7 +97,8 @@ static void options_take_one_or_two_dashes(void **state)
 
 static void an_unknown_option_is_refused_with_the_nearest_that_exists(void **state)
 {
-    refused("-dispaly none", "-dispaly: there is no such option; the nearest that exists is -display");
+    refused("-dispaly none",
+            "-dispaly: there is no such option; the nearest that exists is -display");
     refused("-snapshto", "-snapshot");
     refused("-m", "-m: needs an argument");
     refused("-blockdev x", "-blockdev: use -drive");
@@ -112,7 +113,8 @@ static void memory_is_a_size_from_1_mib_to_64_gib(void **state)
         const char *line;
         uint64_t bytes;
     } good[] = {
-        {"-m 1", 1ull << 20}, {"-m 64M", 64ull << 20}, {"-m size=2G", 2ull << 30}, {"-m 64G", 64ull << 30},
+        {"-m 1", 1ull << 20}, {"-m 64M", 64ull << 20}, {"-m size=2G", 2ull << 30},
+        {"-m 64G", 64ull << 30},
         {"-m 1024K", 1ull << 20}, {"-m 1.5G", 1536ull << 20},
     };
     struct config c;
@@ -133,7 +135,8 @@ static void memory_is_a_size_from_1_mib_to_64_gib(void **state)
 static void machine_keys_are_those_of_the_pc(void **state)
 {
     struct config c;
-    accepted(&c, "-M pc,smm=off,acpi=off,graphics=off,max-ram-below-4g=2G,usb=off,hpet=off,vmport=auto");
+    accepted(
+        &c, "-M pc,smm=off,acpi=off,graphics=off,max-ram-below-4g=2G,usb=off,hpet=off,vmport=auto");
     assert_false(c.smm || c.acpi || c.graphics);
     assert_int_equal(c.low_max, 2ull << 30);
     config_free(&c);
@@ -322,7 +325,8 @@ static void disks_and_cds_have_places(void **state)
 static void floppies_have_drives(void **state)
 {
     struct config c;
-    accepted(&c, "-fda a.img -drive if=floppy,index=1,file=b,,c.img,format=raw,snapshot=on,readonly=on -snapshot");
+    accepted(&c, "-fda a.img -drive "
+                 "if=floppy,index=1,file=b,,c.img,format=raw,snapshot=on,readonly=on -snapshot");
     assert_string_equal(c.floppy[0].path, "a.img");
     assert_string_equal(c.floppy[1].path, "b,c.img");
     assert_true(c.floppy[1].snapshot && c.floppy[1].read_only && c.snapshot);
@@ -371,7 +375,8 @@ static void character_devices_are_known_by_name(void **state)
     refused("-serial chardev:lgo -chardev null,id=log", "there is no -chardev with id=lgo");
     refused("-serial vc", "there is no character device");
     refused("-serial file:", "nothing after the colon");
-    refused("-serial null -serial null -serial null -serial null -serial null", "more than 4 serial ports");
+    refused("-serial null -serial null -serial null -serial null -serial null",
+            "more than 4 serial ports");
     refused("-chardev null", "id= is needed");
     refused("-chardev null,id=a -chardev null,id=a", "id=a: is taken");
     refused("-chardev file,id=a", "file needs path=");
@@ -398,7 +403,8 @@ static void the_terminal_has_one_owner(void **state)
     refused("-serial stdio -debugcon stdio", "something else uses the terminal");
     refused("-serial stdio -display term", "something else uses the terminal");
     refused("-nographic -display term", "contradicts -display term");
-    refused("-chardev stdio,id=a -serial stdio -device isa-debugcon,chardev=a", "something else uses the terminal");
+    refused("-chardev stdio,id=a -serial stdio -device isa-debugcon,chardev=a",
+            "something else uses the terminal");
 }
 
 static void displays_and_cards_are_known_by_name(void **state)
@@ -429,8 +435,9 @@ static void messages_are_chosen_by_item(void **state)
 static void harmless_options_are_accepted(void **state)
 {
     struct config c;
-    accepted(&c, "-global kvm-pit.lost_tick_policy=discard -msg timestamp=on -no-user-config -net none "
-                 "-parallel none -monitor none -no-hpet -seed 5 -overcommit mem-lock=off");
+    accepted(&c,
+             "-global kvm-pit.lost_tick_policy=discard -msg timestamp=on -no-user-config -net none "
+             "-parallel none -monitor none -no-hpet -seed 5 -overcommit mem-lock=off");
     config_free(&c);
     accepted(&c, "-global isa-debugcon.iobase=0x402 -debugcon null");
     assert_int_equal(c.debugcon_port, 0x402);
@@ -474,7 +481,8 @@ static void scripts_and_digests_run_on_the_virtual_clock(void **state)
     accepted(&c, "--digest -clock host");
     assert_int_equal(c.clock, CLOCK_HOST_DRIVEN);
     config_free(&c);
-    refused("--expect x -clock host", "-clock host: scripts and --expect run on the virtual clock only");
+    refused("--expect x -clock host",
+            "-clock host: scripts and --expect run on the virtual clock only");
     refused("--expect x -S", "-S: a script would wait for ever");
     refused("--type <NoKey>", "-type <NoKey>: no key is called");
 }

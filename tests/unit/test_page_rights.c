@@ -1,10 +1,10 @@
 /*
- * Page tables, whole: every mix of rights in two levels of entries, in 32-bit, PAE and 4-level paging,
- * for every kind of access and every setting that has a say. The manual's rules are written here once
- * more and compared with fault or success, error code, CR2, accessed and dirty bits.
+ * Page tables, whole: every mix of rights in two levels of entries, in 32-bit, PAE and 4-level
+ * paging, for every kind of access and every setting that has a say. The manual's rules are written
+ * here once more and compared with fault or success, error code, CR2, accessed and dirty bits.
  *
- * Sources: [SDM3] "Access Rights", "Page-Fault Exceptions", "Accessed and Dirty Flags", the formats of
- *          the entries in "32-Bit Paging", "PAE Paging", "4-Level Paging".
+ * Sources: [SDM3] "Access Rights", "Page-Fault Exceptions", "Accessed and Dirty Flags", the formats
+ *          of the entries in "32-Bit Paging", "PAE Paging", "4-Level Paging".
  */
 #include "tests/unit/cpu_bench.h"
 
@@ -159,7 +159,8 @@ static void check_settings(struct cpu_bench *b, struct item c)
         c.ac = bits & 16;
         c.nxe = bits & 32;
         if (c.paging == BITS32 && c.nxe) {
-            continue; /* EFER.NXE has no say there but for the error code's I bit, which needs PAE */
+            /* EFER.NXE has no say there but for the error code's I bit, which needs PAE */
+            continue;
         }
         check(b, &c);
     }
@@ -167,7 +168,8 @@ static void check_settings(struct cpu_bench *b, struct item c)
 
 static uint64_t bits_of(enum paging paging, unsigned n, bool directory)
 {
-    uint64_t e = (n & 1 ? P : 0) | (n & 2 ? W : 0) | (n & 4 ? U : 0) | (directory && n & 32 ? PS : 0);
+    uint64_t e =
+        (n & 1 ? P : 0) | (n & 2 ? W : 0) | (n & 4 ? U : 0) | (directory && n & 32 ? PS : 0);
     return paging == BITS32 ? e : e | (n & 8 ? NX : 0) | (n & 16 ? RSVD : 0);
 }
 

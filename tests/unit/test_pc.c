@@ -139,9 +139,10 @@ static void the_default_board_claims_these_ports(void **state)
 
     rig_build(r);
     claimed_ports(r, ports, sizeof(ports));
-    assert_string_equal(ports, "0-f 20-21 40-43 60-61 64-64 70-71 80-83 87-87 89-8b 8f-8f 92-92 "
-                               "a0-a1 b2-b3 c0-df f0-f0 378-37f 3f0-3f5 3f7-3ff 4d0-4d1 510-511 514-51b "
-                               "cf8-cff afe0-afe3 b100-b13f");
+    assert_string_equal(ports,
+                        "0-f 20-21 40-43 60-61 64-64 70-71 80-83 87-87 89-8b 8f-8f 92-92 "
+                        "a0-a1 b2-b3 c0-df f0-f0 378-37f 3f0-3f5 3f7-3ff 4d0-4d1 510-511 514-51b "
+                        "cf8-cff afe0-afe3 b100-b13f");
 }
 
 static void a_part_that_is_left_out_claims_nothing(void **state)

@@ -1,8 +1,8 @@
 /*
- * Protection, whole: every descriptor type at every DPL, present and absent, through selectors of every
- * RPL, at every CPL. What the manual's rules say is written here once more, rule by rule, and compared
- * with what the processor does: vector, error code, that a fault changes nothing (the accessed bit in
- * memory included), and what a success loads.
+ * Protection, whole: every descriptor type at every DPL, present and absent, through selectors of
+ * every RPL, at every CPL. What the manual's rules say is written here once more, rule by rule, and
+ * compared with what the processor does: vector, error code, that a fault changes nothing (the
+ * accessed bit in memory included), and what a success loads.
  *
  * Sources: [SDM2] "MOV", "JMP", "CALL", "RET", "LAR", "LSL", "VERR/VERW", "LLDT", "LTR", "INT n";
  *          [SDM3] "Privilege Levels", "Privilege Level Checking".
@@ -183,7 +183,8 @@ static void for_all(struct cpu_bench *b, void (*check)(struct cpu_bench *b, cons
     }
 }
 
-/* @call faults as @vector(@error) and changes neither state nor descriptor; -1: it must not fault. */
+/* @call faults as @vector(@error) and changes neither state nor descriptor; -1: it must not
+ * fault. */
 #define CHECK(b, vec, err, call)                                                                   \
     do {                                                                                           \
         uint64_t was = ld64le(tested(b));                                                          \

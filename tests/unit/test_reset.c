@@ -1,6 +1,7 @@
 /*
- * After SeaBIOS has used the whole machine, a reset gives every device and the processor the state of a
- * fresh start, apart from what hardware keeps (STATE_KEEPS) and from times, which are relative to now.
+ * After SeaBIOS has used the whole machine, a reset gives every device and the processor the state
+ * of a fresh start, apart from what hardware keeps (STATE_KEEPS) and from times, which are relative
+ * to now.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -37,7 +38,8 @@ static void take(struct machine *m, struct snapshot *s)
         }
     }
     m->accel->get_state(m->vcpus[0], &s->cpu);
-    s->cpu.tsc_offset += muldiv64((uint64_t)clock_now(&m->clock), VCPU_TSC_HZ, NS_PER_SEC); /* the TSC */
+    /* the TSC */
+    s->cpu.tsc_offset += muldiv64((uint64_t)clock_now(&m->clock), VCPU_TSC_HZ, NS_PER_SEC);
     state_save(&s->cpu_fields, x86_state_fields, &s->cpu, &m->clock);
 }
 
@@ -57,13 +59,15 @@ static unsigned differences(struct machine *m, const struct snapshot *a, const s
         if (d->type->state == NULL) {
             continue;
         }
-        const char *field = state_differs(d->type->state, a->device[n].data, b->device[n].data, false);
+        const char *field =
+            state_differs(d->type->state, a->device[n].data, b->device[n].data, false);
         if (field != NULL) {
             print_message("%s: %s\n", d->id, field);
             bad++;
         }
     }
-    const char *field = state_differs(x86_state_fields, a->cpu_fields.data, b->cpu_fields.data, false);
+    const char *field =
+        state_differs(x86_state_fields, a->cpu_fields.data, b->cpu_fields.data, false);
     if (field != NULL) {
         print_message("cpu: %s\n", field);
         bad++;

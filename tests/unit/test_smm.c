@@ -151,7 +151,8 @@ static void rsm_shuts_down_on_an_invalid_map(void **state) /* [SDM2] "RSM" */
     static const struct {
         uint32_t at, val;
     } cases[] = {
-        {0xfffc, CR0_PG}, {0xfffc, CR0_NW | CR0_PE}, {0xfef8, 0x12345}, {0xff2c, 1u << 31}, /* CR4 */
+        /* CR4 */
+        {0xfffc, CR0_PG}, {0xfffc, CR0_NW | CR0_PE}, {0xfef8, 0x12345}, {0xff2c, 1u << 31},
     };
     for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
         void *b = NULL;

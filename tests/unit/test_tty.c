@@ -1,4 +1,5 @@
-/* The terminal is put back on every way out. Each case is a child on a pseudo terminal of its own. */
+/* The terminal is put back on every way out. Each case is a child on a pseudo terminal of its
+ * own. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

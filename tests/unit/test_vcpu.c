@@ -86,7 +86,8 @@ static void fake_set(struct vcpu *cpu, const struct x86_state *in)
 
 static const struct accel fake_accel = {
     .name = "fake", .counts_insns = true, .vcpu_init = fake_vcpu_init, .vcpu_fini = fake_vcpu_fini,
-    .run = fake_run, .kick = fake_kick, .icount = fake_icount, .get_state = fake_get, .set_state = fake_set,
+    .run = fake_run, .kick = fake_kick, .icount = fake_icount, .get_state = fake_get,
+    .set_state = fake_set,
 };
 
 struct rig {

@@ -158,7 +158,8 @@ static void host_alone(void *host, bool on)
 static const struct x86_host_ops host_ops = {
     .read = host_read, .write = host_write, .read_block = host_read_block,
     .write_block = host_write_block, .acknowledge = host_acknowledge, .tsc = host_tsc,
-    .ferr = host_ferr, .random = host_random, .has_apic = host_has_apic, .apic_read = host_apic_read,
+    .ferr = host_ferr, .random = host_random, .has_apic = host_has_apic,
+    .apic_read = host_apic_read,
     .apic_write = host_apic_write, .apic_deadline = host_apic_deadline, .cr8 = host_cr8,
     .set_cr8 = host_set_cr8, .alone = host_alone,
 };

@@ -2,10 +2,10 @@
  * The interpreter's side of debug.h.
  *
  * Model:  while somebody debugs, the loop asks here between blocks. Code points end blocks before
- *         them, whatever linear address the block is seen at (page offsets are the same at all), and
- *         are never reached by chaining. A step is a block of one instruction; a delivered interrupt
- *         or fault counts as one, as it does for the instruction count. Pages with data points miss
- *         the TLB.
+ *         them, whatever linear address the block is seen at (page offsets are the same at all),
+ *         and are never reached by chaining. A step is a block of one instruction; a delivered
+ *         interrupt or fault counts as one, as it does for the instruction count. Pages with data
+ *         points miss the TLB.
  */
 #include "core/accel/interp/engine.h"
 #include "core/accel/vcpu.h"
@@ -48,7 +48,8 @@ bool interp_debug_at_point(struct interp *e)
     d->passed_lin = lin;
     d->passed_icount = now;
     if (s->code_wanted != NULL &&
-        !s->code_wanted(s->code_opaque, cpu->host, lin, stops_find(s, POINT_CODE, false, lin, 1)->users)) {
+        !s->code_wanted(s->code_opaque, cpu->host, lin,
+                        stops_find(s, POINT_CODE, false, lin, 1)->users)) {
         return false;
     }
     set_hit(e, HIT_CODE);
@@ -161,7 +162,8 @@ static void delivered(struct x86_cpu *cpu, unsigned vector, unsigned kind, uint3
 static void msr_used(struct x86_cpu *cpu, uint32_t index, uint64_t val, bool write)
 {
     tell(interp_of(cpu),
-         &(struct stop_event){.kind = EVENT_MSR, .addr = index, .val = val, .size = 8, .write = write});
+         &(struct stop_event){
+             .kind = EVENT_MSR, .addr = index, .val = val, .size = 8, .write = write});
 }
 
 /* ---- from outside ---- */
@@ -171,8 +173,8 @@ void interp_debug_set(struct interp *e, const struct stops *stops, enum vcpu_ste
 {
     struct interp_debug *d = &e->debug;
     struct x86_cpu *cpu = &e->cpu;
-    bool busy = stops != NULL &&
-                (stops->n != 0 || stops->wanted != 0 || step != STEP_OFF || stop_count != UINT64_MAX);
+    bool busy = stops != NULL && (stops->n != 0 || stops->wanted != 0 || step != STEP_OFF ||
+                                  stop_count != UINT64_MAX);
     bool data = busy && (stops->on & (POINT_READ | POINT_WRITE));
     unsigned wanted = busy ? stops->wanted : 0;
     if (busy && d->version != stops->version) { /* blocks end before other places now */

@@ -62,11 +62,12 @@ struct jump_entry {
 /* No entry has it: makes every chain end. */
 #define KEY_NEVER (~0ull << 32)
 
-/* Who translates blocks to host code (core/accel/jit): told what becomes of them. It may put its own
- * function in place of insns[0].run. */
+/* Who translates blocks to host code (core/accel/jit): told what becomes of them. It may put its
+ * own function in place of insns[0].run. */
 struct interp_translator {
     void (*added)(struct interp *e, struct block *b);   /* decoded, and known from now on */
-    void (*dropped)(struct interp *e, struct block *b); /* its bytes changed: it is never entered again */
+    /* its bytes changed: it is never entered again */
+    void (*dropped)(struct interp *e, struct block *b);
     void (*flushed)(struct interp *e);                  /* all blocks are gone */
     void (*moved)(struct interp *e);                    /* code is at other linear addresses now */
 };
@@ -76,7 +77,7 @@ struct interp_translated {
     uint16_t flags;              /* OSZAPC: AH as by LAHF in bits 15:8, OF in bit 0 */
     uint64_t jump_key;           /* what entries of jumps[] must have besides the offset */
     void *jumps;
-    const uint8_t *marks;        /* the arena's, so that host address >> RAM_LINE_SHIFT indexes them */
+    const uint8_t *marks; /* the arena's, so that host address >> RAM_LINE_SHIFT indexes them */
     void *link;                  /* the exit that was taken, if it wants to be linked */
     void *stores;                /* where the next store is noted, while checking */
     uint8_t fp;                  /* which registers of the FPU the host holds now: 0 in C code */
@@ -115,8 +116,8 @@ struct interp_debug {
 };
 
 /* Blocks that were entered, by their instruction's number modulo the size: the last so many
- * instructions are all there. Of translated code there are the blocks that the interpreter had to help:
- * all that fault, halt or reach devices. */
+ * instructions are all there. Of translated code there are the blocks that the interpreter had to
+ * help: all that fault, halt or reach devices. */
 struct interp_trail {
     struct { uint64_t lin, count; } block[HISTORY_STEPS];
     /* of those that were not entered from another block: registers, too */
@@ -245,8 +246,8 @@ void interp_debug_set(struct interp *e, const struct stops *stops, enum vcpu_ste
 bool interp_debug_due(struct interp *e);
 /* Before the instruction at CS:RIP: is there a code point? */
 bool interp_debug_at_point(struct interp *e);
-/* The same for linear address @lin of code about to be decoded or linked; compares page offsets only if
- * @any_page, so that no block has a point inside, wherever it is seen. */
+/* The same for linear address @lin of code about to be decoded or linked; compares page offsets
+ * only if @any_page, so that no block has a point inside, wherever it is seen. */
 bool interp_debug_code(const struct interp *e, uint64_t lin, bool any_page);
 /* After the mode may have changed: what must be held back, and EVENT_MODE. */
 void interp_debug_resync(struct interp *e);

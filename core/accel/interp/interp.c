@@ -193,21 +193,23 @@ static void take_sipi(struct interp *e)
     }
 }
 
-/* Delivers what another accelerator had begun to deliver. A software interrupt is begun anew by its own
- * instruction, where RIP still is. */
+/* Delivers what another accelerator had begun to deliver. A software interrupt is begun anew by its
+ * own instruction, where RIP still is. */
 static void deliver_injected(struct x86_cpu *cpu)
 {
-    static const enum x86_int_kind kinds[] = {[0] = INT_EXTERNAL, [2] = INT_NMI, [3] = INT_EXCEPTION};
+    static const enum x86_int_kind kinds[] = {
+        [0] = INT_EXTERNAL, [2] = INT_NMI, [3] = INT_EXCEPTION};
     unsigned type = cpu->s.inject_type;
     cpu->s.inject_valid = false;
     cpu->budget--;
     if (type < 4) {
-        x86_interrupt(cpu, cpu->s.inject_vector, kinds[type], cpu->s.inject_has_error, cpu->s.inject_error);
+        x86_interrupt(cpu, cpu->s.inject_vector, kinds[type], cpu->s.inject_has_error,
+                      cpu->s.inject_error);
     }
 }
 
-/* [SDM3] "Handling Multiple NMIs": one waits while one is served, so of two that have waited for this
- * the second goes on waiting. */
+/* [SDM3] "Handling Multiple NMIs": one waits while one is served, so of two that have waited for
+ * this the second goes on waiting. */
 static void take_nmi(struct x86_cpu *cpu)
 {
     const uint32_t both = PEND_NMI | PEND_NMI_TOO;

@@ -18,7 +18,8 @@ static uint64_t bit_result(enum bit_op op, uint64_t v, uint64_t bit)
     }
 }
 
-/* The store of a read-modify-write that found @old. False: with LOCK, another processor came between. */
+/* The store of a read-modify-write that found @old. False: with LOCK, another processor came
+ * between. */
 static bool put_memory(struct x86_cpu *cpu, const struct insn *in, uint64_t lin, uint64_t old,
                        uint64_t v)
 {
@@ -151,7 +152,8 @@ static uint64_t get_e(struct x86_cpu *cpu, const struct insn *in, uint64_t *lin)
 }
 
 /* False as put_memory. */
-static bool put_e(struct x86_cpu *cpu, const struct insn *in, uint64_t lin, uint64_t old, uint64_t v)
+static bool put_e(struct x86_cpu *cpu, const struct insn *in, uint64_t lin, uint64_t old,
+                  uint64_t v)
 {
     if (in->mem) {
         return put_memory(cpu, in, lin, old, v);

@@ -233,8 +233,8 @@ OP_ENDS(into)
     }
 }
 
-/* What a MOV SS before it hit comes with this one exception ([SDM3] "Masking Exceptions and Interrupts
- * When Switching Stacks"). */
+/* What a MOV SS before it hit comes with this one exception ([SDM3] "Masking Exceptions and
+ * Interrupts When Switching Stacks"). */
 OP_ENDS(icebp)
 {
     if (unlikely(cpu->watch_hits)) {

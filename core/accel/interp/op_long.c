@@ -141,7 +141,8 @@ OP_ENDS(invpcid)
     uint64_t pcid = x86_ld64(cpu, in->seg, ea);
     uint64_t lin = x86_ld64(cpu, in->seg, insn_ea_plus(in, ea, 8));
     bool tagged = type <= INVPCID_CONTEXT;
-    if (type > INVPCID_ALL_BUT_GLOBAL || (pcid >> 12) || (tagged && pcid && !(cpu->s.cr4 & CR4_PCIDE)) ||
+    if (type > INVPCID_ALL_BUT_GLOBAL || (pcid >> 12) ||
+        (tagged && pcid && !(cpu->s.cr4 & CR4_PCIDE)) ||
         (type == INVPCID_ADDRESS && !x86_canonical(lin))) {
         x86_fault(cpu, X86_GP, 0);
     }

@@ -44,7 +44,8 @@ FOR_SIZE void mul_sized(unsigned size, struct x86_cpu *cpu, const struct insn *i
 {
     unsigned __int128 p =
         (unsigned __int128)reg_r(cpu, GPR_OFF(R_AX), size) * e_read(cpu, in, size);
-    uint64_t low = (uint64_t)p & size_mask(size), high = (uint64_t)(p >> (8 * size)) & size_mask(size);
+    uint64_t low = (uint64_t)p & size_mask(size),
+             high = (uint64_t)(p >> (8 * size)) & size_mask(size);
     write_pair(cpu, low, high, size);
     mul_flags(cpu, low, size, high != 0);
 }

@@ -1,10 +1,10 @@
 /*
  * The interpreter's trail: where it was lately, for post-mortems.
  *
- * Model:  a block's slot is the number of its first instruction modulo the size, so what is overwritten
- *         is at least that many instructions old, and nothing has to be counted. Registers are noted
- *         where a block is entered from the loop, which is so for all code that runs for the first
- *         time.
+ * Model:  a block's slot is the number of its first instruction modulo the size, so what is
+ *         overwritten is at least that many instructions old, and nothing has to be counted.
+ *         Registers are noted where a block is entered from the loop, which is so for all code that
+ *         runs for the first time.
  */
 #include "core/accel/interp/engine.h"
 

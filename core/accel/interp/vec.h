@@ -38,7 +38,8 @@ enum { XCR0_X87 = 1, XCR0_SSE = 2, XCR0_AVX = 4 };
 
 /* ---- when they may run ---- */
 
-/* Vector instructions are short: what is inlined into them must be, and lengths be constants there. */
+/* Vector instructions are short: what is inlined into them must be, and lengths be constants
+ * there. */
 #define VEC_INLINE static inline __attribute__((always_inline))
 
 static __attribute__((noinline, unused)) void vec_check(struct x86_cpu *cpu, const struct insn *in)

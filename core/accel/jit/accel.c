@@ -94,8 +94,8 @@ static void jit_view_changed(struct machine *m, struct space *s, const struct vi
     interp_accel.view_changed(m, s, old, now);
 }
 
-/* While somebody debugs, nothing translated is entered (may_enter of engine.c): stops, steps and watched
- * memory are the interpreter's own. */
+/* While somebody debugs, nothing translated is entered (may_enter of engine.c): stops, steps and
+ * watched memory are the interpreter's own. */
 static void jit_debug_changed(struct vcpu *vcpu)
 {
     interp_accel.debug_changed(vcpu);

@@ -74,7 +74,9 @@ static bool same_memory(const struct jit *j, struct text *out)
         uint64_t now;
         memcpy(&now, s->at, 8);
         if (last == i && now != c->trial_memory[i]) {
-            text_printf(out, "  memory %08" PRIx64 ": interpreter %016" PRIx64 ", translation %016" PRIx64 "\n",
+            text_printf(out,
+                        "  memory %08" PRIx64 ": interpreter %016" PRIx64
+                        ", translation %016" PRIx64 "\n",
                         (uint64_t)(s->at - j->e->cpu.arena->base), now, c->trial_memory[i]);
             same = false;
         }
@@ -174,7 +176,8 @@ static void report(struct jit *j, const char *what, const struct text *memory)
 {
     const struct check *c = j->check;
     struct text out = {0};
-    text_printf(&out, "jit: a translation differs from the interpreter: %s\n%s", what, text_str(memory));
+    text_printf(&out, "jit: a translation differs from the interpreter: %s\n%s", what,
+                text_str(memory));
     show_state(&c->before->s, "before", &out);
     show_state(&c->now->s, "interpreter", &out);
     show_state(&c->trial->s, "translation", &out);

@@ -1,9 +1,9 @@
 /*
  * -accel jit,check=on: every run of translated code is done over by the interpreter, and compared.
  *
- * Translated code runs as a trial: each of its stores first notes what it overwrites. When it calls C
- * or leaves, its state is put aside, memory and registers are put back, and the interpreter runs the
- * same instructions for good. So whatever can reach a device, fault or deliver an event, which
+ * Translated code runs as a trial: each of its stores first notes what it overwrites. When it calls
+ * C or leaves, its state is put aside, memory and registers are put back, and the interpreter runs
+ * the same instructions for good. So whatever can reach a device, fault or deliver an event, which
  * translated code leaves to the interpreter, happens once. Blocks are not linked.
  */
 #ifndef CORE_ACCEL_JIT_CHECK_H
@@ -24,7 +24,8 @@ struct check_store {
 struct check {
     /* Up to CHECK_STATE: at the start; as translated code left it; as the interpreter did. */
     struct x86_cpu *before, *trial, *now;
-    struct lock *lock;       /* held in a trial, so that no device writes memory; NULL: it is held anyway */
+    /* held in a trial, so that no device writes memory; NULL: it is held anyway */
+    struct lock *lock;
     struct jit_block *block; /* the trial's; NULL: there is none */
     unsigned from;           /* its first instruction */
     uint64_t trials;
@@ -41,8 +42,8 @@ void check_free(struct check *c);
 
 /* A trial begins with instruction @from of @jb. */
 void check_begin(struct jit *j, struct jit_block *jb, unsigned from);
-/* It ended before instruction @to, or, if @left, behind the block. The state is the interpreter's afterwards;
- * the first difference is reported, and ends the machine. */
+/* It ended before instruction @to, or, if @left, behind the block. The state is the interpreter's
+ * afterwards; the first difference is reported, and ends the machine. */
 void check_end(struct jit *j, unsigned to, bool left);
 
 #endif

@@ -18,7 +18,8 @@ struct codemem {
 
 /* @bytes is a multiple of the page size. Pages cost nothing until they are written. */
 bool codemem_init(struct codemem *m, size_t bytes, struct error **err);
-/* The same without a file: perf takes the memory of a memfd for a library, and has no names for it. */
+/* The same without a file: perf takes the memory of a memfd for a library, and has no names for
+ * it. */
 bool codemem_init_unnamed(struct codemem *m, size_t bytes, struct error **err);
 void codemem_fini(struct codemem *m);
 

@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static void dump_code(const uint8_t *code, size_t bytes, unsigned bits, uint64_t at, struct text *out)
+static void dump_code(const uint8_t *code, size_t bytes, unsigned bits, uint64_t at,
+                      struct text *out)
 {
     char line[DISASM_TEXT];
     for (size_t i = 0; i < bytes;) {
@@ -30,8 +31,8 @@ void jit_dump(const struct jit *j, const struct jit_block *jb, struct text *out)
 {
     const struct block *b = jb->block;
     unsigned bits = b->mode & MODE_CS64 ? 64 : b->mode & MODE_CS32 ? 32 : 16;
-    text_printf(out, "guest code at %" PRIx64 ", memory %08" PRIx64 ", %u instructions, %u bits\n", jb->rip,
-                b->ram, b->n, bits);
+    text_printf(out, "guest code at %" PRIx64 ", memory %08" PRIx64 ", %u instructions, %u bits\n",
+                jb->rip, b->ram, b->n, bits);
     dump_code(j->e->cpu.arena->base + b->ram, b->bytes, bits, jb->rip, out);
     text_printf(out, "host code, %u bytes\n", jb->code_bytes);
     dump_code(jb->entry, jb->code_bytes, 64, (uintptr_t)codemem_rx(&j->code, jb->entry), out);
@@ -62,8 +63,8 @@ static void show_causes(const struct jit *j, struct text *out)
     qsort(all, ROW_COUNT, sizeof(*all), more);
     for (unsigned i = 0; i < CAUSES && all[i].count > 0; i++) {
         const struct insn_info *info = &insn_info[all[i].row];
-        text_printf(out, "  %-10s %02x  %12" PRIu64 "  %s\n", info->name, info->opcode, all[i].count,
-                    jit_emits(all[i].row) ? "access" : "no emitter");
+        text_printf(out, "  %-10s %02x  %12" PRIu64 "  %s\n", info->name, info->opcode,
+                    all[i].count, jit_emits(all[i].row) ? "access" : "no emitter");
     }
     free(all);
 }
@@ -73,11 +74,13 @@ void jit_show_stats(const struct jit *j, struct text *out)
     const struct jit_stats *s = &j->stats;
     text_printf(out, "translations     %12" PRIu64 "\n", s->translated);
     text_printf(out, "host code bytes  %12" PRIu64 "\n", s->bytes);
-    text_printf(out, "dropped          %12" PRIu64 "  (%" PRIu64 " times everything, %" PRIu64 " times the oldest)\n",
+    text_printf(out,
+                "dropped          %12" PRIu64 "  (%" PRIu64 " times everything, %" PRIu64
+                " times the oldest)\n",
                 s->dropped, s->flushes, s->evictions);
     text_printf(out, "links            %12" PRIu64 "\n", s->links);
-    text_printf(out, "entries          %12" PRIu64 "  (%" PRIu64 " in another context)\n", s->entries,
-                s->mismatches);
+    text_printf(out, "entries          %12" PRIu64 "  (%" PRIu64 " in another context)\n",
+                s->entries, s->mismatches);
     text_printf(out, "slow paths       %12" PRIu64 "\n", s->slow_calls);
     show_causes(j, out);
 }

@@ -12,8 +12,8 @@ void jit_show_stats(const struct jit *j, struct text *out);
 /* Every line to the log. */
 void jit_log(const struct text *text);
 
-/* Opens /tmp/perf-PID.map, in which Linux perf looks for names; @first: begins it anew. Before anything is
- * translated. */
+/* Opens /tmp/perf-PID.map, in which Linux perf looks for names; @first: begins it anew. Before
+ * anything is translated. */
 bool jit_perf_open(struct jit *j, bool first, struct error **err);
 void jit_perf_add(struct jit *j, const struct jit_block *jb);
 

@@ -276,7 +276,8 @@ static void rotate_overflow(struct trans *t, unsigned digit, unsigned count)
 
 bool emit_shift(struct trans *t)
 {
-    unsigned size = t->in->opsize, digit = t->in->reg & 7u, count = (unsigned)t->in->imm & (size == 8 ? 63 : 31);
+    unsigned size = t->in->opsize, digit = t->in->reg & 7u,
+             count = (unsigned)t->in->imm & (size == 8 ? 63 : 31);
     bool by_cl = t->info->operand[1] == OPD_CL, rotate = digit < 4;
     bool again = rotate && !by_cl && count > 1;         /* OF has to be worked out */
     if (by_cl ? rotate : count == 0 || count >= 8 * size) {

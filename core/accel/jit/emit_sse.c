@@ -93,8 +93,8 @@ static bool in_0f(const struct insn_info *info)
     return info->map == MAP_M0F || info->map == MAP_V0F;
 }
 
-/* Must the operand of @bytes be aligned? Of 16 bytes all but those of MOVUPS, MOVDQU and LDDQU; with
- * VEX only those of MOVAPS, MOVDQA and of what passes the caches. */
+/* Must the operand of @bytes be aligned? Of 16 bytes all but those of MOVUPS, MOVDQU and LDDQU;
+ * with VEX only those of MOVAPS, MOVDQA and of what passes the caches. */
 static bool aligned(const struct insn_info *info, unsigned bytes)
 {
     unsigned op = info->opcode;

@@ -10,9 +10,10 @@
  *
  * Registers of the FPU are in the host's own while a block wants them (host_fp.c).
  *
- * What is not translated, and every access that needs more than the TLB, is run by the interpreter's
- * own function of that instruction (jit_slow), with the exact state of the interpreter around it. So
- * faults, changing code, devices and counting need nothing of their own here.
+ * What is not translated, and every access that needs more than the TLB, is run by the
+ * interpreter's own function of that instruction (jit_slow), with the exact state of the
+ * interpreter around it. So faults, changing code, devices and counting need nothing of their own
+ * here.
  *
  * A translation holds for one instruction pointer and one context: code segment, mode word, TLB and
  * what is known of the segments' limits. Flags are in EFLAGS or in translated.flags; between blocks

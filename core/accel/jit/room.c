@@ -1,6 +1,6 @@
 /*
- * Room for translations: code memory and the tables of blocks and links, in parts. When one is full the next
- * begins, and what was in it, the oldest, goes.
+ * Room for translations: code memory and the tables of blocks and links, in parts. When one is full
+ * the next begins, and what was in it, the oldest, goes.
  */
 #include "core/accel/jit/jit.h"
 
@@ -48,7 +48,8 @@ struct jit_block *jit_new_block(struct jit *j)
 {
     struct jit_part *p = &j->parts[j->part];
     uint8_t *end = part_start(j, j->part + 1);
-    if (p->n_blocks == PART_BLOCKS || p->n_links + BLOCK_LINKS > PART_LINKS || end - p->next < BLOCK_CODE) {
+    if (p->n_blocks == PART_BLOCKS || p->n_links + BLOCK_LINKS > PART_LINKS ||
+        end - p->next < BLOCK_CODE) {
         j->part = (j->part + 1) % JIT_PARTS;
         evict(j, j->part);
         p = &j->parts[j->part];

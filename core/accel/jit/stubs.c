@@ -58,7 +58,8 @@ static void leave(struct emit *e)
     emit_u8(e, 0xc3);
 }
 
-/* int enter(cpu in DI, code in SI). Six registers, the return address and 8 bytes: SP is aligned. */
+/* int enter(cpu in DI, code in SI). Six registers, the return address and 8 bytes: SP is
+ * aligned. */
 static uint8_t *make_enter(struct jit *j, struct emit *e)
 {
     uint8_t *start = e->at;

@@ -1,7 +1,7 @@
 /*
- * R8 to R15 of 64-bit code. They live in the context; inside a block the instructions that name them
- * find them in two host registers. Whatever is written goes to memory at once, so that nothing has
- * to be saved on the way out.
+ * R8 to R15 of 64-bit code. They live in the context; inside a block the instructions that name
+ * them find them in two host registers. Whatever is written goes to memory at once, so that nothing
+ * has to be saved on the way out.
  */
 #include "core/accel/jit/translate.h"
 
@@ -139,7 +139,8 @@ enum host_reg trans_ea_reg(struct trans *t, unsigned offset, enum host_reg scrat
 void trans_write_back(struct trans *t)
 {
     const struct insn *in = t->in;
-    bool g = is_extra(in->r) && result(t, true), e = !in->mem && is_extra(in->m) && result(t, false);
+    bool g = is_extra(in->r) && result(t, true),
+         e = !in->mem && is_extra(in->m) && result(t, false);
     if (g) {
         emit_store(&t->e, 8, trans_reg(t, in->r), in->r);
     }

@@ -6,8 +6,8 @@
  *         name of the ioctl, capability or exit.
  * Files:  vm.c the machine, slots.c and zones.c its memory, vcpu.c the processors, run.c entering
  *         the guest and what comes back, convert.c registers as structures, state.c registers by
- *         ioctl, cpuid.c, debug.c a debugger's points and steps, failure.c what to say when KVM cannot go on, probe.c whether it is worth
- *         it.
+ *         ioctl, cpuid.c, debug.c a debugger's points and steps, failure.c what to say when KVM
+ *         cannot go on, probe.c whether it is worth it.
  */
 #ifndef CORE_ACCEL_KVM_KVM_H
 #define CORE_ACCEL_KVM_KVM_H
@@ -190,8 +190,8 @@ void kvm_debug_changed(struct vcpu *cpu);
 /* Around each entry while somebody debugs, or has just ceased to. */
 void kvm_debug_enter(struct vcpu *cpu);
 void kvm_debug_left(struct kvm_vcpu *v);
-/* KVM_EXIT_DEBUG, or the end of an instruction (a HLT, an access) that was run alone: true if cpu->hit
- * says what to stop for. */
+/* KVM_EXIT_DEBUG, or the end of an instruction (a HLT, an access) that was run alone: true if
+ * cpu->hit says what to stop for. */
 bool kvm_debug_exit(struct vcpu *cpu);
 bool kvm_debug_stepped(struct vcpu *cpu);
 

@@ -40,8 +40,7 @@ void explain_copy(char *out, size_t size, const uint8_t *bytes, size_t n)
     out[len] = '\0';
 }
 
-/* ---- looking -----------------------------------------------------------------------------------
- */
+/* ---- looking --------------------------------------------------------------------------------- */
 
 static void find_sector(struct explained *x, struct block *disk)
 {
@@ -96,8 +95,7 @@ static void find_geometry(struct explained *x, struct block *disk)
     };
 }
 
-/* ---- verdicts ----------------------------------------------------------------------------------
- */
+/* ---- verdicts -------------------------------------------------------------------------------- */
 
 __attribute__((format(printf, 3, 4))) static void verdict(struct explain_verdict *v, bool boots,
                                                           const char *fmt, ...)
@@ -250,8 +248,7 @@ bool explain_image(struct explained *x, const char *path, struct error **err)
     return true;
 }
 
-/* ---- the command -------------------------------------------------------------------------------
- */
+/* ---- the command ----------------------------------------------------------------------------- */
 
 bool explain_command(int argc, char *const *argv, struct text *out, struct error **err)
 {

@@ -20,8 +20,7 @@ enum { HEAD_BYTES = 32768, FOOTER_BYTES = 512 };
 #define GZIP_KEPT  (16 * MiB) /* so much of what is inside is looked at */
 #define GZIP_WHOLE (4 * GiB)  /* more is not unpacked to learn its size */
 
-/* ---- by their first bytes ----------------------------------------------------------------------
- */
+/* ---- by their first bytes -------------------------------------------------------------------- */
 
 static const struct magic {
     const char *name;
@@ -96,8 +95,7 @@ static void describe(struct explain_format *f, const uint8_t *head)
     }
 }
 
-/* ---- disks inside ------------------------------------------------------------------------------
- */
+/* ---- disks inside ---------------------------------------------------------------------------- */
 
 struct inside {
     struct block *file; /* borrowed; NULL: all is in data */
@@ -239,8 +237,7 @@ void explain_find_format(struct explain_format *f, struct block *b, struct block
     *inside = open_fixed_vhd(f, b);
 }
 
-/* ---- kernels -----------------------------------------------------------------------------------
- */
+/* ---- kernels --------------------------------------------------------------------------------- */
 
 static void describe_linux(const uint8_t *head, char detail[EXPLAIN_WHY])
 {

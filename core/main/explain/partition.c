@@ -115,8 +115,7 @@ static struct explain_partition *add(struct explain_table *t, struct block *b, u
     return p;
 }
 
-/* ---- the master boot record --------------------------------------------------------------------
- */
+/* ---- the master boot record ------------------------------------------------------------------ */
 
 /* Code at the table's place hardly ever has four boot flags and an entry inside the disk. */
 static bool is_table(const uint8_t *sector, uint64_t bytes)
@@ -197,8 +196,7 @@ static void read_mbr(struct explain_table *t, struct block *b, const uint8_t *se
     }
 }
 
-/* ---- GPT ---------------------------------------------------------------------------------------
- */
+/* ---- GPT ------------------------------------------------------------------------------------- */
 
 static void gpt_type(char *out, size_t size, const uint8_t *g)
 {

@@ -13,8 +13,7 @@ static const char *const way_names[EXPLAIN_WAYS] = {
     [AS_KERNEL] = "kernel",
 };
 
-/* ---- text --------------------------------------------------------------------------------------
- */
+/* ---- text ------------------------------------------------------------------------------------ */
 
 /* "1.4 MiB"; in a buffer of the caller. */
 static const char *readable(uint64_t bytes, char *buf, size_t size)
@@ -149,8 +148,7 @@ void explain_text(const struct explained *x, struct text *out)
     }
 }
 
-/* ---- JSON --------------------------------------------------------------------------------------
- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 static void json_fs(struct json_out *j, const struct explain_fs *fs)
 {

@@ -29,7 +29,8 @@
 
 #define ARENA_BYTES (40u << 20)
 
-/* Working memory of the kernel that runs. What it reads it has written: others may have been here. */
+/* Working memory of the kernel that runs. What it reads it has written: others may have been
+ * here. */
 extern uint8_t arena[ARENA_BYTES];
 
 /* Numbers that look random. */

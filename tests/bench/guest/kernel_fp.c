@@ -1,6 +1,7 @@
 /*
- * Floating point: the x87 kernels compute in long double, which is the x87 in every mode; the others
- * in double and float with SSE2. Sums are exact on every processor: only + - * / and square roots.
+ * Floating point: the x87 kernels compute in long double, which is the x87 in every mode; the
+ * others in double and float with SSE2. Sums are exact on every processor: only + - * / and square
+ * roots.
  */
 #include "kernel.h"
 
@@ -51,7 +52,8 @@ struct body {
 static void place(struct body *b)
 {
     for (int i = 0; i < BODIES; i++) {
-        b[i] = (struct body){i * 1.5, i * i * 0.25 - 1, i * -0.75, i * 0.125, 0.5 - i * 0.25, 0.0625 * i, i ? 0.01 : 40};
+        b[i] = (struct body){i * 1.5,        i * i * 0.25 - 1, i * -0.75,    i * 0.125,
+                             0.5 - i * 0.25, 0.0625 * i,       i ? 0.01 : 40};
     }
 }
 

@@ -165,7 +165,8 @@ static uint32_t lz_pack(const uint8_t *in, uint8_t *out, uint32_t *last)
         uint32_t key = ((in[i] | in[i + 1] << 8 | (uint32_t)in[i + 2] << 16) * 2654435761u) >> 18;
         uint32_t from = last[key], n = 0;
         last[key] = i;
-        while (from < i && i - from < 65536 && i + n < LZ_BYTES && n < 127 && in[from + n] == in[i + n]) {
+        while (from < i && i - from < 65536 && i + n < LZ_BYTES && n < 127 &&
+               in[from + n] == in[i + n]) {
             n++;
         }
         if (n >= 3) {
@@ -200,7 +201,8 @@ static uint32_t lz_unpack(const uint8_t *in, uint32_t bytes, uint8_t *out)
 
 uint32_t run_lz(void)
 {
-    static const char words[8][8] = {"the ", "of ", "machine ", "in ", "code ", "a ", "guest ", "and "};
+    static const char words[8][8] = {"the ",  "of ", "machine ", "in ",
+                                     "code ", "a ",  "guest ",   "and "};
     uint8_t *plain = arena, *packed = arena + (1 << 20), *again = arena + (2 << 20);
     uint32_t *last = (uint32_t *)(arena + (3 << 20)), seed = 3, sum = 0;
     for (uint32_t i = 0; i < LZ_BYTES + 16;) {

@@ -1,6 +1,6 @@
 /*
- * The table of kernels, and what runs them: prints each name, then, when it is done, its checksum. In
- * the guest that goes to the debug port, on the host to standard output.
+ * The table of kernels, and what runs them: prints each name, then, when it is done, its checksum.
+ * In the guest that goes to the debug port, on the host to standard output.
  */
 #include "kernel.h"
 
@@ -162,7 +162,8 @@ __attribute__((used)) static void host_main(const char *mask)
 #ifdef __x86_64__
 __asm__(".globl _start; _start: mov 16(%rsp), %rdi; and $-16, %rsp; call host_main");
 #else
-__asm__(".globl _start; _start: mov 8(%esp), %eax; and $-16, %esp; sub $12, %esp; push %eax; call host_main");
+__asm__(".globl _start; _start: mov 8(%esp), %eax; and $-16, %esp; sub $12, %esp; push %eax; call "
+        "host_main");
 #endif
 
 #endif
