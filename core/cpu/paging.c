@@ -463,18 +463,17 @@ struct piece {
     unsigned len;
 };
 
-static struct piece piece_of(struct x86_cpu *cpu, uint64_t lin, unsigned len, enum x86_access acc,
-                             bool user)
+static void piece_of(struct x86_cpu *cpu, uint64_t lin, unsigned len, enum x86_access acc, bool user,
+                     struct piece *p)
 {
     const struct tlb_entry *e = x86_translate(cpu, lin, acc, user);
     static const uint8_t watch_of[] = {[ACC_READ] = PERM_WATCH_R, [ACC_WRITE] = PERM_WATCH_W};
     uint64_t tag = acc == ACC_WRITE ? e->wtag : acc == ACC_READ ? e->rtag : e->xtag;
     bool memory = tag == (lin & ~PAGE_OFFSET) ||
                   (acc != ACC_FETCH && (e->perms & watch_of[acc]) != 0);
-    return (struct piece){
-        .host = memory ? (uint8_t *)(uintptr_t)(lin + e->addend) : NULL,
-        .phys = e->phys | (lin & PAGE_OFFSET), .len = len,
-    };
+    p->host = memory ? (uint8_t *)(uintptr_t)(lin + e->addend) : NULL;
+    p->phys = e->phys | (lin & PAGE_OFFSET);
+    p->len = len;
 }
 
 /* Splits at a page border and translates both parts before either is touched. Returns how many. */
@@ -486,15 +485,15 @@ static unsigned pieces_of(struct x86_cpu *cpu, uint64_t lin, unsigned len, enum 
         x86_watch_data(cpu, lin, len, acc == ACC_WRITE);
     }
     if (len <= room) {
-        p[0] = piece_of(cpu, lin, len, acc, user);
+        piece_of(cpu, lin, len, acc, user, &p[0]);
         return 1;
     }
     uint64_t next = x86_linear(cpu, lin + room);
     if (unlikely(cpu->lma && !x86_canonical(next))) {
         x86_not_canonical(cpu, lin); /* before the first part is looked up */
     }
-    p[0] = piece_of(cpu, lin, room, acc, user);
-    p[1] = piece_of(cpu, next, len - room, acc, user);
+    piece_of(cpu, lin, room, acc, user, &p[0]);
+    piece_of(cpu, next, len - room, acc, user, &p[1]);
     return 2;
 }
 

@@ -179,6 +179,18 @@ static void target_write(const struct view_target *t, uint64_t off, uint64_t val
 
 /* --- one access ------------------------------------------------------------------------------- */
 
+/* The I/O region that can take an access of @size at @addr whole, and its offset there. */
+static struct region *whole_target(const struct view_range *r, const struct view_target *t,
+                                   uint64_t addr, unsigned size, uint64_t *off)
+{
+    if (t->region == NULL || t->region->kind != REGION_IO || r->end - addr < size ||
+        !passes_whole(t->region, size)) {
+        return NULL;
+    }
+    *off = t->off + (addr - r->start);
+    return t->region;
+}
+
 /* How many of @size bytes at @addr lie in @r (NULL: a gap), at least one. */
 static unsigned bytes_in(const struct space *s, const struct view_range *r, uint64_t addr,
                          unsigned size)
@@ -186,7 +198,7 @@ static unsigned bytes_in(const struct space *s, const struct view_range *r, uint
     return (unsigned)(r != NULL ? min_u64(size, r->end - addr) : gap_bytes(s->view, addr, size));
 }
 
-uint64_t space_read(struct space *s, uint64_t addr, unsigned size)
+static uint64_t read_parts(struct space *s, uint64_t addr, unsigned size)
 {
     uint64_t val = 0;
     for (unsigned done = 0; done < size;) {
@@ -199,7 +211,7 @@ uint64_t space_read(struct space *s, uint64_t addr, unsigned size)
     return val;
 }
 
-void space_write(struct space *s, uint64_t addr, uint64_t val, unsigned size)
+static void write_parts(struct space *s, uint64_t addr, uint64_t val, unsigned size)
 {
     for (unsigned done = 0; done < size;) {
         const struct view_range *r = find(s, addr + done);
@@ -208,6 +220,28 @@ void space_write(struct space *s, uint64_t addr, uint64_t val, unsigned size)
             target_write(&r->wr, addr + done - r->start, (val >> (8 * done)) & size_mask(n), n);
         }
         done += n;
+    }
+}
+
+uint64_t space_read(struct space *s, uint64_t addr, unsigned size)
+{
+    const struct view_range *r = find(s, addr);
+    uint64_t off;
+    struct region *from = r != NULL ? whole_target(r, &r->rd, addr, size, &off) : NULL;
+    return from != NULL && from->ops->read != NULL
+               ? from->ops->read(from->dev, off, size) & size_mask(size)
+               : read_parts(s, addr, size);
+}
+
+void space_write(struct space *s, uint64_t addr, uint64_t val, unsigned size)
+{
+    const struct view_range *r = find(s, addr);
+    uint64_t off;
+    struct region *to = r != NULL ? whole_target(r, &r->wr, addr, size, &off) : NULL;
+    if (to != NULL && to->ops->write != NULL) {
+        to->ops->write(to->dev, off, val & size_mask(size), size);
+    } else {
+        write_parts(s, addr, val, size);
     }
 }
 
@@ -309,23 +343,11 @@ uint64_t space_write_bytes(struct space *s, uint64_t addr, const void *buf, uint
 
 /* --- REP INS and OUTS ------------------------------------------------------------------------- */
 
-/* The I/O region that can take an access of @size at @addr whole, and its offset there. */
-static struct region *block_target(const struct view_range *r, const struct view_target *t,
-                                   uint64_t addr, unsigned size, uint64_t *off)
-{
-    if (t->region == NULL || t->region->kind != REGION_IO || r->end - addr < size ||
-        !passes_whole(t->region, size)) {
-        return NULL;
-    }
-    *off = t->off + (addr - r->start);
-    return t->region;
-}
-
 unsigned space_read_block(struct space *s, uint64_t addr, void *buf, unsigned size, unsigned count)
 {
     const struct view_range *r = find(s, addr);
     uint64_t off;
-    struct region *to = r != NULL ? block_target(r, &r->rd, addr, size, &off) : NULL;
+    struct region *to = r != NULL ? whole_target(r, &r->rd, addr, size, &off) : NULL;
     return to != NULL && to->ops->read_block != NULL
                ? to->ops->read_block(to->dev, off, buf, size, count)
                : 0;
@@ -336,7 +358,7 @@ unsigned space_write_block(struct space *s, uint64_t addr, const void *buf, unsi
 {
     const struct view_range *r = find(s, addr);
     uint64_t off;
-    struct region *to = r != NULL ? block_target(r, &r->wr, addr, size, &off) : NULL;
+    struct region *to = r != NULL ? whole_target(r, &r->wr, addr, size, &off) : NULL;
     return to != NULL && to->ops->write_block != NULL
                ? to->ops->write_block(to->dev, off, buf, size, count)
                : 0;
