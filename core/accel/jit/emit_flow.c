@@ -113,16 +113,6 @@ bool emit_jump(struct trans *t)
     return true;
 }
 
-/* Two exits: the branch that is not taken first. @cc as in Jcc. */
-static void two_exits(struct trans *t, unsigned cc)
-{
-    uint8_t *taken = emit_jcc(&t->e, cc);
-    trans_exit_to(t, trans_next(t));
-    emit_link(taken, t->e.at);
-    trans_exit_to(t, trans_target(t));
-    t->ended = true;
-}
-
 bool emit_jump_cc(struct trans *t)
 {
     if (!fits(t, trans_target(t))) {
@@ -130,7 +120,7 @@ bool emit_jump_cc(struct trans *t)
     }
     trans_flags_before(t);
     trans_save_flags(t);
-    two_exits(t, t->in->opcode & 15u);
+    trans_exit_two(t, t->in->opcode & 15u);
     return true;
 }
 
@@ -146,10 +136,10 @@ bool emit_loop(struct trans *t)
     if (t->in->opcode == 0xe2) {
         emit_rr(&t->e, 0x83, size, 5, HOST_CX);         /* sub cx, 1 */
         emit_u8(&t->e, 1);
-        two_exits(t, 5);
+        trans_exit_two(t, 5);
     } else {
         emit_rr(&t->e, 0x85, size, HOST_CX, HOST_CX);
-        two_exits(t, 4);
+        trans_exit_two(t, 4);
     }
     return true;
 }
@@ -174,7 +164,7 @@ bool emit_call(struct trans *t)
         return false;
     }
     push_return(t, t->in->opsize);
-    trans_exit_to(t, trans_target(t));
+    trans_exit_call(t, trans_target(t));
     t->ended = true;
     return true;
 }

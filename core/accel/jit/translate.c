@@ -449,32 +449,99 @@ static void check_pending(struct trans *t)
     emit_rm(&t->e, 0x85, 4, HOST_9, &mask);
 }
 
-void trans_exit_to(struct trans *t, uint64_t rip)
+#define ALWAYS 16u           /* in place of a condition */
+
+static bool far_page(const struct trans *t, uint64_t rip)
+{
+    uint64_t base = t->context->cs_base;
+    return ((base + rip) ^ (base + t->jb->rip)) >> PAGE_BITS;
+}
+
+/* May what is at @rip change without a store to it? Then nothing is linked. */
+static bool needs_look_up(const struct trans *t, uint64_t rip)
+{
+    return t->context->paged && far_page(t, rip);
+}
+
+static bool is_backward(const struct trans *t, uint64_t rip)
+{
+    return rip <= t->jb->rip + t->in->offset;
+}
+
+/* A jump that is patched when the block at @rip is translated: always, or if condition @cc holds. */
+static struct jit_link *link_jump(struct trans *t, unsigned cc, uint64_t rip)
 {
     struct emit *e = &t->e;
-    bool far_page = ((t->context->cs_base + rip) ^ (t->context->cs_base + t->jb->rip)) >> PAGE_BITS;
+    struct jit_link *l = jit_new_link(t->j, t->jb, rip, far_page(t, rip));
+    unsigned opcode_bytes = cc == ALWAYS ? 1 : 2;
+    while (((uintptr_t)e->at + opcode_bytes) & 3) {     /* so that it can be patched at once */
+        emit_u8(e, 0x90);
+    }
+    l->at = cc == ALWAYS ? emit_jmp(e) : emit_jcc(e, cc);
+    return l;
+}
+
+/* Where it leads until then. */
+static void link_stub(struct trans *t, struct jit_link *l)
+{
+    l->stub = t->e.at;
+    emit_mov_imm(&t->e, HOST_8, (uintptr_t)l);
+    emit_link(emit_jmp(&t->e), stubs_of(t)->exit_link);
+    emit_link(l->at, l->stub);
+}
+
+static void exit_chain(struct trans *t, uint64_t rip)
+{
+    emit_mov_imm(&t->e, HOST_8, rip);
+    emit_link(emit_jmp(&t->e), stubs_of(t)->exit_chain);
+}
+
+/* @cc ALWAYS, or 4 behind check_pending. */
+static void exit_direct(struct trans *t, unsigned cc, uint64_t rip)
+{
     trans_save_flags(t);
-    if (far_page && t->context->paged) {
-        emit_mov_imm(e, HOST_8, rip);
+    if (needs_look_up(t, rip)) {
+        emit_mov_imm(&t->e, HOST_8, rip);
         trans_exit_indirect(t);
         return;
     }
-    if (rip <= t->jb->rip + t->in->offset) {
+    struct jit_link *l = link_jump(t, cc, rip);
+    if (cc != ALWAYS) {
+        exit_chain(t, rip);
+    }
+    link_stub(t, l);
+}
+
+void trans_exit_to(struct trans *t, uint64_t rip)
+{
+    trans_save_flags(t);
+    if (is_backward(t, rip) && !needs_look_up(t, rip)) {
         check_pending(t);
-        uint8_t *on = emit_jcc(e, 4);
-        emit_mov_imm(e, HOST_8, rip);
-        emit_link(emit_jmp(e), stubs_of(t)->exit_chain);
-        emit_link(on, e->at);
+        exit_direct(t, 4, rip);
+    } else {
+        exit_direct(t, ALWAYS, rip);
     }
-    struct jit_link *l = jit_new_link(t->j, t->jb, rip, far_page);
-    while (((uintptr_t)e->at + 1) & 3) {                /* so that it can be patched at once */
-        emit_u8(e, 0x90);
+}
+
+void trans_exit_call(struct trans *t, uint64_t rip)
+{
+    exit_direct(t, ALWAYS, rip);
+}
+
+void trans_exit_two(struct trans *t, unsigned cc)
+{
+    uint64_t to = trans_target(t);
+    if (is_backward(t, to) || needs_look_up(t, to)) {
+        uint8_t *taken = emit_jcc(&t->e, cc);
+        trans_exit_to(t, trans_next(t));
+        emit_link(taken, t->e.at);
+        trans_exit_to(t, to);
+    } else {
+        struct jit_link *l = link_jump(t, cc, to);
+        trans_exit_to(t, trans_next(t));
+        link_stub(t, l);
     }
-    l->at = emit_jmp(e);
-    l->stub = e->at;
-    emit_mov_imm(e, HOST_8, (uintptr_t)l);
-    emit_link(emit_jmp(e), stubs_of(t)->exit_link);
-    emit_link(l->at, l->stub);
+    t->ended = true;
 }
 
 void trans_exit_indirect(struct trans *t)

@@ -127,8 +127,11 @@ static inline uint16_t trans_live(const struct trans *t)
 {
     return t->live[t->in->index_in_block];
 }
-/* Ends the block: at offset @rip; at the offset in R8. */
+/* Ends the block: at offset @rip; the same for CALL, after which a return looks for interrupts; at
+ * trans_target if condition @cc holds, else at trans_next (flags are saved); at the offset in R8. */
 void trans_exit_to(struct trans *t, uint64_t rip);
+void trans_exit_call(struct trans *t, uint64_t rip);
+void trans_exit_two(struct trans *t, unsigned cc);
 void trans_exit_indirect(struct trans *t);
 /* Offset behind the instruction. */
 uint64_t trans_next(const struct trans *t);
