@@ -110,7 +110,8 @@ static bool parse_pci(const char **p, struct brk *k, struct error **err)
     unsigned bus, dev, fn;
     int used = 0;
     *p = expr_skip_blanks(*p);
-    if (sscanf(*p, "%2x:%2x.%1x%n", &bus, &dev, &fn, &used) != 3 || dev > 31 || fn > 7) {
+    if (sscanf(*p, "%2x:%2x.%1x%n", &bus, &dev, &fn, &used) != 3 || dev > 31 || fn > 7 ||
+        strspn(*p, "0123456789abcdefABCDEF:.") < (size_t)used) { /* no signs, no blanks */
         return error_set(err, "a PCI function, as 00:01.0, is expected at '%.20s'", *p);
     }
     k->function = (uint32_t)(bus << 16 | dev << 11 | fn << 8);

@@ -101,7 +101,7 @@ static void what_makes_no_sense_is_refused(void **state)
 {
     static const char *const bad[] = {
         "", "nonsense", "io", "io x", "io 0x3f2 q", "io 5-4", "io 5-", "mmio", "pci 1",
-        "pci 00:20.0 5",
+        "pci 00:20.0 5", "pci -1:01.0 5", "pci 00: 1.0 5",
         "pci 00:01.8 5", "pci 00:01.0", "cmos", "msr", "int", "int 100", "int x", "exception 32",
         "exception xx", "irq", "mode", "mode x", "insn", "text", "text 'A", "text ''", "10000:0",
         "0:10000",
