@@ -21,7 +21,7 @@ void x86_put_cs(struct x86_cpu *cpu, const struct x86_seg *cs, uint64_t rip,
         cpu->s.gpr[R_SP] = st->sp;
     }
     if (!same) { /* real-mode calls and returns change the base only */
-        x86_mode_changed(cpu);
+        x86_code_changed(cpu);
     }
 }
 

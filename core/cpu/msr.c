@@ -275,7 +275,7 @@ void x86_wrmsr(struct x86_cpu *cpu, uint32_t index, uint64_t val)
         }
         *reg = val;
         if (index == MSR_FS_BASE || index == MSR_GS_BASE) {
-            x86_mode_changed(cpu);
+            x86_derive_seg(cpu, index == MSR_FS_BASE ? S_FS : S_GS);
         }
         return;
     }

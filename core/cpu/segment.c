@@ -44,16 +44,23 @@ static bool in_limit(const struct x86_seg *s, uint64_t off, unsigned size)
 void x86_derive_seg(struct x86_cpu *cpu, unsigned seg)
 {
     const struct x86_seg *s = &cpu->s.seg[seg];
-    uint64_t top = expands_down(s) ? 0 : (uint64_t)s->limit + 1;
-    cpu->seg_changes++;
+    uint8_t based = cpu->seg_based & (uint8_t)(1u << seg);
+    uint64_t r, w;
     if (cpu->mode & MODE_CS64) {
         /* No limits; what is not canonical misses the TLB, and the walk refuses it. */
         bool plain = s->base == 0 || seg == S_FS || seg == S_GS;
-        cpu->seg_top_r[seg] = cpu->seg_top_w[seg] = plain && !cpu->align_check ? ~0ull : 0;
-        return;
+        r = w = plain && !cpu->align_check ? ~0ull : 0;
+    } else {
+        uint64_t top = expands_down(s) || cpu->align_check ? 0 : (uint64_t)s->limit + 1;
+        r = may(cpu, seg, false) ? top : 0;
+        w = may(cpu, seg, true) ? top : 0;
+        based = (uint8_t)((s->base != 0) << seg);
     }
-    cpu->seg_top_r[seg] = may(cpu, seg, false) && !cpu->align_check ? top : 0;
-    cpu->seg_top_w[seg] = may(cpu, seg, true) && !cpu->align_check ? top : 0;
+    cpu->seg_changes += r != cpu->seg_top_r[seg] || w != cpu->seg_top_w[seg] ||
+                        based != (cpu->seg_based & 1u << seg);
+    cpu->seg_based = (uint8_t)((cpu->seg_based & ~(1u << seg)) | based);
+    cpu->seg_top_r[seg] = r;
+    cpu->seg_top_w[seg] = w;
 }
 
 _Noreturn static void bad_address(struct x86_cpu *cpu, unsigned seg)
@@ -134,7 +141,7 @@ void x86_put_seg(struct x86_cpu *cpu, unsigned seg, const struct x86_seg *val)
 {
     cpu->s.seg[seg] = *val;
     if (seg == S_CS || seg == S_SS) {
-        x86_mode_changed(cpu);
+        x86_code_changed(cpu);
     } else {
         x86_derive_seg(cpu, seg);
     }

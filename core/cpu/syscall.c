@@ -37,7 +37,7 @@ static void flat_transfer(struct x86_cpu *cpu, uint16_t cs_sel, uint16_t ss_sel,
         .attr = attr | AR_CODE | (wide ? AR_L : AR_DB),
     };
     cpu->s.rip = wide ? rip : (uint32_t)rip;
-    x86_mode_changed(cpu);
+    x86_code_changed(cpu);
 }
 
 static void need_canonical(struct x86_cpu *cpu, uint64_t lin)

@@ -48,11 +48,12 @@ static void trace_mode(const struct x86_cpu *cpu, uint32_t old, bool old_lma)
     }
 }
 
-void x86_mode_changed(struct x86_cpu *cpu)
+/* All but the segments. Must those that were not loaded be derived anew, too? */
+static bool derive_mode(struct x86_cpu *cpu)
 {
     const struct x86_state *s = &cpu->s;
     uint32_t old = cpu->mode;
-    bool old_lma = cpu->lma;
+    bool old_lma = cpu->lma, old_check = cpu->align_check;
     cpu->pe = s->cr0 & CR0_PE;
     cpu->pg = s->cr0 & CR0_PG;
     cpu->vm = cpu->pe && (s->rflags & FL_VM);
@@ -70,8 +71,29 @@ void x86_mode_changed(struct x86_cpu *cpu)
     /* In a 16-bit segment, too, IP can pass FFFF: the next fetch then meets the limit. */
     cpu->rip_mask = wide ? ~0ull : 0xffffffff;
     cpu->stack_mask = wide ? ~0ull : cpu->mode & MODE_SS32 ? 0xffffffff : 0xffff;
+    return ((old ^ cpu->mode) & (MODE_CS64 | MODE_PE | MODE_VM)) || old_check != cpu->align_check;
+}
+
+static void derive_segs(struct x86_cpu *cpu)
+{
     for (unsigned i = 0; i < 6; i++) {
         x86_derive_seg(cpu, i);
+    }
+}
+
+void x86_mode_changed(struct x86_cpu *cpu)
+{
+    derive_mode(cpu);
+    derive_segs(cpu);
+}
+
+void x86_code_changed(struct x86_cpu *cpu)
+{
+    if (derive_mode(cpu)) {
+        derive_segs(cpu);
+    } else {
+        x86_derive_seg(cpu, S_CS);
+        x86_derive_seg(cpu, S_SS);
     }
 }
 
@@ -115,7 +137,7 @@ void x86_set_rflags(struct x86_cpu *cpu, uint64_t val, uint64_t mask)
     }
     cpu->s.rflags = now;
     if ((old ^ now) & (FL_TF | FL_VM | FL_AC)) {
-        x86_mode_changed(cpu);
+        x86_code_changed(cpu);
     }
 }
 

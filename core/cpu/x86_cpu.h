@@ -93,7 +93,8 @@ struct x86_cpu {
     /* Derived from s by x86_mode_changed; engines read only these in their fast ways. */
     uint64_t seg_top_r[6];       /* a read of n bytes at offset o is fine if o + n <= this */
     uint64_t seg_top_w[6];       /* 0: check the slow way */
-    uint32_t seg_changes;        /* how often any of them was derived anew */
+    uint64_t seg_changes;        /* how often one of these or seg_based changed */
+    uint8_t seg_based;           /* bit sreg: base not 0 when derived outside 64-bit code */
     uint64_t lin_mask;           /* 0xffffffff, or all ones in 64-bit mode */
     uint64_t stack_mask;         /* 0xffff, 0xffffffff or all ones: SP width */
     uint64_t rip_mask;           /* 0xffffffff, or all ones in 64-bit mode: IP may pass FFFFh */
@@ -215,6 +216,8 @@ void x86_debug_trap(struct x86_cpu *cpu, uint32_t dr6);
 
 /* After any change of segment registers, CR0, CR4, EFER, EFLAGS.VM/TF, CPL or SMM. Cheap. */
 void x86_mode_changed(struct x86_cpu *cpu);
+/* The same where no segment register but CS and SS was loaded. */
+void x86_code_changed(struct x86_cpu *cpu);
 
 /* Empties the TLB: all of it, one page, or all but global pages. */
 void x86_tlb_flush(struct x86_cpu *cpu);

@@ -71,13 +71,13 @@ static uint32_t tlb_number(const struct x86_cpu *cpu)
     return (uint32_t)((cpu->tlb - &cpu->tlbs[0][0]) / TLB_SIZE);
 }
 
-/* Nothing changed since the last time? In real mode a load changes a base, which a flat segment
+/* Nothing changed since it was found? In real mode a load changes a base, which a flat segment
  * notices, and nothing else. */
 static bool still_there(const struct jit *j, const struct jit_context *c)
 {
     const struct x86_cpu *cpu = &j->e->cpu;
-    return !j->moved && cpu->seg_changes == j->seg_changes && cpu->s.seg[S_CS].base == c->cs_base &&
-           j->e->cs_last == c->cs_last && cpu->mode == c->mode && !c->unreal &&
+    return c->generation == j->jump_generation && c->seg_changes == cpu->seg_changes &&
+           cpu->s.seg[S_CS].base == c->cs_base && j->e->cs_last == c->cs_last && cpu->mode == c->mode && !c->unreal &&
            cpu->tlb == cpu->tlbs[c->tlb] && cpu->pg == c->paged;
 }
 
@@ -122,8 +122,6 @@ static unsigned search_context(struct jit *j)
     };
     find_windows(cpu, &now);
     now.unreal = !(cpu->mode & MODE_PE) && has_flat(now.segs);
-    j->seg_changes = cpu->seg_changes;
-    j->moved = false;
     uint64_t where = (now.cs_base >> 4) ^ now.segs ^ now.segs >> 6 ^ now.mode << 3 ^ now.tlb << 5;
     uint16_t *hint = &j->context_hint[where & 0xff];
     unsigned i = *hint;
@@ -138,6 +136,8 @@ static unsigned search_context(struct jit *j)
     if (i == j->n_contexts) {
         j->contexts[j->n_contexts++] = now;
     }
+    j->contexts[i].seg_changes = cpu->seg_changes;
+    j->contexts[i].generation = j->jump_generation;
     *hint = (uint16_t)i;
     return i;
 }
@@ -145,9 +145,11 @@ static unsigned search_context(struct jit *j)
 /* Makes j->context that of the moment. */
 static void find_context(struct jit *j)
 {
-    if (j->n_contexts == 0 || !still_there(j, &j->contexts[j->context])) {
-        j->context = search_context(j);
+    uint16_t *last = &j->context_of_mode[j->e->cpu.mode & 0xff];
+    if (*last >= j->n_contexts || !still_there(j, &j->contexts[*last])) {
+        *last = (uint16_t)search_context(j);
     }
+    j->context = *last;
     j->e->translated.jump_key = j->jump_generation * JIT_CONTEXTS + j->context + 1;
 }
 
@@ -404,7 +406,6 @@ void jit_flush(struct jit *j)
 static void code_moved(struct interp *e)
 {
     struct jit *j = jit_of(e);
-    j->moved = true;
     jit_unlink_far(j);
     j->jump_generation++;
 }

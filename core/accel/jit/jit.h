@@ -58,6 +58,8 @@ struct jit_context {
     uint32_t tlb;            /* which of cpu->tlbs */
     uint32_t segs;           /* enum seg_kind << 2 * sreg */
     struct jit_window windows[2]; /* from 0 on; from 1 MiB on in 32-bit code */
+    uint64_t seg_changes;    /* cpu->seg_changes and jump_generation when it was found last */
+    uint64_t generation;
     bool paged;
     bool unreal;             /* a flat segment in real mode: its base may change unnoticed */
 };
@@ -122,9 +124,8 @@ struct jit {
     struct jit_context contexts[JIT_CONTEXTS];
     unsigned n_contexts, context; /* how many; the last one entered in */
     uint16_t context_hint[256]; /* by code segment: where it was found last */
-    uint32_t seg_changes;    /* cpu->seg_changes when that was found */
-    bool moved;              /* linear addresses may be elsewhere since then */
-    uint64_t jump_generation;
+    uint16_t context_of_mode[256]; /* by mode word: the one entered in last */
+    uint64_t jump_generation; /* how often linear addresses may have moved */
     struct jit_block *blocks;
     struct jit_link *links;
     unsigned n_far_links;
