@@ -544,7 +544,7 @@ void trans_exit_two(struct trans *t, unsigned cc)
     t->ended = true;
 }
 
-void trans_exit_indirect(struct trans *t)
+void trans_jump_known(struct trans *t)
 {
     struct emit *e = &t->e;
     struct host_mem key = cpu_field(ENGINE_OFFSET(translated.jump_key));
@@ -574,7 +574,17 @@ void trans_exit_indirect(struct trans *t)
     emit_link(out, e->at);
     emit_link(miss, e->at);
     emit_link(stale, e->at);
-    emit_link(emit_jmp(e), stubs_of(t)->exit_chain);
+}
+
+void trans_exit_unknown(struct trans *t)
+{
+    emit_link(emit_jmp(&t->e), stubs_of(t)->exit_chain);
+}
+
+void trans_exit_indirect(struct trans *t)
+{
+    trans_jump_known(t);
+    trans_exit_unknown(t);
 }
 
 /* The interpreter goes on at this instruction. */
@@ -686,16 +696,19 @@ static void take_budget(struct trans *t, unsigned digit)
     emit_u8(&t->e, t->block->n);
 }
 
-/* Takes the block's instructions from the budget, or leaves if there are not so many. */
-static void make_entry(struct trans *t)
+/* Takes the block's instructions from the budget, or leaves if there are not so many. Returns the
+ * place of the displacement that leads to no_budget. */
+static uint8_t *make_entry(struct trans *t)
 {
-    struct emit *e = &t->e;
     take_budget(t, 5);
-    uint8_t *enough = emit_jcc(e, 9);                   /* jns */
+    return emit_jcc(&t->e, 8);                          /* js */
+}
+
+static void no_budget(struct trans *t, uint8_t *from)
+{
+    emit_link(from, t->e.at);
     take_budget(t, 0);
-    emit_mov_imm(e, HOST_8, t->jb->rip);
-    emit_link(emit_jmp(e), stubs_of(t)->exit_chain);
-    emit_link(enough, e->at);
+    exit_chain(t, t->jb->rip);
 }
 
 static void tell(struct jit *j, const struct jit_block *jb)
@@ -728,7 +741,7 @@ struct jit_block *jit_translate(struct jit *j, struct block *b, uint64_t rip)
     t.saved = true;
     t.n_slow = t.n_far = 0;
     find_live(&t);
-    make_entry(&t);
+    uint8_t *too_few = make_entry(&t);
     jb->body = t.e.at;
     trans_fp_begin(&t, emitters);
     for (unsigned i = 0; i < b->n && !t.ended; i++) {
@@ -742,6 +755,7 @@ struct jit_block *jit_translate(struct jit *j, struct block *b, uint64_t rip)
     }
     far_accesses(&t);
     slow_paths(&t);
+    no_budget(&t, too_few);
     trans_fp_end(&t);
     if (t.e.full) {
         return NULL;

@@ -132,6 +132,10 @@ static inline uint16_t trans_live(const struct trans *t)
 void trans_exit_to(struct trans *t, uint64_t rip);
 void trans_exit_call(struct trans *t, uint64_t rip);
 void trans_exit_two(struct trans *t, unsigned cc);
+/* The last in two parts, with checks of the offset between them: to the block there, if one is known
+ * and nothing is pending (R8 is kept); to the interpreter. */
+void trans_jump_known(struct trans *t);
+void trans_exit_unknown(struct trans *t);
 void trans_exit_indirect(struct trans *t);
 /* Offset behind the instruction. */
 uint64_t trans_next(const struct trans *t);
