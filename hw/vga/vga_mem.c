@@ -123,6 +123,15 @@ static uint32_t write_data(const struct vga *v, uint8_t val)
     return (data & bits) | (v->latch & ~bits);
 }
 
+static void cell_store(struct vga *v, uint8_t *p, uint32_t data, uint32_t planes)
+{
+    st32le(p, (ld32le(p) & ~planes) | (data & planes));
+    uint64_t ram = v->vram_block.addr + (uint64_t)(p - v->vram);
+    if (unlikely(ram_marked(v->vram_block.arena, ram, 4))) {
+        ram_touched(v->vram_block.arena, ram, 4);
+    }
+}
+
 static void window_store(struct vga *v, uint32_t off, uint8_t val)
 {
     uint32_t addr;
@@ -138,19 +147,44 @@ static void window_store(struct vga *v, uint32_t off, uint8_t val)
         map &= addr & 1 ? 0x0a : 0x05;
         cell = addr >> 1;
     }
-    uint8_t *p = cell_at(v, cell);
-    uint32_t planes = vga_planes[map];
-    st32le(p, (ld32le(p) & ~planes) | (write_data(v, val) & planes));
-    uint64_t ram = v->vram_block.addr + (uint64_t)(p - v->vram);
-    if (unlikely(ram_marked(v->vram_block.arena, ram, 4))) {
-        ram_touched(v->vram_block.arena, ram, 4);
+    cell_store(v, cell_at(v, cell), write_data(v, val), vga_planes[map]);
+}
+
+/* A word at an even odd/even address is one cell's: text, character and attribute. True if it was read. */
+static bool window_load_word(struct vga *v, uint32_t off, uint64_t *val)
+{
+    uint32_t addr;
+    if ((off & 1) || (v->gc[GC_MODE] & (GCMODE_ODD_EVEN | GCMODE_COMPARE)) != GCMODE_ODD_EVEN ||
+        chained(v) || !window_decode(v, off, &addr)) {
+        return false;
     }
+    v->latch = ld32le(cell_at(v, addr >> 1));
+    *val = (uint16_t)(v->latch >> (8 * (v->gc[GC_READ_MAP] & 2)));
+    return true;
+}
+
+/* True if it was written: where the planes get what the guest writes, whatever is in the latches. */
+static bool window_store_word(struct vga *v, uint32_t off, uint16_t val)
+{
+    const uint8_t *gc = v->gc;
+    uint32_t addr;
+    bool plain = !(gc[GC_MODE] & GCMODE_WRITE) && gc[GC_ROTATE] == 0 && gc[GC_ENABLE_SR] == 0 &&
+                 gc[GC_BIT_MASK] == 0xff;
+    if (!plain || (off & 1) || (v->seq[SEQ_MEMORY] & SEQMEM_SEQUENTIAL) || chained(v) ||
+        !window_decode(v, off, &addr)) {
+        return false;
+    }
+    cell_store(v, cell_at(v, addr >> 1), val * 0x00010001u, vga_planes[v->seq[SEQ_MAP_MASK]]);
+    return true;
 }
 
 /* Wider accesses are byte accesses in order of address, as on the 8-bit side of the chip. */
 static uint64_t vga_window_read(void *dev, uint64_t off, unsigned size)
 {
     uint64_t val = 0;
+    if (size == 2 && window_load_word(dev, (uint32_t)off, &val)) {
+        return val;
+    }
     for (unsigned i = 0; i < size; i++) {
         val |= (uint64_t)window_load(dev, (uint32_t)off + i) << (8 * i);
     }
@@ -169,6 +203,9 @@ static uint64_t vga_window_peek(void *dev, uint64_t off, unsigned size)
 
 static void vga_window_write(void *dev, uint64_t off, uint64_t val, unsigned size)
 {
+    if (size == 2 && window_store_word(dev, (uint32_t)off, (uint16_t)val)) {
+        return;
+    }
     for (unsigned i = 0; i < size; i++) {
         window_store(dev, (uint32_t)off + i, (uint8_t)(val >> (8 * i)));
     }

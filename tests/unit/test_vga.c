@@ -288,6 +288,37 @@ static void the_window_is_as_a_plain_second_implementation(void **state)
     free(p);
 }
 
+/* As text modes use them, with one register at a time otherwise than mode 3 has it. */
+static void words_are_two_bytes_of_the_plain_implementation(void **state)
+{
+    static const uint8_t mode_3[9] = {0, 0, 0, 0, 0, 0x10, 0x0e, 0, 0xff};
+    struct vga_bench *t = *state;
+    struct plain *p = NEW(struct plain);
+    set_mode_3(t);
+    for (unsigned i = 0; i < 100000; i++) {
+        uint32_t r = bench_random(&t->b);
+        if (r % 64 == 0) {
+            for (uint8_t n = 0; n < 9; n++) {
+                set_reg(t, 0x3ce, n, mode_3[n]);
+            }
+            set_reg(t, 0x3c4, 2, r & 0x10000 ? 3 : (uint8_t)(r >> 24));
+            set_reg(t, 0x3c4, 4, (r & 0x60000) == 0 ? (uint8_t)(r >> 24) : 2);
+            set_reg(t, 0x3ce, (uint8_t)(r >> 8 & 0xff) % 12, (uint8_t)(r >> 20));
+        }
+        uint32_t addr = 0xa0000 + (r >> 8 & 3) * 0x8000 + (bench_random(&t->b) & 0x1f);
+        if (r & 0x80) {
+            uint16_t val = (uint16_t)bench_random(&t->b);
+            space_write(&t->b.m.mem, addr, val, 2);
+            plain_write(t, p, addr, (uint8_t)val);
+            plain_write(t, p, addr + 1, (uint8_t)(val >> 8));
+        } else {
+            unsigned low = plain_read(t, p, addr), high = plain_read(t, p, addr + 1);
+            assert_int_equal(space_read(&t->b.m.mem, addr, 2), low | high << 8);
+        }
+    }
+    free(p);
+}
+
 static void wide_accesses_are_byte_accesses_in_order(void **state)
 {
     struct vga_bench *t = *state;
@@ -486,6 +517,7 @@ int main(void)
         ON_BENCH(input_status_1_follows_the_beam),
         ON_BENCH(retrace_comes_seventy_times_a_second_to_a_poller),
         ON_BENCH(the_window_is_as_a_plain_second_implementation),
+        ON_BENCH(words_are_two_bytes_of_the_plain_implementation),
         ON_BENCH(wide_accesses_are_byte_accesses_in_order),
         ON_BENCH(vbe_answers_its_id_and_limits),
         ON_BENCH(the_bank_register_moves_the_window),
