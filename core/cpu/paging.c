@@ -463,11 +463,12 @@ struct piece {
     unsigned len;
 };
 
-static void piece_of(struct x86_cpu *cpu, uint64_t lin, unsigned len, enum x86_access acc, bool user,
-                     struct piece *p)
+static const uint8_t watch_of[] = {[ACC_READ] = PERM_WATCH_R, [ACC_WRITE] = PERM_WATCH_W};
+
+static void piece_of(struct x86_cpu *cpu, uint64_t lin, unsigned len, enum x86_access acc,
+                     bool user, struct piece *p)
 {
     const struct tlb_entry *e = x86_translate(cpu, lin, acc, user);
-    static const uint8_t watch_of[] = {[ACC_READ] = PERM_WATCH_R, [ACC_WRITE] = PERM_WATCH_W};
     uint64_t tag = acc == ACC_WRITE ? e->wtag : acc == ACC_READ ? e->rtag : e->xtag;
     bool memory = tag == (lin & ~PAGE_OFFSET) ||
                   (acc != ACC_FETCH && (e->perms & watch_of[acc]) != 0);
@@ -563,6 +564,32 @@ static uint8_t *at_hand(struct x86_cpu *cpu, uint64_t lin, unsigned size, bool w
     return there ? (uint8_t *)(uintptr_t)(lin + e->addend) : NULL;
 }
 
+/* Is an operand that is not at hand a device's, in a page that the TLB has and nobody watches? It
+ * is at physical *phys then. */
+static bool device_at_hand(const struct x86_cpu *cpu, uint64_t lin, unsigned size,
+                           enum x86_access acc, bool user, uint64_t *phys)
+{
+    unsigned slot = (lin >> PAGE_BITS) & (TLB_SIZE - 1);
+    const struct tlb_entry *e = &cpu->tlbs[user ? TLB_USER : cpu->super_tlb][slot];
+    *phys = e->phys | (lin & PAGE_OFFSET);
+    return e->ptag == (lin & ~PAGE_OFFSET) && (lin & PAGE_OFFSET) + size <= PAGE_BYTES &&
+           (e->perms & (perm_of[acc] | watch_of[acc])) == perm_of[acc] && !cpu->watch_data &&
+           !cpu->accessed;
+}
+
+static uint64_t device_read(struct x86_cpu *cpu, uint64_t phys, unsigned size)
+{
+    uint64_t val = cpu->host_ops->read(cpu->host, cpu->space, phys, size);
+    device_done(cpu);
+    return val & size_mask(size);
+}
+
+static void device_write(struct x86_cpu *cpu, uint64_t phys, uint64_t val, unsigned size)
+{
+    cpu->host_ops->write(cpu->host, cpu->space, phys, val & size_mask(size), size);
+    device_done(cpu);
+}
+
 static void pieces_read(struct x86_cpu *cpu, const struct piece *p, unsigned n, uint8_t *to)
 {
     for (unsigned i = 0; i < n; to += p[i++].len) {
@@ -610,13 +637,15 @@ uint64_t x86_lin_read(struct x86_cpu *cpu, uint64_t lin, unsigned size, bool use
     if (likely(host)) {
         return load_whole(host, size);
     }
+    uint64_t phys;
+    if (device_at_hand(cpu, lin, size, ACC_READ, user, &phys)) {
+        return device_read(cpu, phys, size);
+    }
     if (likely(access_pieces(cpu, lin, size, ACC_READ, user, p) == 1)) {
         if (likely(p[0].host)) {
             return load_whole(p[0].host, size);
         }
-        uint64_t val = cpu->host_ops->read(cpu->host, cpu->space, p[0].phys, size);
-        device_done(cpu);
-        return val & size_mask(size);
+        return device_read(cpu, p[0].phys, size);
     }
     uint8_t buf[8] = {0};
     piece_read(cpu, &p[0], buf);
@@ -632,12 +661,16 @@ void x86_lin_write(struct x86_cpu *cpu, uint64_t lin, uint64_t val, unsigned siz
         host_store(cpu, host, &val, size);
         return;
     }
+    uint64_t phys;
+    if (device_at_hand(cpu, lin, size, ACC_WRITE, user, &phys)) {
+        device_write(cpu, phys, val, size);
+        return;
+    }
     if (likely(access_pieces(cpu, lin, size, ACC_WRITE, user, p) == 1)) {
         if (likely(p[0].host)) {
             host_store(cpu, p[0].host, &val, size);
         } else {
-            cpu->host_ops->write(cpu->host, cpu->space, p[0].phys, val & size_mask(size), size);
-            device_done(cpu);
+            device_write(cpu, p[0].phys, val, size);
         }
         return;
     }

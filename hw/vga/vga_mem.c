@@ -150,7 +150,8 @@ static void window_store(struct vga *v, uint32_t off, uint8_t val)
     cell_store(v, cell_at(v, cell), write_data(v, val), vga_planes[map]);
 }
 
-/* A word at an even odd/even address is one cell's: text, character and attribute. True if it was read. */
+/* A word at an even address is of one cell in odd/even modes: text, character and attribute. True
+ * if it was read. */
 static bool window_load_word(struct vga *v, uint32_t off, uint64_t *val)
 {
     uint32_t addr;
@@ -163,7 +164,7 @@ static bool window_load_word(struct vga *v, uint32_t off, uint64_t *val)
     return true;
 }
 
-/* True if it was written: where the planes get what the guest writes, whatever is in the latches. */
+/* True if it was written: where the planes get what the guest writes, whatever the latches hold. */
 static bool window_store_word(struct vga *v, uint32_t off, uint16_t val)
 {
     const uint8_t *gc = v->gc;
