@@ -530,6 +530,45 @@ static void random_floating_point_programs_run_as_on_the_interpreter(void **stat
     run_programs((struct kind){.bits = 64, .paged = true, .user = true, .fpu = true});
 }
 
+/* A branch through a register or the stack, often to code, then to an address that is none: the
+ * fault's frame has the stack pointer from before the branch. */
+static void bad_targets_fault_in_hot_code(void **state)
+{
+    static const uint8_t program[] = {
+        0xb9, 40, 0, 0, 0,                              /* mov ecx, 40 */
+        0x48, 0x8d, 0x05, 4, 0, 0, 0,                   /* again: lea rax, [back] */
+        0xeb, 0,                                        /* jmp branch */
+        0, 0,                                           /* branch: */
+        0xff, 0xc9,                                     /* back: dec ecx */
+        0x75, 0xf1,                                     /* jnz again */
+        0x48, 0xb8, 0, 0, 0, 0, 0, 0x80, 0, 0,          /* mov rax, 1 << 47 */
+        0xeb, 0xee,                                     /* jmp branch */
+    };
+    static const uint8_t branches[][2] = {
+        {0x50, 0xc3},                                   /* push rax; ret */
+        {0xff, 0xe0},                                   /* jmp rax */
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(branches); i++) {
+        struct pair p = {.kind = {.bits = 64, .paged = true}, .seed = i};
+        p.interp = new_bench(&p.kind);
+        p.jit = new_bench(&p.kind);
+        assert_true(jit_attach(p.jit->e, NULL));
+        memcpy(p.code, program, sizeof(program));
+        memcpy(p.code + 14, branches[i], sizeof(branches[i]));
+        start(&p, p.interp);
+        start(&p, p.jit);
+        for (unsigned slices = 0; slices < 200; slices++) {
+            assert_true(run_both(&p, 61));
+            assert_true(same(&p));
+        }
+        assert_int_equal(ld64le(ibench_mem(p.jit, FAULT_STACK - 16)), STACK - (i == 0 ? 8 : 0));
+        assert_true(jit_of(p.jit->e)->stats.links > 0);
+        jit_detach(p.jit->e);
+        ibench_free(p.interp);
+        ibench_free(p.jit);
+    }
+}
+
 /* No address is writable and executable. */
 static void code_memory_is_never_writable_and_executable(void **state)
 {
@@ -558,6 +597,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(random_32_bit_programs_run_as_on_the_interpreter),
         cmocka_unit_test(random_64_bit_programs_run_as_on_the_interpreter),
         cmocka_unit_test(random_floating_point_programs_run_as_on_the_interpreter),
+        cmocka_unit_test(bad_targets_fault_in_hot_code),
         cmocka_unit_test(code_memory_is_never_writable_and_executable),
     };
     programs = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 0) : programs;
