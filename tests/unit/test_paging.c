@@ -158,32 +158,40 @@ static void invlpg_drops_all_of_a_large_page(void **state)
 }
 
 /* With few entries, and with more than are noted one by one. */
+/* Fills one slot of the TLB @n times, by two pages in turn; in the end it is LIN's if @n is odd. A
+ * function, since a fault in a loop would take the loop back. */
+static void fill_slot(struct x86_cpu *cpu, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        x86_lin_read(cpu, LIN + (i & 1) * TLB_SIZE * PAGE_BYTES, 4, true);
+    }
+}
+
+static void large_page_goes_alone(struct cpu_bench *b, unsigned fills)
+{
+    struct x86_cpu *cpu = b->cpu;
+    *entry(b, PD, 2) = 0 | P | W | U | PS;
+    *entry(b, PD, 1 + TLB_SIZE / 1024) = PT | P | W | U;
+    *entry(b, PT, 0) = 0x50000 | P | W | U;
+    ASSERT_FINE(b, fill_slot(cpu, fills));
+    ASSERT_FINE(b, x86_lin_read(cpu, 0xbff000, 4, false));
+    *entry(b, PD, 2) = 0;
+    *entry(b, PT, 0) = 0;
+    x86_tlb_flush_page(cpu, 0x800000);
+    ASSERT_FAULT(b, x86_lin_read(cpu, 0xbff000, 4, false), X86_PF, 0);
+    ASSERT_FINE(b, x86_lin_read(cpu, LIN, 4, true));
+    x86_tlb_flush_page(cpu, LIN);
+    ASSERT_FAULT(b, x86_lin_read(cpu, LIN, 4, true), X86_PF, 4);
+    x86_tlb_flush(cpu);
+}
+
 static void invlpg_of_a_large_page_leaves_all_others(void **state)
 {
     struct cpu_bench *b = *state;
-    struct x86_cpu *cpu = b->cpu;
     page_on(b);
-    x86_set_cr4(cpu, CR4_PSE);
-    for (unsigned pages = 1; pages <= TLB_NOTED + 10; pages += TLB_NOTED + 9) {
-        *entry(b, PD, 2) = 0 | P | W | U | PS;
-        for (unsigned i = 0; i < pages; i++) {
-            *entry(b, PT, i) = 0x50000 | P | W | U;
-            x86_lin_read(cpu, LIN + i * 0x1000, 4, true);
-        }
-        x86_lin_read(cpu, 0xbff000, 4, false);
-        *entry(b, PD, 2) = 0;
-        for (unsigned i = 0; i < pages; i++) {
-            *entry(b, PT, i) = 0;
-        }
-        x86_tlb_flush_page(cpu, 0x800000);
-        ASSERT_FAULT(b, x86_lin_read(cpu, 0xbff000, 4, false), X86_PF, 0);
-        for (unsigned i = 0; i < pages; i++) {
-            ASSERT_FINE(b, x86_lin_read(cpu, LIN + i * 0x1000, 4, true));
-        }
-        x86_tlb_flush_page(cpu, LIN);
-        ASSERT_FAULT(b, x86_lin_read(cpu, LIN, 4, true), X86_PF, 4);
-        x86_tlb_flush(cpu);
-    }
+    x86_set_cr4(b->cpu, CR4_PSE);
+    large_page_goes_alone(b, 1);
+    large_page_goes_alone(b, TLB_NOTED + 11); /* more than are remembered */
 }
 
 static void invlpg_and_cr3_drop_translations(void **state)
