@@ -25,21 +25,31 @@ class Emulator:
         self.folder = os.path.join(folder, name)
         os.mkdir(self.folder)
         path = os.path.join(self.folder, 'monitor')
-        self.process = subprocess.Popen(
-            [*command, '-display', 'none', '-snapshot', '-monitor', f'unix:{path},server=on,wait=off', *arguments],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.wire = socket.socket(socket.AF_UNIX)
+        self.command = [*command, '-display', 'none', '-snapshot', '-monitor', f'unix:{path},server=on,wait=off', *arguments]
         limit = time.monotonic() + LIMIT_S
-        while True:
-            try:
-                self.wire.connect(path)
-                break
-            except OSError:
-                if time.monotonic() > limit or self.process.poll() is not None:
-                    raise
-                time.sleep(0.01)
+        while not self.start(path, limit):
+            time.sleep(0.5)                      # another test has the image locked at the moment
         self.wire.settimeout(LIMIT_S)
         self.answer()
+
+    def start(self, path, limit):
+        """Starts it and connects to its monitor; False if it ended again, and there is time left."""
+        with open(os.path.join(self.folder, 'errors'), 'w+', encoding='utf-8') as errors:
+            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors)
+            while True:
+                self.wire = socket.socket(socket.AF_UNIX)
+                try:
+                    self.wire.connect(path)
+                    return True
+                except OSError:
+                    self.wire.close()
+                    ended = self.process.poll() is not None
+                    if time.monotonic() > limit:
+                        errors.seek(0)
+                        raise RuntimeError(f'{self.name} does not start: {errors.read().strip()}') from None
+                    if ended:
+                        return False
+                    time.sleep(0.01)
 
     def answer(self):
         """What the monitor says until its prompt."""

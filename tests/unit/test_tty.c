@@ -69,6 +69,7 @@ static int run(void (*end)(void), bool *raw_after)
         setsid();
         ioctl(slave, TIOCSCTTY, 0);
         signal(SIGABRT, SIG_DFL);
+        signal(SIGINT, SIG_DFL); /* a shell's background jobs ignore it */
         if (!tty_raw(slave, true, NULL) || !is_raw(slave)) {
             _exit(1);
         }
