@@ -29,8 +29,6 @@ class Emulator:
         limit = time.monotonic() + LIMIT_S
         while not self.start(path, limit):
             time.sleep(0.5)                      # another test has the image locked at the moment
-        self.wire.settimeout(LIMIT_S)
-        self.answer()
 
     def start(self, path, limit):
         """Starts it and connects to its monitor; False if it ended again, and there is time left."""
@@ -40,6 +38,8 @@ class Emulator:
                 self.wire = socket.socket(socket.AF_UNIX)
                 try:
                     self.wire.connect(path)
+                    self.wire.settimeout(LIMIT_S)
+                    self.answer()
                     return True
                 except OSError:
                     self.wire.close()
@@ -55,7 +55,10 @@ class Emulator:
         """What the monitor says until its prompt."""
         text = b''
         while not text.endswith(b'(qemu) '):
-            text += self.wire.recv(4096)
+            more = self.wire.recv(4096)
+            if not more:
+                raise ConnectionError(f'{self.name} has ended')
+            text += more
         return text
 
     def say(self, line):
