@@ -11,8 +11,10 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FILE_PROTOCOL "file:"
 
@@ -97,9 +99,15 @@ static bool write_core(struct command_call *c, FILE *f)
 static bool dump_to(struct command_call *c, const char *path, struct error **err)
 {
     debug_freeze(c->debug);
-    FILE *f = fopen(path, "we");
+    /* Not waiting: a FIFO that nobody reads would hold the whole machine up. */
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
     if (f == NULL) {
-        return error_errno(err, errno, "Could not open '%s'", path);
+        error_errno(err, errno, "Could not open '%s'", path);
+        if (fd >= 0) {
+            close(fd);
+        }
+        return false;
     }
     bool ok = write_core(c, f);
     ok = fclose(f) == 0 && ok;

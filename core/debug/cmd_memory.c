@@ -300,7 +300,8 @@ static bool save(struct command_call *c, bool physical, struct error **err)
     if (size > SAVE_MAX_BYTES) {
         return error_set(err, "Parameter 'size' is too large");
     }
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
+    /* Not waiting: a FIFO that nobody reads would hold the whole machine up. */
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
     if (fd < 0) {
         return error_errno(err, errno, "Could not open '%s'", path);
     }
