@@ -102,6 +102,12 @@ void trans_reload(struct trans *t, const uint8_t held[HELD]);
 enum host_reg trans_ea_reg(struct trans *t, unsigned offset, enum host_reg scratch);
 
 /* ---- translate.c ---- */
+/* By row of insn.def; CALL_RUN: none. */
+extern const trans_emitter trans_emitters[];
+/* Is the instruction there in this model and mode? Else it is #UD. */
+bool trans_exists(const struct trans *t, const struct insn *in);
+
+/* ---- trans_mem.c ---- */
 /* Where the next access will probably be. */
 void trans_guess(struct trans *t, uint64_t offset);
 /* R8 = offset of the memory operand; its host address is then [R8 + R9]. */
@@ -118,6 +124,14 @@ static inline void trans_mem(struct trans *t, unsigned size, enum access access)
 /* To the interpreter; if condition @cc holds. */
 void trans_slow(struct trans *t);
 void trans_slow_if(struct trans *t, unsigned cc);
+/* What accesses left to do out of line. */
+void trans_far_accesses(struct trans *t);
+
+/* ---- trans_flags.c ---- */
+/* May the instruction change what the context knows of segments? */
+bool trans_may_load_segment(const struct insn *in);
+/* Fills in live[]. */
+void trans_find_live(struct trans *t);
 /* Flags into translated.flags; EFLAGS stays as it is. Uses R10. */
 void trans_save_flags(struct trans *t);
 /* What the operation reads or leaves alone is in EFLAGS. Uses R10. */
@@ -127,6 +141,8 @@ static inline uint16_t trans_live(const struct trans *t)
 {
     return t->live[t->in->index_in_block];
 }
+
+/* ---- trans_exit.c ---- */
 /* Ends the block: at offset @rip; the same for CALL, after which a return looks for interrupts; at
  * trans_target if condition @cc holds, else at trans_next (flags are saved); at the offset in R8. */
 void trans_exit_to(struct trans *t, uint64_t rip);
@@ -137,17 +153,20 @@ void trans_exit_two(struct trans *t, unsigned cc);
 void trans_jump_known(struct trans *t);
 void trans_exit_unknown(struct trans *t);
 void trans_exit_indirect(struct trans *t);
+/* To the interpreter's loop, at offset @rip (flags are saved); to its instruction @index. */
+void trans_exit_chain(struct trans *t, uint64_t rip);
+void trans_exit_step(struct trans *t, unsigned index);
+/* What slow_path promised, out of line. */
+void trans_slow_paths(struct trans *t);
 /* Offset behind the instruction. */
 uint64_t trans_next(const struct trans *t);
 /* Offset @displacement further, by the operand size. */
 uint64_t trans_target(const struct trans *t);
 
+/* ---- emit_flow.c ---- */
 /* R8 = (E)SP + @by as an offset; nothing else changes. (E)SP += @by. No flags are touched. */
 void trans_stack_offset(struct trans *t, int by);
 void trans_move_esp(struct trans *t, int by);
-
-/* Is the instruction there in this model and mode? Else it is #UD. */
-bool trans_exists(const struct trans *t, const struct insn *in);
 
 /* ---- trans_fp.c ---- */
 /* Before the first instruction; behind the last one, out of line. */

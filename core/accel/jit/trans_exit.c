@@ -1,0 +1,191 @@
+/*
+ * The ways out of a translation: to another one, directly or by the table of jumps, and to the
+ * interpreter.
+ */
+#include "core/accel/jit/translate.h"
+
+uint64_t trans_next(const struct trans *t)
+{
+    return (t->jb->rip + t->in->offset + t->in->len) & (t->wide ? ~0ull : 0xffffffff);
+}
+
+uint64_t trans_target(const struct trans *t)
+{
+    return (trans_next(t) + t->in->imm) & (~0ull >> (64 - 8 * t->in->opsize));
+}
+
+/* To the loop if something is pending that matters: once in every guest loop. */
+static void check_pending(struct trans *t)
+{
+    struct host_mem word = {HOST_9, HOST_NONE, 0, 0}, mask = cpu_field(CPU_OFFSET(pend_mask));
+    emit_load(&t->e, 8, HOST_9, CPU_OFFSET(pending));
+    emit_rm(&t->e, 0x8b, 4, HOST_9, &word);
+    emit_rm(&t->e, 0x85, 4, HOST_9, &mask);
+}
+
+#define ALWAYS 16u           /* in place of a condition */
+
+static bool far_page(const struct trans *t, uint64_t rip)
+{
+    uint64_t base = t->context->cs_base;
+    return ((base + rip) ^ (base + t->jb->rip)) >> PAGE_BITS;
+}
+
+/* May what is at @rip change without a store to it? Then nothing is linked. */
+static bool needs_look_up(const struct trans *t, uint64_t rip)
+{
+    return t->context->paged && far_page(t, rip);
+}
+
+static bool is_backward(const struct trans *t, uint64_t rip)
+{
+    return rip <= t->jb->rip + t->in->offset;
+}
+
+/* A jump that is patched when the block at @rip is translated: always, or if condition @cc holds. */
+static struct jit_link *link_jump(struct trans *t, unsigned cc, uint64_t rip)
+{
+    struct emit *e = &t->e;
+    struct jit_link *l = jit_new_link(t->j, t->jb, rip, far_page(t, rip));
+    unsigned opcode_bytes = cc == ALWAYS ? 1 : 2;
+    while (((uintptr_t)e->at + opcode_bytes) & 3) {     /* so that it can be patched at once */
+        emit_u8(e, 0x90);
+    }
+    l->at = cc == ALWAYS ? emit_jmp(e) : emit_jcc(e, cc);
+    return l;
+}
+
+/* Where it leads until then. */
+static void link_stub(struct trans *t, struct jit_link *l)
+{
+    l->stub = t->e.at;
+    emit_mov_imm(&t->e, HOST_8, (uintptr_t)l);
+    emit_link(emit_jmp(&t->e), stubs_of(t)->exit_link);
+    emit_link(l->at, l->stub);
+}
+
+void trans_exit_chain(struct trans *t, uint64_t rip)
+{
+    emit_mov_imm(&t->e, HOST_8, rip);
+    emit_link(emit_jmp(&t->e), stubs_of(t)->exit_chain);
+}
+
+/* @cc ALWAYS, or 4 behind check_pending. */
+static void exit_direct(struct trans *t, unsigned cc, uint64_t rip)
+{
+    trans_save_flags(t);
+    if (needs_look_up(t, rip)) {
+        emit_mov_imm(&t->e, HOST_8, rip);
+        trans_exit_indirect(t);
+        return;
+    }
+    struct jit_link *l = link_jump(t, cc, rip);
+    if (cc != ALWAYS) {
+        trans_exit_chain(t, rip);
+    }
+    link_stub(t, l);
+}
+
+void trans_exit_to(struct trans *t, uint64_t rip)
+{
+    trans_save_flags(t);
+    if (is_backward(t, rip) && !needs_look_up(t, rip)) {
+        check_pending(t);
+        exit_direct(t, 4, rip);
+    } else {
+        exit_direct(t, ALWAYS, rip);
+    }
+}
+
+void trans_exit_call(struct trans *t, uint64_t rip)
+{
+    exit_direct(t, ALWAYS, rip);
+}
+
+void trans_exit_two(struct trans *t, unsigned cc)
+{
+    uint64_t to = trans_target(t);
+    if (is_backward(t, to) || needs_look_up(t, to)) {
+        uint8_t *taken = emit_jcc(&t->e, cc);
+        trans_exit_to(t, trans_next(t));
+        emit_link(taken, t->e.at);
+        trans_exit_to(t, to);
+    } else {
+        struct jit_link *l = link_jump(t, cc, to);
+        trans_exit_to(t, trans_next(t));
+        link_stub(t, l);
+    }
+    t->ended = true;
+}
+
+void trans_jump_known(struct trans *t)
+{
+    struct emit *e = &t->e;
+    struct host_mem key = cpu_field(ENGINE_OFFSET(translated.jump_key));
+    struct host_mem jumps = cpu_field(ENGINE_OFFSET(translated.jumps));
+    struct host_mem slot = {HOST_10, HOST_NONE, 0, offsetof(struct jit_jump, rip)};
+    struct host_mem slot_key = {HOST_10, HOST_NONE, 0, offsetof(struct jit_jump, key)};
+    struct host_mem entry = {HOST_10, HOST_NONE, 0, offsetof(struct jit_jump, entry)};
+    _Static_assert(sizeof(struct jit_jump) == 32, "scaled below");
+    trans_save_flags(t);
+    check_pending(t);
+    uint8_t *out = emit_jcc(e, 5);
+    emit_mov(e, 4, HOST_10, HOST_8);                    /* as jit_jump_slot */
+    emit_rr(e, 0xc1, 4, 5, HOST_10);
+    emit_u8(e, PAGE_BITS);
+    emit_rr(e, 0x33, 4, HOST_10, HOST_8);
+    emit_rr(e, 0x81, 4, 4, HOST_10);
+    emit_imm(e, JIT_JUMPS - 1, 4);
+    emit_rr(e, 0xc1, 4, 4, HOST_10);                    /* shl r10d, 5 */
+    emit_u8(e, 5);
+    emit_rm(e, 0x03, 8, HOST_10, &jumps);
+    emit_rm(e, 0x8b, 8, HOST_9, &key);
+    emit_rm(e, 0x3b, 8, HOST_8, &slot);
+    uint8_t *miss = emit_jcc(e, 5);
+    emit_rm(e, 0x3b, 8, HOST_9, &slot_key);
+    uint8_t *stale = emit_jcc(e, 5);
+    emit_rm(e, 0xff, 4, 4, &entry);                     /* jmp [entry] */
+    emit_link(out, e->at);
+    emit_link(miss, e->at);
+    emit_link(stale, e->at);
+}
+
+void trans_exit_unknown(struct trans *t)
+{
+    emit_link(emit_jmp(&t->e), stubs_of(t)->exit_chain);
+}
+
+void trans_exit_indirect(struct trans *t)
+{
+    trans_jump_known(t);
+    trans_exit_unknown(t);
+}
+
+void trans_exit_step(struct trans *t, unsigned index)
+{
+    emit_mov_imm(&t->e, HOST_8, (uintptr_t)t->jb);
+    emit_mov_imm(&t->e, HOST_9, index);
+    emit_link(emit_jmp(&t->e), stubs_of(t)->exit_step);
+}
+
+void trans_slow_paths(struct trans *t)
+{
+    for (unsigned i = 0; i < t->n_slow; i++) {
+        const struct slow_path *p = &t->slow[i];
+        for (unsigned k = 0; k < p->n; k++) {
+            emit_link(p->from[k], t->e.at);
+        }
+        trans_fp_note(t, p->noted);
+        if (!p->back) {
+            trans_exit_step(t, p->index);
+            continue;
+        }
+        emit_mov_imm(&t->e, HOST_8, (uintptr_t)t->jb);
+        emit_mov_imm(&t->e, HOST_9, p->index | trans_fp_slow(t));
+        emit_u8(&t->e, 0xe8);                           /* call */
+        emit_imm(&t->e, 0, 4);
+        emit_link(t->e.at - 4, stubs_of(t)->slow);
+        trans_reload(t, p->held);
+        emit_link(emit_jmp(&t->e), p->back);
+    }
+}

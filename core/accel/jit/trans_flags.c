@@ -1,0 +1,117 @@
+/*
+ * Flags: an operation leaves them in EFLAGS. What overwrites EFLAGS otherwise (a memory access, the
+ * end of the block) first saves them, if they are not dead: overwritten before anything looks at
+ * them. Whatever may fault or call the interpreter looks at all of them.
+ */
+#include "core/accel/jit/translate.h"
+
+static uint16_t flag_named(char c)
+{
+    switch (c) {
+    case 'O': return FL_OF;
+    case 'S': return FL_SF;
+    case 'Z': return FL_ZF;
+    case 'A': return FL_AF;
+    case 'P': return FL_PF;
+    case 'C': return FL_CF;
+    default: return 0;
+    }
+}
+
+/* Flags that the row gives new values, undefined ones included. */
+static uint16_t overwritten(const struct insn_info *info)
+{
+    uint16_t flags = info->flags_written;
+    for (const char *u = info->undefined; u[0] && u[1]; u += 2) {
+        flags |= u[1] == '=' ? 0 : flag_named(u[0]);
+    }
+    return flags & FL_OSZAPC;
+}
+
+bool trans_may_load_segment(const struct insn *in)
+{
+    const struct insn_info *info = &insn_info[in->row];
+    for (unsigned i = 0; i < 2; i++) {
+        uint8_t o = info->operand[i];
+        if (o == OPD_Sw || o == OPD_Mp || (o >= OPD_ES && o <= OPD_GS)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* May it fault, call C, or stop behind itself? Then all flags must be known before it. */
+static bool looks_at_all(const struct insn *in, const struct insn_info *info)
+{
+    bool absolute = info->operand[0] == OPD_Ob || info->operand[0] == OPD_Ov ||
+                    info->operand[1] == OPD_Ob || info->operand[1] == OPD_Ov;
+    return in->mem || absolute || !trans_emitters[in->row] || trans_emitters[in->row] == emit_div ||
+           trans_emitters[in->row] == emit_cli ||
+           info->feature != X86_F_BASE || trans_may_load_segment(in) ||
+           (info->attr & (A_STACK | A_STRING | A_JUMP | A_FAR));
+}
+
+void trans_find_live(struct trans *t)
+{
+    uint16_t live = FL_OSZAPC;
+    for (unsigned i = t->block->n; i-- > 0;) {
+        const struct insn *in = &t->block->insns[i];
+        const struct insn_info *info = &insn_info[in->row];
+        t->live[i] = live;
+        live = (uint16_t)((live & ~overwritten(info)) | (info->flags_read & FL_OSZAPC));
+        if (looks_at_all(in, info)) {
+            live = FL_OSZAPC;
+        }
+    }
+}
+
+void trans_save_flags(struct trans *t)
+{
+    static const struct host_mem image = {REG_CPU, HOST_NONE, 0, ENGINE_OFFSET(translated.flags)};
+    if (t->saved) {
+        return;
+    }
+    emit_mov(&t->e, 8, HOST_10, HOST_AX);
+    emit_u8(&t->e, 0x9f);                               /* lahf */
+    emit_rr(&t->e, 0x0f90, 1, 0, HOST_AX);              /* seto al */
+    emit_rm(&t->e, 0x89, 2, HOST_AX, &image);
+    emit_mov(&t->e, 8, HOST_AX, HOST_10);
+    t->saved = true;
+}
+
+static void flags_to_host(struct trans *t)
+{
+    emit_mov(&t->e, 8, HOST_10, HOST_AX);
+    emit_flags_to_host(&t->e);
+    emit_mov(&t->e, 8, HOST_AX, HOST_10);
+    t->in_host = true;
+}
+
+void trans_flags_before(struct trans *t)
+{
+    uint16_t live = trans_live(t), read = t->info->flags_read & FL_OSZAPC;
+    uint16_t kept = live & ~overwritten(t->info);
+    if (overwritten(t->info) && !live) {
+        kept = 0;
+        read = read == FL_OSZAPC ? 0 : read;            /* a shift by CL may leave them alone */
+    }
+    uint16_t need = read | kept;
+    if (!need || t->in_host) {
+        return;
+    }
+    if (need == FL_CF) {
+        struct host_mem m = cpu_field(ENGINE_OFFSET(translated.flags));
+        emit_rm(&t->e, 0x0fba, 2, 4, &m);               /* bt flags, 8: as wide as it was stored */
+        emit_u8(&t->e, 8);
+    } else {
+        flags_to_host(t);
+    }
+}
+
+void trans_flags_after(struct trans *t)
+{
+    if (overwritten(t->info)) {
+        t->in_host = true;
+        t->saved = trans_live(t) == 0;
+    }
+}
