@@ -124,6 +124,15 @@ static inline void trans_mem(struct trans *t, unsigned size, enum access access)
 /* To the interpreter; if condition @cc holds. */
 void trans_slow(struct trans *t);
 void trans_slow_if(struct trans *t, unsigned cc);
+/* path, if there is none yet. */
+void trans_need_path(struct trans *t);
+
+/* ---- trans_tlb.c ---- */
+/* R9 = host address - linear address, for R8; the same for an operand at @lin, inside one page. */
+void trans_look_up(struct trans *t, unsigned size, enum access access);
+void trans_look_up_fixed(struct trans *t, uint64_t lin, enum access access);
+/* A store to [R8 + R9]: lines that are marked are written by the interpreter. */
+void trans_check_marks(struct trans *t, unsigned size);
 /* What accesses left to do out of line. */
 void trans_far_accesses(struct trans *t);
 
