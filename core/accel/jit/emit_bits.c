@@ -17,8 +17,7 @@ static void bit_operand(struct trans *t)
     unsigned size = t->in->opsize;
     enum host_reg bit = trans_reg(t, t->in->r);
     struct host_mem word = {HOST_8, HOST_9, size == 8 ? 3 : 2, 0};
-    trans_save_flags(t);
-    t->in_host = false;
+    trans_flags_aside(t);
     trans_ea(t);
     t->fixed = false;
     if (size == 8) {
@@ -65,8 +64,7 @@ bool emit_scan(struct trans *t)
     if (!only_live(t, FL_ZF)) {
         return false;
     }
-    trans_save_flags(t);
-    t->in_host = false;
+    trans_flags_aside(t);
     if (t->in->mem) {
         trans_mem(t, size, READ);
         emit_rm(&t->e, 0x8b, size, HOST_10, &trans_operand);
@@ -122,6 +120,7 @@ bool emit_pushf(struct trans *t)
     if (t->context->mode & MODE_VM) {
         return false;
     }
+    trans_save_flags(t);
     trans_stack_offset(t, -(int)size);
     trans_probe(t, S_SS, size, WRITE);
     emit_load(e, 4, HOST_10, CPU_OFFSET(s.rflags));

@@ -394,8 +394,7 @@ bool emit_div(struct trans *t)
         (!t->in->mem && trans_high(trans_reg(t, t->in->m)))) {
         return false;
     }
-    trans_save_flags(t);
-    t->in_host = false;
+    trans_flags_aside(t);
     if (t->in->mem) {
         trans_mem(t, size, READ);
         emit_rm(e, sized(0x8a, size), size, HOST_10, &trans_operand);

@@ -100,10 +100,9 @@ bool emit_pop_segment(struct trans *t)
 static void change_rflags(struct trans *t, unsigned digit, uint32_t mask)
 {
     struct host_mem rflags = cpu_field(CPU_OFFSET(s.rflags));
-    trans_save_flags(t);
+    trans_flags_aside(t);
     emit_rm(&t->e, 0x81, 4, (enum host_reg)digit, &rflags);
     emit_imm(&t->e, mask, 4);
-    t->in_host = false;
 }
 
 /* CLD, STD */

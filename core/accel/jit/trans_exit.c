@@ -175,6 +175,7 @@ void trans_slow_paths(struct trans *t)
         for (unsigned k = 0; k < p->n; k++) {
             emit_link(p->from[k], t->e.at);
         }
+        trans_flags_of_path(t, p);
         trans_fp_note(t, p->noted);
         if (!p->back) {
             trans_exit_step(t, p->index);

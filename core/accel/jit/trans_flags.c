@@ -1,7 +1,8 @@
 /*
  * Flags: an operation leaves them in EFLAGS. What overwrites EFLAGS otherwise (a memory access, the
  * end of the block) first saves them, if they are not dead: overwritten before anything looks at
- * them. Whatever may fault or call the interpreter looks at all of them.
+ * them. Whatever may fault or call the interpreter looks at all of them. If only that does, they are
+ * not saved as long as they can be made again (trans_again.c).
  */
 #include "core/accel/jit/translate.h"
 
@@ -18,8 +19,7 @@ static uint16_t flag_named(char c)
     }
 }
 
-/* Flags that the row gives new values, undefined ones included. */
-static uint16_t overwritten(const struct insn_info *info)
+uint16_t trans_overwritten(const struct insn_info *info)
 {
     uint16_t flags = info->flags_written;
     for (const char *u = info->undefined; u[0] && u[1]; u += 2) {
@@ -58,25 +58,53 @@ void trans_find_live(struct trans *t)
         const struct insn *in = &t->block->insns[i];
         const struct insn_info *info = &insn_info[in->row];
         t->live[i] = live;
-        live = (uint16_t)((live & ~overwritten(info)) | (info->flags_read & FL_OSZAPC));
+        live = (uint16_t)((live & ~trans_overwritten(info)) | (info->flags_read & FL_OSZAPC));
         if (looks_at_all(in, info)) {
             live = FL_OSZAPC;
         }
     }
 }
 
-void trans_save_flags(struct trans *t)
+/* mov r10, rax; lahf; seto al; mov flags, ax; mov rax, r10 */
+static void save(struct trans *t)
 {
     static const struct host_mem image = {REG_CPU, HOST_NONE, 0, ENGINE_OFFSET(translated.flags)};
+    emit_mov(&t->e, 8, HOST_10, HOST_AX);
+    emit_u8(&t->e, 0x9f);
+    emit_rr(&t->e, 0x0f90, 1, 0, HOST_AX);
+    emit_rm(&t->e, 0x89, 2, HOST_AX, &image);
+    emit_mov(&t->e, 8, HOST_AX, HOST_10);
+}
+
+void trans_save_flags(struct trans *t)
+{
     if (t->saved) {
         return;
     }
-    emit_mov(&t->e, 8, HOST_10, HOST_AX);
-    emit_u8(&t->e, 0x9f);                               /* lahf */
-    emit_rr(&t->e, 0x0f90, 1, 0, HOST_AX);              /* seto al */
-    emit_rm(&t->e, 0x89, 2, HOST_AX, &image);
-    emit_mov(&t->e, 8, HOST_AX, HOST_10);
-    t->saved = true;
+    if (!t->in_host) {
+        trans_make_again(t, t->again);
+        t->in_host = true;
+    }
+    save(t);
+    t->saved = t->carry_saved = true;
+}
+
+void trans_flags_aside(struct trans *t)
+{
+    if (t->in_host && !(t->again.in && trans_lasts(t))) {
+        trans_save_flags(t);
+    }
+    t->in_host = false;
+}
+
+void trans_flags_of_path(struct trans *t, const struct slow_path *p)
+{
+    if (p->flags == FLAGS_AGAIN) {
+        trans_make_again(t, p->again);
+    }
+    if (p->flags != FLAGS_SAVED) {
+        save(t);
+    }
 }
 
 static void flags_to_host(struct trans *t)
@@ -90,8 +118,8 @@ static void flags_to_host(struct trans *t)
 void trans_flags_before(struct trans *t)
 {
     uint16_t live = trans_live(t), read = t->info->flags_read & FL_OSZAPC;
-    uint16_t kept = live & ~overwritten(t->info);
-    if (overwritten(t->info) && !live) {
+    uint16_t kept = live & ~trans_overwritten(t->info);
+    if (trans_overwritten(t->info) && !live) {
         kept = 0;
         read = read == FL_OSZAPC ? 0 : read;            /* a shift by CL may leave them alone */
     }
@@ -99,7 +127,10 @@ void trans_flags_before(struct trans *t)
     if (!need || t->in_host) {
         return;
     }
-    if (need == FL_CF) {
+    if (!t->saved) {
+        trans_make_again(t, t->again);
+        t->in_host = true;
+    } else if (need == FL_CF) {
         struct host_mem m = cpu_field(ENGINE_OFFSET(translated.flags));
         emit_rm(&t->e, 0x0fba, 2, 4, &m);               /* bt flags, 8: as wide as it was stored */
         emit_u8(&t->e, 8);
@@ -110,8 +141,10 @@ void trans_flags_before(struct trans *t)
 
 void trans_flags_after(struct trans *t)
 {
-    if (overwritten(t->info)) {
+    if (trans_overwritten(t->info)) {
         t->in_host = true;
         t->saved = trans_live(t) == 0;
+        t->again = trans_how_again(t);
+        t->carry_saved &= !(trans_overwritten(t->info) & FL_CF);
     }
 }

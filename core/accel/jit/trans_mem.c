@@ -10,7 +10,10 @@ void trans_need_path(struct trans *t)
 {
     if (!t->path) {
         t->path = &t->slow[t->n_slow++];
-        *t->path = (struct slow_path){.index = t->in->index_in_block, .noted = t->fp.noted};
+        *t->path = (struct slow_path){
+            .index = t->in->index_in_block, .noted = t->fp.noted, .again = t->again,
+            .flags = t->saved ? FLAGS_SAVED : t->in_host ? FLAGS_IN_HOST : FLAGS_AGAIN,
+        };
     }
 }
 
@@ -129,8 +132,7 @@ static void look_in_window(struct trans *t, const struct jit_window *w, unsigned
 
 void trans_probe(struct trans *t, unsigned seg, unsigned size, enum access access)
 {
-    trans_save_flags(t);
-    t->in_host = false;
+    trans_flags_aside(t);
     to_linear(t, seg, size, access);
     const struct jit_window *w = window_of(t);
     if (w) {

@@ -7,11 +7,6 @@
 
 static const enum host_reg homes[HELD] = {HOST_12, HOST_13};
 
-static bool is_extra(unsigned offset)
-{
-    return offset >= GPR_OFF(R_8) && offset <= GPR_OFF(R_15);
-}
-
 static int held_at(const struct trans *t, unsigned reg)
 {
     for (int i = 0; i < HELD; i++) {
@@ -33,9 +28,10 @@ static bool e_operand(unsigned o)
 }
 
 /* Nothing is written to the operands that the row names. */
-static bool reads_only(const struct trans *t)
+static bool reads_only(const struct insn *in)
 {
-    unsigned op = t->info->opcode, map = t->info->map, digit = t->in->reg & 7;
+    const struct insn_info *info = &insn_info[in->row];
+    unsigned op = info->opcode, map = info->map, digit = in->reg & 7;
     if (map != MAP_M1) {
         return map == MAP_M0F && (op == 0xa3 || (op == 0xba && digit == 4)); /* BT */
     }
@@ -48,7 +44,7 @@ static bool reads_only(const struct trans *t)
 static bool result(const struct trans *t, bool g)
 {
     uint8_t first = t->info->operand[0], second = t->info->operand[1];
-    if (reads_only(t)) {
+    if (reads_only(t->in)) {
         return false;
     }
     if (g ? g_operand(first) : e_operand(first)) {
@@ -94,8 +90,8 @@ static int take(struct trans *t, unsigned reg, unsigned busy, bool load)
 void trans_hold(struct trans *t)
 {
     const struct insn *in = t->in;
-    bool g = is_extra(in->r), e = !in->mem && is_extra(in->m);
-    bool base = in->mem && is_extra(in->base), index = in->mem && is_extra(in->index);
+    bool g = trans_is_extra(in->r), e = !in->mem && trans_is_extra(in->m);
+    bool base = in->mem && trans_is_extra(in->base), index = in->mem && trans_is_extra(in->index);
     unsigned busy = 0;
     /* What is there already and wanted stays. */
     for (unsigned i = 0; i < HELD; i++) {
@@ -125,7 +121,7 @@ void trans_hold(struct trans *t)
 
 enum host_reg trans_ea_reg(struct trans *t, unsigned offset, enum host_reg scratch)
 {
-    if (!is_extra(offset)) {
+    if (!trans_is_extra(offset)) {
         return guest_reg(offset >> 3);
     }
     int at = held_at(t, offset >> 3);
@@ -139,8 +135,8 @@ enum host_reg trans_ea_reg(struct trans *t, unsigned offset, enum host_reg scrat
 void trans_write_back(struct trans *t)
 {
     const struct insn *in = t->in;
-    bool g = is_extra(in->r) && result(t, true),
-         e = !in->mem && is_extra(in->m) && result(t, false);
+    bool g = trans_is_extra(in->r) && result(t, true),
+         e = !in->mem && trans_is_extra(in->m) && result(t, false);
     if (g) {
         emit_store(&t->e, 8, trans_reg(t, in->r), in->r);
     }
@@ -161,4 +157,40 @@ void trans_reload(struct trans *t, const uint8_t held[HELD])
             emit_load(&t->e, 8, homes[i], 8 * held[i]);
         }
     }
+}
+
+/* Emitters that write no register but the row's first operand. */
+static bool writes_first_only(trans_emitter emitter)
+{
+    static const trans_emitter known[] = {
+        emit_alu, emit_test, emit_unary, emit_move, emit_move_abs, emit_lea_insn, emit_movx,
+        emit_movsxd, emit_setcc, emit_cmov, emit_shift, emit_bit, emit_bswap,
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(known); i++) {
+        if (emitter == known[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool trans_may_write(const struct insn *in, unsigned offset)
+{
+    trans_emitter emitter = trans_emitters[in->row];
+    unsigned first = insn_info[in->row].operand[0], reg = offset >> 3;
+    bool r = in->r >> 3 == reg, m = !in->mem && in->m >> 3 == reg;
+    if (emitter == emit_push) {
+        return reg == R_SP;
+    }
+    if (emitter == emit_nop || emitter == emit_carry || emitter == emit_x87) {
+        return false;
+    }
+    if (!writes_first_only(emitter)) {
+        return true;
+    }
+    if (reads_only(in)) {
+        return false;
+    }
+    bool e = e_operand(first), g = g_operand(first);
+    return (r && (g || !e)) || (m && (e || !g)) || (reg == R_AX && !e && !g);
 }

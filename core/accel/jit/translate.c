@@ -70,6 +70,7 @@ static void translate_insn(struct trans *t)
     if (emitter && emitter(t)) {
         if (!t->ended) {
             trans_write_back(t);
+            trans_again_over(t);
         }
         if (t->path && !t->ended) {
             t->path->back = t->e.at;
@@ -141,7 +142,8 @@ struct jit_block *jit_translate(struct jit *j, struct block *b, uint64_t rip)
     t.wide = t.context->mode & MODE_CS64;
     trans_forget_held(&t);
     t.in_host = t.ended = false;
-    t.saved = true;
+    t.saved = t.carry_saved = true;
+    t.again.in = NULL;
     t.n_slow = t.n_far = 0;
     trans_find_live(&t);
     uint8_t *too_few = make_entry(&t);

@@ -16,11 +16,22 @@
 
 enum access { READ, WRITE, MODIFY };
 
+/* Flags that can be made again, from what is still in registers. */
+struct flags_again {
+    const struct insn *in;   /* by doing this over; NULL: they cannot */
+    bool carry;              /* INC, DEC: and CF is in translated.flags */
+};
+
+/* Where the flags are when the interpreter is needed. */
+enum flags_where { FLAGS_SAVED, FLAGS_IN_HOST, FLAGS_AGAIN };
+
 /* The way out of an instruction that needs the interpreter. */
 struct slow_path {
     uint8_t *from[SLOW_JUMPS]; /* displacements that lead to it */
     unsigned n;
     unsigned index;
+    enum flags_where flags;
+    struct flags_again again;
     uint8_t *back;           /* NULL: not back here, but on in the interpreter */
     int noted;               /* trans_fp.noted before it */
     uint8_t held[HELD];      /* what is expected there */
@@ -62,6 +73,8 @@ struct trans {
     uint64_t offset;
     uint64_t guess;          /* the offset by the registers of the moment */
     bool in_host, saved;     /* the flags are in EFLAGS; in translated.flags */
+    bool carry_saved;        /* CF is there, if not all of them */
+    struct flags_again again; /* neither: how they are made */
     bool ended;              /* the last instruction has emitted the way out */
     uint16_t live[BLOCK_INSNS]; /* flags that are looked at after each instruction */
     struct slow_path slow[BLOCK_INSNS];
@@ -98,6 +111,12 @@ void trans_hold(struct trans *t);
 void trans_write_back(struct trans *t);
 void trans_forget_held(struct trans *t);
 void trans_reload(struct trans *t, const uint8_t held[HELD]);
+/* May the instruction change this register (offset into gpr)? */
+bool trans_may_write(const struct insn *in, unsigned offset);
+static inline bool trans_is_extra(unsigned offset)
+{
+    return offset >= GPR_OFF(R_8) && offset <= GPR_OFF(R_15);
+}
 /* The host register for part of an effective address; @scratch if it has to be loaded. */
 enum host_reg trans_ea_reg(struct trans *t, unsigned offset, enum host_reg scratch);
 
@@ -141,8 +160,11 @@ void trans_far_accesses(struct trans *t);
 bool trans_may_load_segment(const struct insn *in);
 /* Fills in live[]. */
 void trans_find_live(struct trans *t);
-/* Flags into translated.flags; EFLAGS stays as it is. Uses R10. */
+/* Flags into translated.flags; those in EFLAGS stay. Uses R10. */
 void trans_save_flags(struct trans *t);
+/* EFLAGS is about to be overwritten, from here to the end of the instruction or trans_flags_before:
+ * the flags are saved, or can be made again. Before the instruction's first trans_slow. Uses R10. */
+void trans_flags_aside(struct trans *t);
 /* What the operation reads or leaves alone is in EFLAGS. Uses R10. */
 void trans_flags_before(struct trans *t);
 void trans_flags_after(struct trans *t);
@@ -150,6 +172,20 @@ static inline uint16_t trans_live(const struct trans *t)
 {
     return t->live[t->in->index_in_block];
 }
+/* Flags that the row gives new values, undefined ones included. */
+uint16_t trans_overwritten(const struct insn_info *info);
+/* Into translated.flags, from where they are at slow path @p. Uses R10. */
+void trans_flags_of_path(struct trans *t, const struct slow_path *p);
+
+/* ---- trans_again.c ---- */
+/* How the flags that this instruction made can be made again. */
+struct flags_again trans_how_again(const struct trans *t);
+/* Will that be so until they are dead or asked for in EFLAGS? */
+bool trans_lasts(const struct trans *t);
+/* The instruction is done: does that still hold? */
+void trans_again_over(struct trans *t);
+/* Does it. Uses R10. */
+void trans_make_again(struct trans *t, struct flags_again a);
 
 /* ---- trans_exit.c ---- */
 /* Ends the block: at offset @rip; the same for CALL, after which a return looks for interrupts; at
