@@ -362,7 +362,7 @@ struct tlb_entry *x86_translate(struct x86_cpu *cpu, uint64_t lin, enum x86_acce
             page_fault(cpu, lin, &w, acc, user);
         }
     } while (!walk_set_flags(cpu, &w, acc == ACC_WRITE));
-    if (e->ptag == TLB_NONE) {
+    if (e->span == 0) {
         tlb_note(cpu, kind << TLB_BITS | slot);
     }
     tlb_fill(cpu, e, page, &w, perms);
@@ -380,6 +380,7 @@ bool x86_translate_debug(struct x86_cpu *cpu, uint64_t lin, uint64_t *phys)
 static void tlb_drop(struct tlb_entry *e)
 {
     e->rtag = e->wtag = e->xtag = e->ptag = TLB_NONE;
+    e->span = 0;
 }
 
 static struct tlb_entry *tlb_at(struct x86_cpu *cpu, unsigned index)
@@ -396,7 +397,7 @@ static void tlb_drop_all(struct x86_cpu *cpu, bool keep_global)
     for (unsigned i = 0; i < n; i++) {
         unsigned index = noted ? cpu->tlb_filled[i] : i;
         struct tlb_entry *e = tlb_at(cpu, index);
-        if (keep_global && e->global && e->ptag != TLB_NONE) {
+        if (keep_global && e->global && e->span != 0) {
             tlb_note(cpu, index); /* behind i never before it has been read */
         } else {
             tlb_drop(e);
@@ -419,6 +420,14 @@ void x86_tlb_flush(struct x86_cpu *cpu)
     code_stale(cpu);
 }
 
+void x86_tlb_first_flush(struct x86_cpu *cpu)
+{
+    for (unsigned kind = 0; kind < TLB_COUNT; kind++) {
+        tlb_drop(&cpu->tlbs[kind][0]); /* all zeroes it would be page 0 */
+    }
+    x86_tlb_flush(cpu);
+}
+
 void x86_tlb_flush_nonglobal(struct x86_cpu *cpu)
 {
     tlb_drop_all(cpu, true);
@@ -427,7 +436,7 @@ void x86_tlb_flush_nonglobal(struct x86_cpu *cpu)
 
 static bool maps(const struct tlb_entry *e, uint64_t lin)
 {
-    return e->ptag != TLB_NONE && ((e->ptag ^ lin) & ~e->span) == 0;
+    return e->span != 0 && ((e->ptag ^ lin) & ~e->span) == 0;
 }
 
 /* [SDM3] "Operations that Invalidate TLBs": INVLPG drops the page's translation, global or not; of

@@ -110,8 +110,7 @@ void x86_state_loaded(struct x86_cpu *cpu)
     cpu->watch_hits = 0;
     x86_debug_changed(cpu);
     x86_mode_changed(cpu);
-    cpu->tlb_fills = TLB_NOTED + 1; /* the first time nothing is known of the TLB */
-    x86_tlb_flush(cpu);
+    x86_tlb_first_flush(cpu);
 }
 
 /* ---- EFLAGS ---- */

@@ -34,7 +34,8 @@
 /* One page. A tag is the page's linear address, or TLB_NONE. rtag, wtag and xtag are set only where
  * the page is backed by memory and that access is allowed (wtag: and the dirty bit is set); then
  * the host address is linear + addend. ptag is set when the translation is known but a device
- * answers. */
+ * answers. A slot that was never filled is all zeroes: tags of page 0, which only the first slot
+ * could have (so memory of the TLB that is never needed is never touched). */
 #define TLB_NONE 1ull
 struct tlb_entry {
     uint64_t rtag, wtag, xtag;
@@ -43,7 +44,7 @@ struct tlb_entry {
     uint64_t phys;           /* physical page address, A20 applied */
     uint32_t perms;          /* PERM_* allowed, valid with ptag */
     uint32_t global;
-    uint64_t span;           /* bytes, less one, of the page that it is a piece of */
+    uint64_t span;           /* bytes, less one, of the page that it is a piece of; 0: empty */
 };
 _Static_assert(sizeof(struct tlb_entry) == 64, "translated code relies on it");
 enum {
@@ -221,6 +222,8 @@ void x86_code_changed(struct x86_cpu *cpu);
 
 /* Empties the TLB: all of it, one page, or all but global pages. */
 void x86_tlb_flush(struct x86_cpu *cpu);
+/* The same of a TLB that may never have been used. */
+void x86_tlb_first_flush(struct x86_cpu *cpu);
 void x86_tlb_flush_nonglobal(struct x86_cpu *cpu);
 void x86_tlb_flush_page(struct x86_cpu *cpu, uint64_t lin);
 
