@@ -1,9 +1,10 @@
 /*
  * Character devices on file descriptors.
  *
- * Output collects in a buffer for a few milliseconds, since guests write byte by byte and a system
- * call a byte would cost more than the byte's emulation. A reader that is too slow makes the buffer
- * grow full, and what comes then is dropped: the guest never waits for the host's reader.
+ * What is written after a silence goes out at once. Then output collects in a buffer for a few
+ * milliseconds, since guests write byte by byte and a system call a byte would cost more than the
+ * byte's emulation. A reader that is too slow makes the buffer grow full, and what comes then is
+ * dropped: the guest never waits for the host's reader.
  */
 #include "core/device/chardev_fd.h"
 
@@ -40,7 +41,7 @@ struct chardev_fd {
     bool failed;       /* writing failed for good; said once */
     bool watching_out;
     bool raw_tty;
-    struct timer collect;
+    struct timer collect; /* armed while output collects; there was none lately if it is not */
     uint64_t dropped;
     size_t start, len; /* what of the buffer is used; no wrap-around */
     size_t cap;
@@ -97,12 +98,16 @@ static bool push(struct chardev_fd *f)
 
 static void out_ready(void *opaque, unsigned events);
 
-/* Writes, and has the loop go on with what is left. */
+/* Writes, and has the loop go on with what is left. What comes next collects. */
 static void push_on(struct chardev_fd *f)
 {
     bool left = !push(f);
     if (f->loop != NULL) {
-        timer_cancel(&f->collect);
+        if (left) {
+            timer_cancel(&f->collect);
+        } else {
+            timer_at(&f->collect, clock_now(&f->loop->host) + COLLECT_NS);
+        }
         if (left != f->watching_out) {
             f->watching_out = left;
             loop_watch(f->loop, f->out_fd, left ? LOOP_OUT : 0, out_ready, f);
@@ -123,7 +128,10 @@ static void out_ready(void *opaque, unsigned events)
 
 static void collected(void *opaque)
 {
-    push_on(opaque);
+    struct chardev_fd *f = opaque;
+    if (f->len != 0) {
+        push_on(f);
+    }
 }
 
 static void append(struct chardev_fd *f, const uint8_t *buf, size_t len)
@@ -161,10 +169,8 @@ static void fd_write(struct chardev *c, const uint8_t *buf, size_t len)
     if (f->watching_out) {
         return; /* the reader is behind; its descriptor will tell */
     }
-    if (f->loop == NULL || f->len >= ENOUGH_BYTES) {
+    if (f->loop == NULL || f->len >= ENOUGH_BYTES || !timer_armed(&f->collect)) {
         push_on(f);
-    } else if (!timer_armed(&f->collect)) {
-        timer_at(&f->collect, clock_now(&f->loop->host) + COLLECT_NS);
     }
 }
 

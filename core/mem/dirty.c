@@ -62,7 +62,7 @@ void ram_dirty_init(struct ram_dirty *d, struct ram_block *b)
     size_t words = align_up(b->bytes, PAGE_BYTES * PAGES_OF_WORD) / (PAGE_BYTES * PAGES_OF_WORD);
     *d = (struct ram_dirty){.block = b, .pages = xcalloc(words, sizeof(*d->pages))};
     b->dirty = d;
-    ram_dirty_mark(b, 0, b->bytes);
+    memset((void *)d->pages, 0xff, words * sizeof(*d->pages)); /* all is written, and not logged */
     ram_add_listener(b->arena, &(struct ram_listener){.touched = touched, .opaque = d});
 }
 

@@ -37,9 +37,13 @@ static bool same_view(const struct view *a, const struct view *b)
            (a->n == 0 || memcmp(a->ranges, b->ranges, a->n * sizeof(*a->ranges)) == 0);
 }
 
-static void index_ports(struct space *s)
+/* Only what ranges of @old or of the new view cover is touched: most ports have no device. */
+static void index_ports(struct space *s, const struct view *old)
 {
-    memset(s->port_index, 0, PORTS * sizeof(*s->port_index));
+    for (unsigned i = 0; i < old->n; i++) {
+        const struct view_range *r = &old->ranges[i];
+        memset(s->port_index + r->start, 0, (r->end - r->start) * sizeof(*s->port_index));
+    }
     for (unsigned i = 0; i < s->view->n; i++) {
         for (uint64_t p = s->view->ranges[i].start; p < s->view->ranges[i].end; p++) {
             s->port_index[p] = (uint16_t)(i + 1);
@@ -61,7 +65,7 @@ void space_commit(struct space *s)
     s->view = now;
     trace_space_commit(s->name, now->n, now->generation);
     if (s->port_index != NULL) {
-        index_ports(s);
+        index_ports(s, old);
     }
     if (s->changed != NULL) {
         s->changed(s->changed_opaque, s, old, now);

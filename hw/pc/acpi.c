@@ -331,7 +331,11 @@ bool acpi_add(struct acpi *a, struct fw_cfg *f, const struct machine *m,
               const struct pc_config *cfg, const struct piix4_pm *pm,
               const unsigned drives[PC_FLOPPIES], bool apic, struct error **err)
 {
-    *a = (struct acpi){.machine = m, .config = cfg, .pm = pm, .apic = apic};
+    a->machine = m;
+    a->config = cfg;
+    a->pm = pm;
+    a->apic = apic;
+    a->built = false; /* the tables are empty until somebody wants them */
     memcpy(a->drives, drives, sizeof(a->drives));
     return fw_cfg_add_live_file(f, FILE_TABLES, a->tables, sizeof(a->tables), acpi_selected, a,
                                 err) &&

@@ -187,13 +187,18 @@ static void a_file_is_emptied_and_gets_the_output(void **state)
     assert_string_equal(file_text(), "hello\nend");
 }
 
-static void output_arrives_within_milliseconds_without_a_flush(void **state)
+static void output_after_a_silence_is_written_at_once_and_what_follows_collects(void **state)
 {
     struct chardev *c = file_chardev(&loop);
-    put(c, "x");
-    assert_string_equal(file_text(), "");
-    run_ms(100);
-    assert_string_equal(file_text(), "x");
+    put(c, "a");
+    assert_string_equal(file_text(), "a");
+    put(c, "b");
+    put(c, "c");
+    assert_string_equal(file_text(), "a");
+    run_ms(100); /* milliseconds later without a flush */
+    assert_string_equal(file_text(), "abc");
+    put(c, "d");
+    assert_string_equal(file_text(), "abcd");
     chardev_free(c);
 }
 
@@ -336,7 +341,7 @@ int main(void)
         TEST(taps_see_every_byte_in_order),
         TEST(input_is_cut_to_what_the_front_end_takes),
         TEST(a_file_is_emptied_and_gets_the_output),
-        TEST(output_arrives_within_milliseconds_without_a_flush),
+        TEST(output_after_a_silence_is_written_at_once_and_what_follows_collects),
         TEST(without_a_loop_output_is_written_at_once),
         TEST(a_file_that_cannot_be_made_is_reported),
         TEST(a_full_disk_is_said_once_and_stops_nothing),

@@ -67,9 +67,10 @@ static unsigned line_hash(uint64_t line)
     return (line ^ line >> 13) & (LINE_HASH - 1);
 }
 
+/* Code that is near is near in the table, too: a table that grows cold costs page faults. */
 static struct block **block_bucket(struct interp *e, uint64_t ram)
 {
-    return &e->hash[(ram ^ ram >> 13) & (BLOCK_HASH - 1)];
+    return &e->hash[(ram >> 3 ^ ram >> 19) & (BLOCK_HASH - 1)];
 }
 
 static struct block_line **line_bucket(struct interp *e, uint64_t line)

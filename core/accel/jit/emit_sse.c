@@ -50,24 +50,6 @@ bool trans_is_mmx(const struct insn_info *info)
     return info->operand[0] == OPD_X;                   /* EMMS */
 }
 
-/* SSE2 is part of every host. */
-static bool host_has(unsigned feature)
-{
-    switch (feature) {
-    case X86_F_SSE3: return __builtin_cpu_supports("sse3");
-    case X86_F_SSSE3: return __builtin_cpu_supports("ssse3");
-    case X86_F_SSE41: return __builtin_cpu_supports("sse4.1");
-    case X86_F_SSE42: return __builtin_cpu_supports("sse4.2");
-    case X86_F_POPCNT: return __builtin_cpu_supports("popcnt");
-    case X86_F_AES: return __builtin_cpu_supports("aes");
-    case X86_F_PCLMUL: return __builtin_cpu_supports("pclmul");
-    case X86_F_AVX: case X86_F_AVX2: return __builtin_cpu_supports("avx2");
-    case X86_F_FMA: return __builtin_cpu_supports("fma") && __builtin_cpu_supports("avx2");
-    case X86_F_MMX: case X86_F_SSE: case X86_F_SSE2: return true;
-    default: return false;
-    }
-}
-
 /* Opcode with its map and prefix, as emit.h has them. Stores past the caches are plain ones: what
  * orders the guest's does not order the host's. */
 static unsigned opcode_of(const struct insn_info *info)
@@ -177,7 +159,7 @@ bool emit_vec(struct trans *t)
     const struct insn *in = t->in;
     const struct insn_info *info = t->info;
     struct operands o = operands_of(t);
-    if (!host_has(info->feature)) {
+    if (!jit_host_has(info->feature)) {
         return false;
     }
     if (info->operand[0] == OPD_X) {
@@ -211,7 +193,7 @@ bool emit_vex(struct trans *t)
     struct operands o = operands_of(t);
     bool w = in->w || (info->attr & A_W1);              /* not kept outside 64-bit code */
     struct host_vex v = {opcode_of(info), (enum host_reg)in->vvvv, w, in->vex == 32};
-    if (!host_has(info->feature) || !host_has(X86_F_AVX)) {
+    if (!jit_host_has(info->feature) || !jit_host_has(X86_F_AVX)) {
         return false;
     }
     if (info->operand[0] == OPD_X) {                    /* VZEROUPPER, VZEROALL: all 16 */
@@ -244,7 +226,7 @@ bool emit_vex(struct trans *t)
 bool emit_bitcount(struct trans *t)
 {
     unsigned size = t->in->opsize;
-    if (!host_has(t->info->feature)) {
+    if (!jit_host_has(t->info->feature)) {
         return false;
     }
     if (t->in->mem) {

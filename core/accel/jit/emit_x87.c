@@ -44,14 +44,14 @@ static void note_operand(struct trans *t)
 /* FPREM and its kin leave condition codes undefined; the interpreter has them as Intel's do. */
 bool emit_x87_intel(struct trans *t)
 {
-    return __builtin_cpu_is("intel") && emit_x87(t);
+    return jit_host_is_intel() && emit_x87(t);
 }
 
 bool emit_x87(struct trans *t)
 {
     const struct insn *in = t->in;
     unsigned digit = in->reg & 7;
-    if (t->info->feature == X86_F_SSE3 && !__builtin_cpu_supports("sse3")) {
+    if (t->info->feature == X86_F_SSE3 && !jit_host_has(X86_F_SSE3)) {
         return false;                                   /* FISTTP */
     }
     if (in->mem) {

@@ -199,6 +199,11 @@ void jit_unlink_far(struct jit *j);
 void jit_add_jump(struct jit *j, struct jit_block *jb);
 void jit_drop_jump(struct jit *j, const struct jit_block *jb);
 
+/* ---- hostcpu.c ---- */
+/* X86_F_*: only those that emitters ask for. */
+bool jit_host_has(unsigned feature);
+bool jit_host_is_intel(void);
+
 /* ---- hostflags.c ---- */
 bool jit_host_shifts_match(void);
 bool jit_host_muls_match(void);
