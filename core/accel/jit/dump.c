@@ -33,7 +33,13 @@ void jit_dump(const struct jit *j, const struct jit_block *jb, struct text *out)
     unsigned bits = b->mode & MODE_CS64 ? 64 : b->mode & MODE_CS32 ? 32 : 16;
     text_printf(out, "guest code at %" PRIx64 ", memory %08" PRIx64 ", %u instructions, %u bits\n",
                 jb->rip, b->ram, b->n, bits);
-    dump_code(j->e->cpu.arena->base + b->ram, b->bytes, bits, jb->rip, out);
+    const uint8_t *base = j->e->cpu.arena->base;
+    uint8_t crossing[INSN_MAX_BYTES] = {0};
+    if (b->bytes > b->bytes1) {
+        memcpy(crossing, base + b->ram, b->bytes1);
+        memcpy(crossing + b->bytes1, base + b->ram2, b->bytes - b->bytes1);
+    }
+    dump_code(b->bytes > b->bytes1 ? crossing : base + b->ram, b->bytes, bits, jb->rip, out);
     text_printf(out, "host code, %u bytes\n", jb->code_bytes);
     dump_code(jb->entry, jb->code_bytes, 64, (uintptr_t)codemem_rx(&j->code, jb->entry), out);
 }

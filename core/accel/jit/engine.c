@@ -229,7 +229,7 @@ static void end_trial(struct jit *j, enum jit_exit why)
     if (why == JIT_LINK) {
         cpu->s.rip = ((const struct jit_link *)j->e->translated.link)->rip;
     }
-    if (why == JIT_STEP) {
+    if (why == JIT_STEP || why == JIT_STOP) {
         check_end(j, cur->index_in_block, false);
         cpu->cur = cur;
     } else if (j->check->block) {
@@ -258,20 +258,31 @@ static void left(struct x86_cpu *cpu, enum jit_exit why)
         return run(cpu, in);
 #endif
     }
+    if (unlikely(why == JIT_STOP)) {
+        return run_stop(cpu, cpu->cur);
+    }
     if (why == JIT_LINK) {
-        struct jit *j = jit_of(e);
         struct jit_link *l = e->translated.link;
         cpu->s.rip = l->rip;
-        uint64_t lin = (cpu->s.seg[S_CS].base + l->rip) & cpu->lin_mask;
-        const struct jump_entry *to = jump_slot(e, lin);
-        if (to->lin == lin && to->key == (e->key | cpu->mode) && to->block->translated) {
-            struct jit_block *jb = to->block->translated;
-            if (jb->rip == l->rip && jb->context == l->from->context && l->from->block && !l->to) {
-                jit_link(j, l, jb);
-            }
-        }
+        jit_of(e)->wanted = l;
     }
     return interp_chain(cpu);
+}
+
+/* The exit that just led here, if it wants to be linked. */
+static struct jit_link *take_wanted(struct jit *j)
+{
+    struct jit_link *l = j->wanted;
+    j->wanted = NULL;
+    return l;
+}
+
+/* @jb is entered: from exit @l it need not be looked up again. */
+static void link_wanted(struct jit *j, struct jit_link *l, struct jit_block *jb)
+{
+    if (l && l->rip == jb->rip && !l->to && l->from->block && l->from->context == jb->context) {
+        jit_link(j, l, jb);
+    }
 }
 
 static void run_warm(struct x86_cpu *cpu, const struct insn *in);
@@ -305,6 +316,7 @@ static void run_translated(struct x86_cpu *cpu, const struct insn *in)
     struct jit *j = jit_of(e);
     struct block *b = e->block;
     struct jit_block *jb = b->translated;
+    struct jit_link *from = take_wanted(j);
     if (!may_enter(e, b)) {
         return run_first(cpu, b);
     }
@@ -314,12 +326,14 @@ static void run_translated(struct x86_cpu *cpu, const struct insn *in)
     }
     if (jb->context != j->context || jb->rip != cpu->block_rip) {
         j->stats.mismatches++;
+        from = NULL;                                    /* its memory may be needed */
         if (++jb->misses < MOVED_AGAIN || !(jb = translate(j, b))) {
             return run_first(cpu, b);
         }
     }
     j->stats.entries++;
     jit_add_jump(j, jb);
+    link_wanted(j, from, jb);
     e->translated.flags = flags_image(cpu);
     if (unlikely(j->check != NULL)) {
         check_begin(j, jb, 0);
@@ -333,6 +347,7 @@ static void run_warm(struct x86_cpu *cpu, const struct insn *in)
     struct interp *e = interp_of(cpu);
     struct jit *j = jit_of(e);
     struct block *b = e->block;
+    take_wanted(j);
     if (++b->warm < (j->check ? CHECK_WARM : WARM) || !may_enter(e, b)) {
         return run_first(cpu, b);
     }
@@ -349,10 +364,8 @@ static void run_warm(struct x86_cpu *cpu, const struct insn *in)
 
 static void block_added(struct interp *e, struct block *b)
 {
-    if (b->bytes == b->bytes1) {
-        b->first = b->insns[0].run;
-        b->insns[0].run = run_warm;
-    }
+    b->first = b->insns[0].run;
+    b->insns[0].run = run_warm;
 }
 
 static void block_dropped(struct interp *e, struct block *b)
@@ -407,6 +420,7 @@ static void code_moved(struct interp *e)
 {
     struct jit *j = jit_of(e);
     jit_unlink_far(j);
+    j->wanted = NULL;
     j->jump_generation++;
 }
 

@@ -99,7 +99,8 @@ struct jit_stubs {
     uint8_t *exit_chain;     /* go on at offset R8 in the interpreter */
     uint8_t *exit_link;      /* R8 is a struct jit_link */
     uint8_t *exit_step;      /* interpret instruction R9 of jit_block R8 and what follows */
-    uint8_t *slow;           /* called: the same, and back */
+    uint8_t *exit_stop;      /* jit_block R8 is not what the guest's code is any more */
+    uint8_t *slow;           /* called: the same as exit_step, and back */
     uint8_t *fp_load;        /* called: jit_fp_load for jit_block R8 and registers R9 */
 };
 
@@ -128,6 +129,7 @@ struct jit {
     uint64_t jump_generation; /* how often linear addresses may have moved */
     struct jit_block *blocks;
     struct jit_link *links;
+    struct jit_link *wanted; /* led out of translated code just now: to the block entered next */
     unsigned n_far_links;
     struct jit_jump jumps[JIT_JUMPS];
     bool shifts_match;       /* undefined flags of the host are those of insn.def */
@@ -138,7 +140,7 @@ struct jit {
 };
 
 /* What the enter stub returns. */
-enum jit_exit { JIT_CHAIN, JIT_LINK, JIT_STEP };
+enum jit_exit { JIT_CHAIN, JIT_LINK, JIT_STEP, JIT_STOP };
 
 /* ---- engine.c ---- */
 bool jit_attach(struct interp *e, struct error **err);

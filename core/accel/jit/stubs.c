@@ -105,11 +105,18 @@ static int step_from(struct x86_cpu *cpu, struct jit_block *jb, unsigned index)
     return JIT_STEP;
 }
 
-static uint8_t *make_exit_step(struct emit *e, bool wide)
+static int stop_before(struct x86_cpu *cpu, struct jit_block *jb, unsigned index)
+{
+    step_from(cpu, jb, index);
+    return JIT_STOP;
+}
+
+static uint8_t *make_exit_step(struct emit *e, bool wide,
+                               int (*from)(struct x86_cpu *, struct jit_block *, unsigned))
 {
     uint8_t *start = e->at;
     store_guest(e, wide);
-    call_c(e, step_from);
+    call_c(e, from);
     leave(e);
     return start;
 }
@@ -165,7 +172,8 @@ void jit_make_stubs(struct jit *j)
         j->stubs[wide] = (struct jit_stubs){
             .exit_chain = make_exit(&e, JIT_CHAIN, wide),
             .exit_link = make_exit(&e, JIT_LINK, wide),
-            .exit_step = make_exit_step(&e, wide),
+            .exit_step = make_exit_step(&e, wide, step_from),
+            .exit_stop = make_exit_step(&e, wide, stop_before),
             .slow = make_slow(&e, wide),
         };
         j->stubs[wide].fp_load = make_fp_load(&e, wide, j->stubs[wide].exit_step);

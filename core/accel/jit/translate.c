@@ -148,6 +148,7 @@ struct jit_block *jit_translate(struct jit *j, struct block *b, uint64_t rip)
     trans_find_live(&t);
     uint8_t *too_few = make_entry(&t);
     jb->body = t.e.at;
+    trans_second_page_begin(&t);
     trans_fp_begin(&t, trans_emitters);
     for (unsigned i = 0; i < b->n && !t.ended; i++) {
         t.in = &b->insns[i];
@@ -162,6 +163,7 @@ struct jit_block *jit_translate(struct jit *j, struct block *b, uint64_t rip)
     trans_slow_paths(&t);
     no_budget(&t, too_few);
     trans_fp_end(&t);
+    trans_second_page_end(&t);
     if (t.e.full) {
         return NULL;
     }

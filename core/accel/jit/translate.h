@@ -83,6 +83,8 @@ struct trans {
     unsigned n_far;
     struct slow_path *path;  /* of this instruction, if it has one */
     struct trans_fp fp;
+    uint8_t *second_page[2]; /* displacements of jumps that are taken if the second page moved */
+    unsigned n_second_page;
 };
 
 static inline const struct jit_stubs *stubs_of(const struct trans *t)
@@ -212,6 +214,10 @@ uint64_t trans_target(const struct trans *t);
 /* R8 = (E)SP + @by as an offset; nothing else changes. (E)SP += @by. No flags are touched. */
 void trans_stack_offset(struct trans *t, int by);
 void trans_move_esp(struct trans *t, int by);
+
+/* ---- trans_page.c: before the first instruction; behind the last one, out of line ---- */
+void trans_second_page_begin(struct trans *t);
+void trans_second_page_end(struct trans *t);
 
 /* ---- trans_fp.c ---- */
 /* Before the first instruction; behind the last one, out of line. */
