@@ -435,7 +435,6 @@ struct interp *interp_new(struct ram_arena *arena, const struct interp_host *hos
     interp_share(e, e);
     e->cpu.arena = arena;
     e->cpu.pending = &e->own_pending;
-    e->cpu.engine = e;
     e->cpu.flush_code = flush_code;
     e->cpu.stop_after_insn = interp_stop_after_insn;
     e->cpu.after_device = interp_after_device;
