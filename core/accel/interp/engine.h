@@ -146,6 +146,7 @@ struct interp {
     insn_run patched_run;
     uint32_t generation;
     bool single;                 /* one instruction at a time: TF or a code breakpoint */
+    bool endless;                /* the slice is, and stays so until run is left */
     bool due;                    /* a device access made something due: a REP must pause */
     bool no_step_trap;           /* this instruction takes no single-step trap (INT n) */
     uint32_t trap;               /* DR6 bits of a #DB after the instruction that ran; 0: none */
