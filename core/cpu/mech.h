@@ -56,6 +56,13 @@ static inline void sys_write(struct x86_cpu *cpu, uint64_t lin, uint64_t val, un
 /* The TLB of explicit accesses at CPL 0-2. */
 void x86_derive_super(struct x86_cpu *cpu);
 
+/* ---- runs of the TLB (tlb_runs.c) ---- */
+
+/* Entry @e of TLB @kind was filled; that of @page goes; all go, or all but global ones. */
+void tlb_runs_gain(struct x86_cpu *cpu, unsigned kind, const struct tlb_entry *e);
+void tlb_runs_lose(struct x86_cpu *cpu, unsigned kind, uint64_t page);
+void tlb_runs_drop(struct x86_cpu *cpu, bool keep_global);
+
 /* ---- descriptors (descriptor.c) ---- */
 
 enum {

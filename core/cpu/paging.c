@@ -295,6 +295,9 @@ static bool walk_set_flags(struct x86_cpu *cpu, struct walk *w, bool write)
 /* Makes each access of the kinds @watched take the slow way. */
 static void withhold(struct tlb_entry *e, unsigned watched)
 {
+    if (watched) {
+        e->otag = TLB_NONE;
+    }
     if ((watched & PERM_R) && e->rtag != TLB_NONE) {
         e->rtag = TLB_NONE;
         e->perms |= PERM_WATCH_R;
@@ -305,14 +308,21 @@ static void withhold(struct tlb_entry *e, unsigned watched)
     }
 }
 
+/* Of the range that was looked up last. Marks for a log are set and taken away at any time. */
+static bool may_open(const struct x86_cpu *cpu, const uint8_t *page)
+{
+    return !cpu->walk_range->wr.region->ram->dirty &&
+           ram_open_page(cpu->arena, (uint64_t)(page - cpu->arena->base));
+}
+
 static void tlb_fill(struct x86_cpu *cpu, struct tlb_entry *e, uint64_t lin, const struct walk *w,
                      unsigned perms)
 {
     uint64_t phys = x86_a20(cpu, w->phys);
     *e = (struct tlb_entry){
-        .rtag = TLB_NONE, .wtag = TLB_NONE, .xtag = TLB_NONE, .ptag = lin, .phys = phys,
-        .perms = w->dirty ? perms : perms & ~(unsigned)PERM_W, .global = w->global,
-        .span = w->span,
+        .rtag = TLB_NONE, .wtag = TLB_NONE, .xtag = TLB_NONE, .otag = TLB_NONE, .ptag = lin,
+        .phys = phys, .perms = (uint16_t)(w->dirty ? perms : perms & ~(unsigned)PERM_W),
+        .global = w->global, .span = (uint32_t)w->span,
     };
     cpu->tlb_large = cpu->tlb_large || w->span > PAGE_OFFSET;
     uint8_t *rd = phys_host(cpu, phys, PAGE_BYTES, false);
@@ -322,6 +332,8 @@ static void tlb_fill(struct x86_cpu *cpu, struct tlb_entry *e, uint64_t lin, con
         e->rtag = e->perms & PERM_R ? lin : TLB_NONE;
         e->xtag = e->perms & PERM_X ? lin : TLB_NONE;
         e->wtag = (e->perms & PERM_W) && wr == rd ? lin : TLB_NONE;
+        bool both = e->wtag == lin && e->rtag == lin;
+        e->otag = cpu->tlb_opens && both && may_open(cpu, rd) ? lin : TLB_NONE;
     }
     if (unlikely(cpu->watch_data) && x86_watch_page(cpu, lin)) {
         withhold(e, PERM_R | PERM_W);
@@ -364,8 +376,11 @@ struct tlb_entry *x86_translate(struct x86_cpu *cpu, uint64_t lin, enum x86_acce
     } while (!walk_set_flags(cpu, &w, acc == ACC_WRITE));
     if (e->span == 0) {
         tlb_note(cpu, kind << TLB_BITS | slot);
+    } else {
+        tlb_runs_lose(cpu, kind, e->ptag);
     }
     tlb_fill(cpu, e, page, &w, perms);
+    tlb_runs_gain(cpu, kind, e);
     return e;
 }
 
@@ -379,7 +394,7 @@ bool x86_translate_debug(struct x86_cpu *cpu, uint64_t lin, uint64_t *phys)
 
 static void tlb_drop(struct tlb_entry *e)
 {
-    e->rtag = e->wtag = e->xtag = e->ptag = TLB_NONE;
+    e->rtag = e->wtag = e->xtag = e->otag = e->ptag = TLB_NONE;
     e->span = 0;
 }
 
@@ -394,6 +409,7 @@ static void tlb_drop_all(struct x86_cpu *cpu, bool keep_global)
     bool noted = cpu->tlb_fills <= TLB_NOTED;
     unsigned n = noted ? cpu->tlb_fills : TLB_COUNT * TLB_SIZE;
     cpu->tlb_fills = 0;
+    tlb_runs_drop(cpu, keep_global);
     for (unsigned i = 0; i < n; i++) {
         unsigned index = noted ? cpu->tlb_filled[i] : i;
         struct tlb_entry *e = tlb_at(cpu, index);
@@ -436,7 +452,7 @@ void x86_tlb_flush_nonglobal(struct x86_cpu *cpu)
 
 static bool maps(const struct tlb_entry *e, uint64_t lin)
 {
-    return e->span != 0 && ((e->ptag ^ lin) & ~e->span) == 0;
+    return e->span != 0 && ((e->ptag ^ lin) & ~(uint64_t)e->span) == 0;
 }
 
 /* [SDM3] "Operations that Invalidate TLBs": INVLPG drops the page's translation, global or not; of
@@ -447,6 +463,7 @@ void x86_tlb_flush_page(struct x86_cpu *cpu, uint64_t lin)
     for (unsigned i = 0; noted && i < cpu->tlb_fills;) {
         struct tlb_entry *e = tlb_at(cpu, cpu->tlb_filled[i]);
         if (maps(e, lin)) {
+            tlb_runs_lose(cpu, cpu->tlb_filled[i] >> TLB_BITS, e->ptag);
             tlb_drop(e);
             cpu->tlb_filled[i] = cpu->tlb_filled[--cpu->tlb_fills];
         } else {
@@ -457,6 +474,7 @@ void x86_tlb_flush_page(struct x86_cpu *cpu, uint64_t lin)
     for (unsigned i = first; !noted && i < TLB_COUNT * TLB_SIZE;
          i += cpu->tlb_large ? 1 : TLB_SIZE) {
         if (maps(tlb_at(cpu, i), lin)) {
+            tlb_runs_lose(cpu, i >> TLB_BITS, tlb_at(cpu, i)->ptag);
             tlb_drop(tlb_at(cpu, i));
         }
     }

@@ -33,18 +33,19 @@
 
 /* One page. A tag is the page's linear address, or TLB_NONE. rtag, wtag and xtag are set only where
  * the page is backed by memory and that access is allowed (wtag: and the dirty bit is set); then
- * the host address is linear + addend. ptag is set when the translation is known but a device
- * answers. A slot that was never filled is all zeroes: tags of page 0, which only the first slot
- * could have (so memory of the TLB that is never needed is never touched). */
+ * the host address is linear + addend. otag is set where rtag and wtag are and no line of the page
+ * is marked (ram_open_page). ptag is set when the translation is known but a device answers. A slot
+ * that was never filled is all zeroes: tags of page 0, which only the first slot could have (so
+ * memory of the TLB that is never needed is never touched). */
 #define TLB_NONE 1ull
 struct tlb_entry {
-    uint64_t rtag, wtag, xtag;
+    uint64_t rtag, wtag, xtag, otag;
     uintptr_t addend;
     uint64_t ptag;
     uint64_t phys;           /* physical page address, A20 applied */
-    uint32_t perms;          /* PERM_* allowed, valid with ptag */
-    uint32_t global;
-    uint64_t span;           /* bytes, less one, of the page that it is a piece of; 0: empty */
+    uint16_t perms;          /* PERM_* allowed, valid with ptag */
+    uint16_t global;
+    uint32_t span;           /* bytes, less one, of the page that it is a piece of; 0: empty */
 };
 _Static_assert(sizeof(struct tlb_entry) == 64, "translated code relies on it");
 enum {
@@ -55,6 +56,23 @@ enum {
 
 /* One TLB a kind of access: permissions in it are that kind's. */
 enum { TLB_SUPER, TLB_USER, TLB_SUPER_AC /* EFLAGS.AC lets SMAP pass */, TLB_COUNT };
+
+/*
+ * A range of pages that the TLB has, with one addend: reads of it have their rtag, writes and
+ * modifications their otag. A byte at linear address l is inside if l - start < limit, and so is an
+ * operand of up to TLB_RUN_OPERAND bytes that begins there. Kept up by whatever changes the TLB
+ * (tlb_runs.c), so code that looks here finds what it would find in the entries.
+ */
+#define TLB_RUNS        2    /* for reads, and as many for writes */
+#define TLB_RUN_OPERAND 32u
+struct tlb_run {
+    uint64_t start;          /* a page's */
+    uint64_t limit;          /* 0: empty; else bytes - TLB_RUN_OPERAND + 1 */
+    uintptr_t addend;
+    uint64_t bytes;
+    bool global;             /* all its entries are */
+    uint64_t home, home_bytes; /* where it was when it was made or dropped */
+};
 
 /* Kinds of access, for paging. */
 enum x86_access { ACC_READ, ACC_WRITE, ACC_FETCH };
@@ -136,6 +154,7 @@ struct x86_cpu {
     uint32_t watch_hits;         /* DR6_B bits: breakpoints that the running instruction hit */
     uint64_t rf_icount;          /* EFLAGS.RF holds at this instruction count only */
     bool tlb_large;              /* the TLB has pieces of large pages */
+    bool tlb_opens;              /* otag is wanted */
     unsigned tlb_fills;          /* slots filled since the flush; above TLB_NOTED: not all noted */
     uint16_t tlb_filled[TLB_NOTED]; /* which TLB << TLB_BITS | slot */
     uint64_t apic_page;          /* physical page that the local APIC answers, or X86_NO_PAGE */
@@ -160,7 +179,9 @@ struct x86_cpu {
                       const struct x86_place *from);
     void (*msr_used)(struct x86_cpu *cpu, uint32_t index, uint64_t val, bool write);
     struct x86_notes notes;      /* for post-mortems */
+    void *engine;                /* the interpreter's or JIT's own data */
 
+    struct tlb_run runs[TLB_COUNT][2][TLB_RUNS]; /* [0]: reads, [1]: writes */
     struct tlb_entry tlbs[TLB_COUNT][TLB_SIZE];
 };
 
@@ -183,15 +204,15 @@ enum {
 _Noreturn void x86_fault(struct x86_cpu *cpu, unsigned vector, uint32_t error);
 _Noreturn void x86_fault_noerr(struct x86_cpu *cpu, unsigned vector);
 
-/* RIP of the current instruction, and of the one after @in (both masked to the code size). */
+/* RIP of the current instruction, and of the one after it (both masked to the code size). */
 static inline uint64_t x86_insn_rip(const struct x86_cpu *cpu)
 {
     return cpu->cur ? (cpu->block_rip + cpu->cur->offset) & cpu->rip_mask : cpu->s.rip;
 }
 
-static inline uint64_t x86_next_rip(const struct x86_cpu *cpu, const struct insn *in)
+static inline uint64_t x86_next_rip(const struct x86_cpu *cpu)
 {
-    return (cpu->block_rip + in->offset + in->len) & cpu->rip_mask;
+    return (cpu->block_rip + cpu->cur->offset + cpu->cur->len) & cpu->rip_mask;
 }
 
 /* Delivers an interrupt or exception: gates, stack switch, pushes. Called by the engine's loop
@@ -225,6 +246,13 @@ void x86_tlb_flush(struct x86_cpu *cpu);
 void x86_tlb_first_flush(struct x86_cpu *cpu);
 void x86_tlb_flush_nonglobal(struct x86_cpu *cpu);
 void x86_tlb_flush_page(struct x86_cpu *cpu, uint64_t lin);
+
+/* ---- ranges of pages (tlb_runs.c) ---- */
+
+/* Is linear address @lin in a run of TLB @kind, or can a run be made around it? Which; -1: none. */
+int x86_tlb_run_at(struct x86_cpu *cpu, unsigned kind, uint64_t lin, bool write);
+/* A line of the page at ram address @ram was marked: its otags go. */
+void x86_tlb_close_page(struct x86_cpu *cpu, uint64_t ram);
 
 /* ---- memory (paging.c) ----
  * Slow ways of the inline functions below; also correct for everything. @user: as CPL 3. They split
@@ -271,13 +299,6 @@ static inline struct tlb_entry *x86_tlb_slot(struct x86_cpu *cpu, uint64_t lin)
     return &cpu->tlb[(lin >> PAGE_BITS) & (TLB_SIZE - 1)];
 }
 
-/* The page of the last of @size bytes at @lin. It is the tag of lin's slot only if all of them are
- * in that page: the next page has another slot. */
-static inline uint64_t x86_last_page(uint64_t lin, unsigned size)
-{
-    return (lin + size - 1) & ~PAGE_OFFSET;
-}
-
 static inline uint64_t x86_lin_r(struct x86_cpu *cpu, unsigned seg, uint64_t off, unsigned size)
 {
     if (likely(off + size <= cpu->seg_top_r[seg])) {
@@ -298,7 +319,8 @@ static inline uint64_t x86_lin_w(struct x86_cpu *cpu, unsigned seg, uint64_t off
     static inline uint##bits##_t x86_ldl##bits(struct x86_cpu *cpu, uint64_t lin)                  \
     {                                                                                              \
         const struct tlb_entry *e = x86_tlb_slot(cpu, lin);                                        \
-        if (likely(e->rtag == x86_last_page(lin, bits / 8))) {                                     \
+        if (likely(e->rtag == (lin & ~PAGE_OFFSET) &&                                              \
+                   (lin & PAGE_OFFSET) <= PAGE_BYTES - bits / 8)) {                                \
             uint##bits##_t v;                                                                      \
             memcpy(&v, (const void *)(uintptr_t)(lin + e->addend), sizeof(v));                     \
             return v;                                                                              \
@@ -308,7 +330,8 @@ static inline uint64_t x86_lin_w(struct x86_cpu *cpu, unsigned seg, uint64_t off
     static inline void x86_stl##bits(struct x86_cpu *cpu, uint64_t lin, uint##bits##_t v)          \
     {                                                                                              \
         const struct tlb_entry *e = x86_tlb_slot(cpu, lin);                                        \
-        if (likely(e->wtag == x86_last_page(lin, bits / 8))) {                                     \
+        if (likely(e->wtag == (lin & ~PAGE_OFFSET) &&                                              \
+                   (lin & PAGE_OFFSET) <= PAGE_BYTES - bits / 8)) {                                \
             uint8_t *p = (uint8_t *)(uintptr_t)(lin + e->addend);                                  \
             size_t ram = (size_t)(p - cpu->arena->base);                                           \
             memcpy(p, &v, sizeof(v));                                                              \
@@ -337,7 +360,8 @@ static inline uint64_t x86_lin_w(struct x86_cpu *cpu, unsigned seg, uint64_t off
         uint64_t lin = x86_lin_w(cpu, seg, off, bits / 8);                                         \
         const struct tlb_entry *e = x86_tlb_slot(cpu, lin);                                        \
         *lin_out = lin;                                                                            \
-        if (likely(e->wtag == x86_last_page(lin, bits / 8) && e->rtag == e->wtag)) {               \
+        if (likely(e->wtag == (lin & ~PAGE_OFFSET) && e->rtag == e->wtag &&                        \
+                   (lin & PAGE_OFFSET) <= PAGE_BYTES - bits / 8)) {                                \
             uint##bits##_t v;                                                                      \
             memcpy(&v, (const void *)(uintptr_t)(lin + e->addend), sizeof(v));                     \
             return v;                                                                              \

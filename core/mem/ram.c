@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #define PAGE_BYTES 4096u
-#define HUGE_BYTES 0x200000u
 
 static void *reserve(uint64_t bytes, struct error **err)
 {
@@ -28,17 +27,14 @@ static void *reserve(uint64_t bytes, struct error **err)
     return p;
 }
 
-/* A guest that uses memory in bulk gets it in huge pages: random accesses to small ones wait for
- * the host's page walks. The first and the last 2 MiB of a block, where firmware and small guests
- * live, are left in small ones. */
-static void allow_huge_pages(struct ram_arena *a, uint64_t addr, uint64_t bytes)
+static uint64_t marks_bytes(uint64_t bytes)
 {
-    uintptr_t base = (uintptr_t)a->base + addr;
-    uintptr_t start = align_up(base + HUGE_BYTES, HUGE_BYTES);
-    uintptr_t end = (base + bytes) / HUGE_BYTES * HUGE_BYTES - HUGE_BYTES;
-    if (start < end) {
-        madvise((void *)start, end - start, MADV_HUGEPAGE);
-    }
+    return align_up((bytes >> RAM_LINE_SHIFT) + 1, PAGE_BYTES);
+}
+
+static uint64_t open_bytes(uint64_t bytes)
+{
+    return align_up(bytes >> RAM_PAGE_SHIFT, PAGE_BYTES);
 }
 
 bool ram_arena_init(struct ram_arena *a, uint64_t bytes, struct error **err)
@@ -49,21 +45,31 @@ bool ram_arena_init(struct ram_arena *a, uint64_t bytes, struct error **err)
     if (base == NULL) {
         return false;
     }
-    uint8_t *marks = reserve(align_up((bytes >> RAM_LINE_SHIFT) + 1, PAGE_BYTES), err);
+    uint8_t *marks = reserve(marks_bytes(bytes), err);
     if (marks == NULL) {
-        munmap(base, bytes);
-        return false;
+        goto unmap_base;
+    }
+    uint8_t *open = reserve(open_bytes(bytes), err);
+    if (open == NULL) {
+        goto unmap_marks;
     }
     a->base = base;
     a->marks = marks;
+    a->open = open;
     a->bytes = bytes;
     return true;
+unmap_marks:
+    munmap(marks, marks_bytes(bytes));
+unmap_base:
+    munmap(base, bytes);
+    return false;
 }
 
 void ram_arena_fini(struct ram_arena *a)
 {
     if (a->base != NULL) {
-        munmap(a->marks, align_up((a->bytes >> RAM_LINE_SHIFT) + 1, PAGE_BYTES));
+        munmap(a->marks, marks_bytes(a->bytes));
+        munmap(a->open, open_bytes(a->bytes));
         munmap(a->base, a->bytes);
     }
     *a = (struct ram_arena){0};
@@ -85,7 +91,6 @@ bool ram_block_at(struct ram_arena *a, struct ram_block *b, const char *name, ui
     *b = (struct ram_block){.arena = a, .name = name, .addr = addr, .bytes = bytes};
     a->blocks[a->n_blocks++] = (struct ram_span){.addr = addr, .bytes = taken};
     a->next = max_u64(a->next, addr + taken);
-    allow_huge_pages(a, addr, taken);
     return true;
 }
 
@@ -106,6 +111,28 @@ void ram_touched(struct ram_arena *a, uint64_t addr, uint64_t len)
     for (unsigned i = 0; i < a->n_listeners; i++) {
         a->listeners[i].touched(a->listeners[i].opaque, addr, len);
     }
+}
+
+static bool page_is_marked(const struct ram_arena *a, uint64_t addr)
+{
+    const uint8_t *marks = &a->marks[(addr & ~(uint64_t)(PAGE_BYTES - 1)) >> RAM_LINE_SHIFT];
+    uint64_t any = 0;
+    for (unsigned i = 0; i < PAGE_BYTES >> RAM_LINE_SHIFT; i += 8) {
+        any |= __atomic_load_n((const uint64_t *)(const void *)(marks + i), __ATOMIC_RELAXED);
+    }
+    return any != 0;
+}
+
+bool ram_open_page(struct ram_arena *a, uint64_t addr)
+{
+    if (!ram_is_open(a, addr)) {
+        if (page_is_marked(a, addr)) {
+            return false;
+        }
+        __atomic_store_n(&a->open[addr >> RAM_PAGE_SHIFT], 1, __ATOMIC_SEQ_CST);
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);        /* who marks a line unseen finds this */
+    }
+    return !page_is_marked(a, addr);
 }
 
 /* --- hashing ---------------------------------------------------------------------------------- */

@@ -20,6 +20,7 @@
 
 #define RAM_LINE_SHIFT 6
 #define RAM_LINE_BYTES (1u << RAM_LINE_SHIFT)
+#define RAM_PAGE_SHIFT 12
 
 enum ram_mark {
     RAM_MARK_CODE = 1,  /* some vCPU holds decoded or translated code of this line */
@@ -53,6 +54,7 @@ struct ram_log {
 struct ram_arena {
     uint8_t *base;           /* host address of ram address 0 */
     uint8_t *marks;          /* one byte a line */
+    uint8_t *open;           /* one byte a page: ram_open_page */
     uint64_t bytes;          /* size of the reservation */
     uint64_t next;           /* where the next ram_block goes */
     struct ram_span blocks[RAM_MAX_BLOCKS]; /* every block, in order of creation */
@@ -104,6 +106,22 @@ static inline bool ram_marked(const struct ram_arena *a, uint64_t addr, uint64_t
         }
     }
     return false;
+}
+
+/* May a vCPU store to the page of @addr without a look at its marks, since there are none? It
+ * may until somebody marks a line for code and then finds ram_is_open: he has all vCPUs forget the
+ * page before he relies on the mark. Marks of other kinds bind nobody who stores like this. [any] */
+bool ram_open_page(struct ram_arena *a, uint64_t addr);
+
+static inline bool ram_is_open(const struct ram_arena *a, uint64_t addr)
+{
+    return __atomic_load_n(&a->open[addr >> RAM_PAGE_SHIFT], __ATOMIC_SEQ_CST);
+}
+
+/* Nobody stores like this any more. */
+static inline void ram_close_page(struct ram_arena *a, uint64_t addr)
+{
+    __atomic_store_n(&a->open[addr >> RAM_PAGE_SHIFT], 0, __ATOMIC_SEQ_CST);
 }
 
 #endif

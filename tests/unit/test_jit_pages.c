@@ -92,11 +92,93 @@ static void an_instruction_in_two_pages_follows_its_second_page(void **state)
     assert_int_equal(sum_of_calls(b, FUNCTION, "", 0, 0), 0x33 * TIMES);
 }
 
+/* Runs @n bytes of code often enough to be translated at once, with these registers, then. */
+static void run_with(struct interp_bench *b, const uint8_t *code, unsigned n, uint64_t cx,
+                     uint64_t di, uint64_t si)
+{
+    b->cpu->s.rip = LB_CODE;
+    b->cpu->s.activity = ACT_RUNNING;
+    b->cpu->s.gpr[R_BX] = 0;
+    b->cpu->s.gpr[R_CX] = cx;
+    b->cpu->s.gpr[R_DI] = di;
+    b->cpu->s.gpr[R_SI] = si;
+    assert_int_equal(lb_run(b, code, n), EXIT_HALT);
+}
+
+/* A hot store that needs no look at marks, since its page has none, to a page that becomes code at
+ * another address: the code is new each time. */
+static void a_store_finds_code_that_came_later(void **state)
+{
+    static const uint8_t loop[] = {
+        0x89, 0x0f,                                     /* again: mov [rdi], ecx */
+        0xff, 0xd6,                                     /* call rsi */
+        0x48, 0x01, 0xc3,                               /* add rbx, rax */
+        0xff, 0xc9,                                     /* dec ecx */
+        0x75, 0xf5,                                     /* jnz again */
+    };
+    struct interp_bench *b = *state;
+    uint64_t data = LB_PAGES + 0x3000, elsewhere = LB_PAGES + 0x8000;
+    for (unsigned page = 0; page < 8; page++) {         /* neighbours, for a run of pages */
+        ibench_poke(b, LB_PAGES + page * 0x1000 + 0x800, "\xb8\0\0\0\0\xc3", 6);
+    }
+    ibench_poke(b, elsewhere, "\xb8\1\0\0\0\xc3", 6);
+    for (unsigned page = 0; page < 8; page++) {
+        run_with(b, loop, sizeof(loop), TIMES, LB_PAGES + page * 0x1000, elsewhere);
+        assert_int_equal(b->cpu->s.gpr[R_BX], TIMES);
+    }
+    const struct tlb_entry *e = x86_tlb_slot(b->cpu, data);
+    assert_int_equal(e->otag, data);
+    put_page(b, 20, data, 7);
+    run_with(b, loop, sizeof(loop), TIMES, data + 0x801, LB_PAGES + 20 * 0x1000 + 0x800);
+    assert_int_equal(b->cpu->s.gpr[R_BX], TIMES * (TIMES + 1) / 2);
+    assert_int_equal(e->otag, TLB_NONE);
+    run_with(b, loop, sizeof(loop), TIMES, data + 0x1801, data + 0x1800);
+    assert_int_equal(b->cpu->s.gpr[R_BX], TIMES * (TIMES + 1) / 2);
+}
+
+/* Sums of eight bytes at each address around the end of a range of pages, behind which the next
+ * linear page is elsewhere; also after INVLPG and with what was there before. */
+static void operands_at_the_end_of_a_run(void **state)
+{
+    static const uint8_t loop[] = {
+        0x48, 0x03, 0x1f,                               /* again: add rbx, [rdi] */
+        0x48, 0x89, 0x1f,                               /* mov [rdi], rbx */
+        0x48, 0xff, 0xc7,                               /* inc rdi */
+        0xff, 0xc9,                                     /* dec ecx */
+        0x75, 0xf3,                                     /* jnz again */
+    };
+    struct interp_bench *b = *state;
+    enum { FIRST = 32, N = 8, AROUND = 160 };
+    uint64_t end = LB_PAGES + (FIRST + N) * 0x1000, sum = 0;
+    uint8_t want[2 * AROUND];
+    put_page(b, FIRST + N, end + 0x1000, 7);
+    for (unsigned i = 0; i < sizeof(want); i++) {
+        want[i] = (uint8_t)(i * 7);
+        *ibench_mem(b, i < AROUND ? end - AROUND + i : end + 0x1000 + i - AROUND) = want[i];
+    }
+    for (unsigned page = 0; page < N; page++) {
+        run_with(b, loop, sizeof(loop), TIMES, end - (N - page) * 0x1000 + 0x100, 0);
+    }
+    assert_true(x86_tlb_run_at(b->cpu, TLB_SUPER, end - 0x1000, true) >= 0);
+    run_with(b, loop, sizeof(loop), 2 * AROUND - 8, end - AROUND, 0);
+    for (unsigned i = 0; i < 2 * AROUND - 8; i++) {
+        sum += ld64le(want + i);
+        st64le(want + i, sum);
+    }
+    assert_int_equal(b->cpu->s.gpr[R_BX], sum);
+    for (unsigned i = 0; i < sizeof(want); i++) {
+        uint64_t at = i < AROUND ? end - AROUND + i : end + 0x1000 + i - AROUND;
+        assert_int_equal(*ibench_mem(b, at), want[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_instruction_in_two_pages_follows_its_second_page, fresh,
                                         done),
+        cmocka_unit_test_setup_teardown(a_store_finds_code_that_came_later, fresh, done),
+        cmocka_unit_test_setup_teardown(operands_at_the_end_of_a_run, fresh, done),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

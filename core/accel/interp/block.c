@@ -355,6 +355,25 @@ static void let_stores_end(struct interp *e)
     }
 }
 
+/* Translated code of any engine must look at the marks of the page of ram address @ram from now
+ * on. */
+static void close_page(struct interp *e, uint64_t ram)
+{
+    if (!ram_is_open(e->cpu.arena, ram)) {
+        return;
+    }
+    if (e->cpu.parallel) {
+        e->cpu.host_ops->alone(e->cpu.host, true);
+    }
+    for (unsigned i = 0; i < e->shared->n; i++) {
+        x86_tlb_close_page(&e->shared->engines[i]->cpu, ram);
+    }
+    ram_close_page(e->cpu.arena, ram);
+    if (e->cpu.parallel) {
+        e->cpu.host_ops->alone(e->cpu.host, false);
+    }
+}
+
 /* Makes the block just built from @bytes known. False: memory has other bytes now. */
 static bool link_block(struct interp *e, struct block *b, const uint8_t *bytes)
 {
@@ -364,6 +383,8 @@ static bool link_block(struct interp *e, struct block *b, const uint8_t *bytes)
     bool fresh = link_lines(e, b);
     b->hash_next = *head;
     *head = b;
+    close_page(e, b->ram);
+    close_page(e, b->bytes > b->bytes1 ? b->ram2 : b->ram);
     if (fresh && e->cpu.parallel) {
         let_stores_end(e);
     }

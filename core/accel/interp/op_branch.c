@@ -29,7 +29,7 @@ static inline void near_check64(struct x86_cpu *cpu, uint64_t to)
 
 static inline uint64_t near_target(struct x86_cpu *cpu, const struct insn *in, uint64_t mask)
 {
-    return (x86_next_rip(cpu, in) + in->imm) & mask;
+    return (x86_next_rip(cpu) + in->imm) & mask;
 }
 
 #define MASK16 0xffffull
@@ -39,12 +39,13 @@ static inline uint64_t near_target(struct x86_cpu *cpu, const struct insn *in, u
 #define JCC_FORM(cc, N)                                                                            \
     RUN(jump_##cc##_##N)                                                                           \
     {                                                                                              \
-        uint64_t to = x86_next_rip(cpu, in);                                                       \
+        uint64_t to = x86_next_rip(cpu);                                                           \
         if (CC_##cc(cpu)) {                                                                        \
             to = (to + in->imm) & MASK##N;                                                         \
             near_check##N(cpu, to);                                                                \
         }                                                                                          \
-        return interp_goto(cpu, to);                                                               \
+        cpu->s.rip = to;                                                                           \
+        return interp_chain(cpu);                                                                  \
     }
 #define JCC_FORMS(cc) FOR_WIDE_1(JCC_FORM, cc)
 FOR_CC(JCC_FORMS)
@@ -76,41 +77,47 @@ FOR_WIDE(STACK)
     {                                                                                              \
         uint64_t to = near_target(cpu, in, MASK##N);                                               \
         near_check##N(cpu, to);                                                                    \
-        return interp_goto(cpu, to);                                                               \
+        cpu->s.rip = to;                                                                           \
+        return interp_chain(cpu);                                                                  \
     }                                                                                              \
     RUN(jump_call_j_##N)                                                                           \
     {                                                                                              \
-        uint64_t next = x86_next_rip(cpu, in), to = (next + in->imm) & MASK##N;                    \
+        uint64_t next = x86_next_rip(cpu), to = (next + in->imm) & MASK##N;                        \
         near_check##N(cpu, to);                                                                    \
         push##N(cpu, (uint##N##_t)next);                                                           \
-        return interp_goto(cpu, to);                                                               \
+        cpu->s.rip = to;                                                                           \
+        return interp_chain(cpu);                                                                  \
     }                                                                                              \
     RUN(jump_jmp_e_##N)                                                                            \
     {                                                                                              \
         uint64_t to = e_read(cpu, in, N / 8);                                                      \
         near_check##N(cpu, to);                                                                    \
-        return interp_goto(cpu, to);                                                               \
+        cpu->s.rip = to;                                                                           \
+        return interp_chain(cpu);                                                                  \
     }                                                                                              \
     RUN(jump_call_e_##N)                                                                           \
     {                                                                                              \
         uint64_t to = e_read(cpu, in, N / 8);                                                      \
         near_check##N(cpu, to);                                                                    \
-        push##N(cpu, (uint##N##_t)x86_next_rip(cpu, in));                                          \
-        return interp_goto(cpu, to);                                                               \
+        push##N(cpu, (uint##N##_t)x86_next_rip(cpu));                                              \
+        cpu->s.rip = to;                                                                           \
+        return interp_chain(cpu);                                                                  \
     }                                                                                              \
     RUN(jump_ret_##N)                                                                              \
     {                                                                                              \
         uint64_t to = peek##N(cpu);                                                                \
         near_check##N(cpu, to);                                                                    \
         drop##N(cpu, 0);                                                                           \
-        return interp_goto(cpu, to);                                                               \
+        cpu->s.rip = to;                                                                           \
+        return interp_chain(cpu);                                                                  \
     }                                                                                              \
     RUN(jump_ret_i_##N)                                                                            \
     {                                                                                              \
         uint64_t to = peek##N(cpu);                                                                \
         near_check##N(cpu, to);                                                                    \
         drop##N(cpu, (unsigned)in->imm);                                                           \
-        return interp_goto(cpu, to);                                                               \
+        cpu->s.rip = to;                                                                           \
+        return interp_chain(cpu);                                                                  \
     }
 FOR_WIDE(NEAR_FORMS)
 
@@ -119,14 +126,15 @@ FOR_WIDE(NEAR_FORMS)
 #define LOOP_FORM(name, N, condition)                                                              \
     RUN(jump_##name##_##N)                                                                         \
     {                                                                                              \
-        uint64_t to = x86_next_rip(cpu, in);                                                       \
+        uint64_t to = x86_next_rip(cpu);                                                           \
         uint64_t count = (cpu->s.gpr[R_CX] - 1) & (~0ull >> in->ea_shift);                         \
         if (count != 0 && (condition)) {                                                           \
             to = (to + in->imm) & MASK##N;                                                         \
             near_check##N(cpu, to);                                                                \
         }                                                                                          \
         reg_w(cpu, GPR_OFF(R_CX), count, in->adsize);                                              \
-        return interp_goto(cpu, to);                                                               \
+        cpu->s.rip = to;                                                                           \
+        return interp_chain(cpu);                                                                  \
     }
 #define LOOP_FORMS(N)                                                                              \
     LOOP_FORM(loop, N, true)                                                                       \
@@ -134,12 +142,13 @@ FOR_WIDE(NEAR_FORMS)
     LOOP_FORM(loopne, N, !lf_zf(cpu))                                                              \
     RUN(jump_jcxz_##N)                                                                             \
     {                                                                                              \
-        uint64_t to = x86_next_rip(cpu, in);                                                       \
+        uint64_t to = x86_next_rip(cpu);                                                           \
         if ((cpu->s.gpr[R_CX] & (~0ull >> in->ea_shift)) == 0) {                                   \
             to = (to + in->imm) & MASK##N;                                                         \
             near_check##N(cpu, to);                                                                \
         }                                                                                          \
-        return interp_goto(cpu, to);                                                               \
+        cpu->s.rip = to;                                                                           \
+        return interp_chain(cpu);                                                                  \
     }
 FOR_WIDE(LOOP_FORMS)
 

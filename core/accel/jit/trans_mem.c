@@ -31,7 +31,7 @@ void trans_slow_if(struct trans *t, unsigned cc)
 
 void trans_guess(struct trans *t, uint64_t offset)
 {
-    t->guess = (uint32_t)offset;
+    t->guess = t->wide ? offset : (uint32_t)offset;
 }
 
 void trans_ea(struct trans *t)
@@ -108,13 +108,12 @@ static const struct jit_window *window_of(const struct trans *t)
     return w[i].end ? &w[i] : NULL;
 }
 
-/* The same for what lies in the window; the rest is looked up out of line. */
+/* R9 as by trans_look_up for what lies in the window; the rest is looked up out of line. */
 static void look_in_window(struct trans *t, const struct jit_window *w, unsigned size,
                            enum access access)
 {
     struct emit *e = &t->e;
     uint64_t from = w->start;
-    struct far_access *f = &t->far[t->n_far++];
     enum host_reg reg = HOST_8;
     if (from) {
         reg = HOST_10;
@@ -122,29 +121,30 @@ static void look_in_window(struct trans *t, const struct jit_window *w, unsigned
     }
     emit_rr(e, 0x81, 4, 7, reg);                        /* cmp reg, last */
     emit_imm(e, w->end - from - size, 4);
-    trans_need_path(t);
-    *f = (struct far_access){
-        .from = emit_jcc(e, 7), .path = t->path, .size = size, .access = access,
-    };
+    struct far_access *f = trans_look_up_far(t, emit_jcc(e, 7), size, access);
     emit_mov_imm(e, HOST_9, (uintptr_t)t->j->e->cpu.arena->base);
     f->back = e->at;
+    if (access != READ) {
+        trans_check_marks(t, size);
+    }
 }
 
 void trans_probe(struct trans *t, unsigned seg, unsigned size, enum access access)
 {
+    const struct x86_cpu *cpu = &t->j->e->cpu;
+    bool flat = seg_kind(t, seg, access) == SEG_FLAT;
+    uint64_t lin = t->fixed ? t->offset : t->guess;
     trans_flags_aside(t);
     to_linear(t, seg, size, access);
     const struct jit_window *w = window_of(t);
     if (w) {
         look_in_window(t, w, size, access);
-    } else if (t->fixed && seg_kind(t, seg, access) == SEG_FLAT &&
-               (t->offset & PAGE_OFFSET) + size <= PAGE_BYTES) {
-        trans_look_up_fixed(t, t->offset, access);
     } else {
-        trans_look_up(t, size, access);
+        lin = (lin + (flat ? 0 : cpu->s.seg[seg].base)) & cpu->lin_mask;
+        trans_look_up(t, lin, t->fixed && flat, size, access);
     }
-    if (access != READ) {
-        trans_check_marks(t, size);
+    if (access != READ && t->j->check) {
+        trans_note_store(t, size);
     }
     t->fixed = false;
 }

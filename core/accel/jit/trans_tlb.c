@@ -1,52 +1,25 @@
 /*
  * From a linear address to the host's by the TLB, and the marks of lines that hold code.
+ *
+ * Model:  an access is expected where the registers lead while its block is translated. In a run
+ *         of pages two compares find it there. A store to a page without marks looks at none; its
+ *         tag is there only as long as it has none. All else goes through the entry, out of line.
  */
 #include "core/accel/jit/translate.h"
 
 #include "core/accel/jit/check.h"
 
-static void compare_tag(struct trans *t, int32_t field)
+/* Displacement from the context to the TLB of the block's accesses. */
+static int32_t tlb_offset(const struct trans *t)
 {
-    struct host_mem m = {REG_CPU, HOST_9, 0,
-                         CPU_OFFSET(tlbs) + field +
-                             (int32_t)(t->context->tlb * TLB_SIZE * sizeof(struct tlb_entry))};
-    emit_rm(&t->e, 0x3b, 8, HOST_10, &m);
-    trans_slow_if(t, 5);
+    return CPU_OFFSET(tlbs) + (int32_t)(t->context->tlb * TLB_SIZE * sizeof(struct tlb_entry));
 }
 
-void trans_look_up_fixed(struct trans *t, uint64_t lin, enum access access)
+/* R10 = the page, R9 = the offset of its entry in the TLB, for R8. It is the page of the last byte:
+ * an operand that crosses pages does not match. */
+static void find_entry(struct trans *t, unsigned size)
 {
     struct emit *e = &t->e;
-    uint64_t page = lin & ~PAGE_OFFSET;
-    size_t slot = t->context->tlb * TLB_SIZE + (lin >> PAGE_BITS & (TLB_SIZE - 1));
-    int32_t entry = CPU_OFFSET(tlbs) + (int32_t)(slot * sizeof(struct tlb_entry));
-    bool short_form = (int64_t)page == (int32_t)page;
-    if (!short_form) {
-        emit_mov_imm(e, HOST_10, page);
-    }
-    for (unsigned i = 0; i < 2; i++) {
-        size_t tag = i ? offsetof(struct tlb_entry, wtag) : offsetof(struct tlb_entry, rtag);
-        struct host_mem m = cpu_field(entry + (int32_t)tag);
-        if (access == (i ? READ : WRITE)) {
-            continue;
-        }
-        if (short_form) {
-            emit_rm(e, 0x81, 8, 7, &m);                 /* cmp [tag], page */
-            emit_imm(e, page, 4);
-        } else {
-            emit_rm(e, 0x3b, 8, HOST_10, &m);
-        }
-        trans_slow_if(t, 5);
-    }
-    emit_load(e, 8, HOST_9, entry + (int32_t)offsetof(struct tlb_entry, addend));
-}
-
-void trans_look_up(struct trans *t, unsigned size, enum access access)
-{
-    struct emit *e = &t->e;
-    int32_t tlb = CPU_OFFSET(tlbs) +
-                  (int32_t)(t->context->tlb * TLB_SIZE * sizeof(struct tlb_entry));
-    /* The page of the last byte: an operand that crosses pages does not match. */
     emit_lea(e, 8, HOST_10, HOST_8, HOST_NONE, (int32_t)size - 1);
     emit_mov(e, 4, HOST_9, HOST_8);
     emit_rr(e, 0xc1, 4, 5, HOST_9);                     /* shr r9d, 6 */
@@ -55,14 +28,136 @@ void trans_look_up(struct trans *t, unsigned size, enum access access)
     emit_imm(e, (TLB_SIZE - 1) << 6, 4);
     emit_rr(e, 0x81, 8, 4, HOST_10);                    /* and r10, page */
     emit_imm(e, (uint32_t)~PAGE_OFFSET, 4);
+}
+
+static void compare_tag(struct trans *t, size_t field)
+{
+    struct host_mem m = {REG_CPU, HOST_9, 0, tlb_offset(t) + (int32_t)field};
+    emit_rm(&t->e, 0x3b, 8, HOST_10, &m);
+}
+
+static void load_addend(struct trans *t)
+{
+    struct host_mem m = {
+        REG_CPU, HOST_9, 0, tlb_offset(t) + (int32_t)offsetof(struct tlb_entry, addend),
+    };
+    emit_rm(&t->e, 0x8b, 8, HOST_9, &m);
+}
+
+/* R9 = host address - linear address, for R8; marks are not looked at. */
+static void look_up(struct trans *t, unsigned size, enum access access)
+{
+    find_entry(t, size);
     if (access != WRITE) {
-        compare_tag(t, (int32_t)offsetof(struct tlb_entry, rtag));
+        compare_tag(t, offsetof(struct tlb_entry, rtag));
+        trans_slow_if(t, 5);
     }
     if (access != READ) {
-        compare_tag(t, (int32_t)offsetof(struct tlb_entry, wtag));
+        compare_tag(t, offsetof(struct tlb_entry, wtag));
+        trans_slow_if(t, 5);
     }
-    struct host_mem m = {REG_CPU, HOST_9, 0, tlb + (int32_t)offsetof(struct tlb_entry, addend)};
-    emit_rm(e, 0x8b, 8, HOST_9, &m);
+    load_addend(t);
+}
+
+/* What the jump that was just emitted leads to. */
+static struct far_access *add_far(struct trans *t, uint8_t *from, enum far_kind kind,
+                                  unsigned size, enum access access)
+{
+    struct far_access *f = &t->far[t->n_far++];
+    trans_need_path(t);
+    *f = (struct far_access){
+        .from = from, .path = t->path, .kind = kind, .size = (uint8_t)size, .access = access,
+    };
+    return f;
+}
+
+static void comes_back(struct trans *t)
+{
+    t->far[t->n_far - 1].back = t->e.at;
+}
+
+struct far_access *trans_look_up_far(struct trans *t, uint8_t *from, unsigned size,
+                                     enum access access)
+{
+    return add_far(t, from, FAR_LOOK_UP, size, access);
+}
+
+/* The tag that says yes at once. */
+static size_t quick_tag(enum access access)
+{
+    return access == READ ? offsetof(struct tlb_entry, rtag) : offsetof(struct tlb_entry, otag);
+}
+
+/* The same for an operand at @lin, whose slot is known: inside one page. */
+static void look_up_fixed(struct trans *t, uint64_t lin, unsigned size, enum access access)
+{
+    struct emit *e = &t->e;
+    uint64_t page = lin & ~PAGE_OFFSET;
+    size_t slot = lin >> PAGE_BITS & (TLB_SIZE - 1);
+    int32_t entry = tlb_offset(t) + (int32_t)(slot * sizeof(struct tlb_entry));
+    struct host_mem m = cpu_field(entry + (int32_t)quick_tag(access));
+    if ((int64_t)page == (int32_t)page) {
+        emit_rm(e, 0x81, 8, 7, &m);                     /* cmp [tag], page */
+        emit_imm(e, page, 4);
+    } else {
+        emit_mov_imm(e, HOST_10, page);
+        emit_rm(e, 0x3b, 8, HOST_10, &m);
+    }
+    add_far(t, emit_jcc(e, 5), access == READ ? FAR_LOOK_UP : FAR_STORE, size, access);
+    emit_load(e, 8, HOST_9, entry + (int32_t)offsetof(struct tlb_entry, addend));
+    comes_back(t);
+}
+
+/* The same where the operand lies in run @run; elsewhere it is looked up out of line. */
+static void look_in_run(struct trans *t, unsigned run, unsigned size, enum access access)
+{
+    struct emit *e = &t->e;
+    size_t index = (t->context->tlb * 2 + (access != READ)) * TLB_RUNS + run;
+    int32_t at = CPU_OFFSET(runs) + (int32_t)(index * sizeof(struct tlb_run));
+    struct host_mem start = cpu_field(at + (int32_t)offsetof(struct tlb_run, start));
+    struct host_mem limit = cpu_field(at + (int32_t)offsetof(struct tlb_run, limit));
+    emit_mov(e, 8, HOST_10, HOST_8);
+    emit_rm(e, 0x2b, 8, HOST_10, &start);
+    emit_rm(e, 0x3b, 8, HOST_10, &limit);
+    add_far(t, emit_jcc(e, 3), access == READ ? FAR_LOOK_UP : FAR_STORE, size, access); /* jae */
+    emit_load(e, 8, HOST_9, at + (int32_t)offsetof(struct tlb_run, addend));
+    comes_back(t);
+}
+
+/* Will a store to @lin find a page without marks? */
+static bool is_open(const struct trans *t, uint64_t lin)
+{
+    const struct tlb_entry *e =
+        &t->j->e->cpu.tlbs[t->context->tlb][lin >> PAGE_BITS & (TLB_SIZE - 1)];
+    uint64_t page = lin & ~PAGE_OFFSET;
+    return e->wtag != page || e->otag == page;
+}
+
+void trans_look_up(struct trans *t, uint64_t lin, bool fixed, unsigned size, enum access access)
+{
+    bool quick = access == READ || is_open(t, lin);
+    int run = -1;
+    if (fixed && quick && (lin & PAGE_OFFSET) + size <= PAGE_BYTES) {
+        look_up_fixed(t, lin, size, access);
+        return;
+    }
+    if (quick && size <= TLB_RUN_OPERAND) {
+        run = x86_tlb_run_at(&t->j->e->cpu, t->context->tlb, lin, access != READ);
+    }
+    if (run >= 0) {
+        look_in_run(t, (unsigned)run, size, access);
+    } else if (quick && access != READ) {
+        find_entry(t, size);
+        compare_tag(t, quick_tag(access));
+        add_far(t, emit_jcc(&t->e, 5), FAR_STORE, size, access);
+        load_addend(t);
+        comes_back(t);
+    } else {
+        look_up(t, size, access);
+        if (access != READ) {
+            trans_check_marks(t, size);
+        }
+    }
 }
 
 /* ---- marks ---- */
@@ -80,8 +175,7 @@ static void find_mark(struct trans *t, unsigned n)
     }
 }
 
-/* Notes the aligned words in which [R8 + R9] lies. Uses R10, R11. */
-static void note_store(struct trans *t, unsigned size)
+void trans_note_store(struct trans *t, unsigned size)
 {
     struct emit *e = &t->e;
     struct host_mem next = cpu_field(ENGINE_OFFSET(translated.stores));
@@ -100,8 +194,8 @@ static void note_store(struct trans *t, unsigned size)
     }
 }
 
-/* Lines that are marked are written by the interpreter. Of an operand that may lie in two lines the
- * next line's mark is looked at, too; if one is set, far_marks looks closer. */
+/* Of an operand that may lie in two lines the next line's mark is looked at, too; if one is set,
+ * far_marks looks closer. */
 void trans_check_marks(struct trans *t, unsigned size)
 {
     struct emit *e = &t->e;
@@ -112,14 +206,8 @@ void trans_check_marks(struct trans *t, unsigned size)
     if (size == 1) {
         trans_slow_if(t, 5);
     } else {
-        struct far_access *f = &t->far[t->n_far++];
-        trans_need_path(t);
-        *f = (struct far_access){
-            .from = emit_jcc(e, 5), .back = e->at, .path = t->path, .size = size, .marks = true,
-        };
-    }
-    if (t->j->check) {
-        note_store(t, size);
+        add_far(t, emit_jcc(e, 5), FAR_MARKS, size, WRITE);
+        comes_back(t);
     }
 }
 
@@ -140,10 +228,11 @@ void trans_far_accesses(struct trans *t)
         const struct far_access *f = &t->far[i];
         emit_link(f->from, t->e.at);
         t->path = f->path;
-        if (f->marks) {
+        if (f->kind != FAR_MARKS) {
+            look_up(t, f->size, f->access);
+        }
+        if (f->kind != FAR_LOOK_UP) {
             far_marks(t, f->size);
-        } else {
-            trans_look_up(t, f->size, f->access);
         }
         emit_link(emit_jmp(&t->e), f->back);
     }

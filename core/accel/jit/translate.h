@@ -37,14 +37,16 @@ struct slow_path {
     uint8_t held[HELD];      /* what is expected there */
 };
 
-/* An access that is looked up in the TLB when it is not in the window; or whose marks need a closer
- * look. */
+/* What an access does out of line: it is looked up in the TLB; the same, and then its marks; only
+ * these, closer. */
+enum far_kind { FAR_LOOK_UP, FAR_STORE, FAR_MARKS };
+
 struct far_access {
     uint8_t *from, *back;
     struct slow_path *path;
-    unsigned size;
+    enum far_kind kind;
+    uint8_t size;
     enum access access;
-    bool marks;
 };
 
 struct trans;
@@ -149,11 +151,16 @@ void trans_slow_if(struct trans *t, unsigned cc);
 void trans_need_path(struct trans *t);
 
 /* ---- trans_tlb.c ---- */
-/* R9 = host address - linear address, for R8; the same for an operand at @lin, inside one page. */
-void trans_look_up(struct trans *t, unsigned size, enum access access);
-void trans_look_up_fixed(struct trans *t, uint64_t lin, enum access access);
+/* R9 = host address - linear address, for R8, which is probably at @lin, if it is not @fixed there;
+ * for a store, no line of it is marked. The same only if the jump with displacement @from is taken,
+ * without marks; back is the caller's to set. */
+void trans_look_up(struct trans *t, uint64_t lin, bool fixed, unsigned size, enum access access);
+struct far_access *trans_look_up_far(struct trans *t, uint8_t *from, unsigned size,
+                                     enum access access);
 /* A store to [R8 + R9]: lines that are marked are written by the interpreter. */
 void trans_check_marks(struct trans *t, unsigned size);
+/* While checking: notes the aligned words in which [R8 + R9] lies. Uses R10, R11. */
+void trans_note_store(struct trans *t, unsigned size);
 /* What accesses left to do out of line. */
 void trans_far_accesses(struct trans *t);
 
@@ -238,15 +245,6 @@ static inline unsigned trans_fp_slow(const struct trans *t)
 {
     return t->fp.wanted << SLOW_FP_SHIFT;
 }
-
-/* ---- emit_data.c ---- */
-/* The count of a shift by an immediate. */
-static inline unsigned trans_shift_count(const struct insn *in)
-{
-    return (unsigned)in->imm & (in->opsize == 8 ? 63 : 31);
-}
-/* Does emit_shift do it? */
-bool trans_can_shift(const struct jit *j, const struct insn *in, const struct insn_info *info);
 
 /* ---- the emitters ---- */
 #define CALL_RUN NULL

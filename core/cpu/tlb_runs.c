@@ -1,0 +1,165 @@
+/*
+ * Runs: ranges of pages that follow each other in the TLB with one addend, so that translated code
+ * finds an operand there by two compares, without the way through an entry.
+ *
+ * Model:  a run has only pages whose entries are in the TLB now, and loses a page with its entry: it
+ *         never translates what the entries do not. It grows when an entry next to it is filled, by
+ *         whatever lies behind that. One that is dropped remembers where it was, and begins again at
+ *         the first entry that is filled there.
+ */
+#include "core/cpu/mech.h"
+
+#define PAGES_WORTH 4u       /* a run has at least so many, or pieces of a large page */
+
+static const struct tlb_entry *entry_of(const struct x86_cpu *cpu, unsigned kind, uint64_t page)
+{
+    return &cpu->tlbs[kind][(page >> PAGE_BITS) & (TLB_SIZE - 1)];
+}
+
+static uint64_t tag_of(const struct tlb_entry *e, bool write)
+{
+    return write ? e->otag : e->rtag;
+}
+
+static bool inside(const struct tlb_run *r, uint64_t lin)
+{
+    return lin - r->start < r->bytes;
+}
+
+static void set_range(struct tlb_run *r, uint64_t start, uint64_t bytes)
+{
+    r->start = start;
+    r->bytes = bytes;
+    r->limit = bytes ? bytes - TLB_RUN_OPERAND + 1 : 0;
+}
+
+static bool take(const struct x86_cpu *cpu, unsigned kind, struct tlb_run *r, bool write,
+                 uint64_t page)
+{
+    const struct tlb_entry *e = entry_of(cpu, kind, page);
+    bool fits = tag_of(e, write) == page && e->addend == r->addend;
+    r->global = r->global && (!fits || e->global);
+    return fits;
+}
+
+/* Takes what follows on both sides. There are no more than TLB_SIZE pages: slots repeat. */
+static void grow(const struct x86_cpu *cpu, unsigned kind, struct tlb_run *r, bool write)
+{
+    uint64_t start = r->start, end = start + r->bytes;
+    while (take(cpu, kind, r, write, end)) {
+        end += PAGE_BYTES;
+    }
+    while (take(cpu, kind, r, write, start - PAGE_BYTES)) {
+        start -= PAGE_BYTES;
+    }
+    set_range(r, start, end - start);
+}
+
+static void begin(const struct x86_cpu *cpu, unsigned kind, struct tlb_run *r, bool write,
+                  const struct tlb_entry *e)
+{
+    r->addend = e->addend;
+    r->global = e->global;
+    set_range(r, e->ptag, PAGE_BYTES);
+    grow(cpu, kind, r, write);
+}
+
+void tlb_runs_gain(struct x86_cpu *cpu, unsigned kind, const struct tlb_entry *e)
+{
+    uint64_t page = e->ptag;
+    for (unsigned write = 0; write < 2; write++) {
+        for (unsigned i = 0; i < TLB_RUNS && tag_of(e, write) == page; i++) {
+            struct tlb_run *r = &cpu->runs[kind][write][i];
+            if (r->bytes == 0 && page - r->home < r->home_bytes) {
+                begin(cpu, kind, r, write, e);
+            } else if (r->bytes && (page == r->start + r->bytes || page + PAGE_BYTES == r->start)) {
+                grow(cpu, kind, r, write);
+            }
+        }
+    }
+}
+
+static void drop(struct tlb_run *r)
+{
+    bool at_home = inside(r, r->home) || r->start - r->home < r->home_bytes;
+    if (!at_home || r->bytes > r->home_bytes) {
+        r->home = r->start;
+        r->home_bytes = r->bytes;
+    }
+    set_range(r, 0, 0);
+}
+
+/* The larger part stays. */
+static void lose(struct x86_cpu *cpu, unsigned kind, bool write, uint64_t page)
+{
+    for (unsigned i = 0; i < TLB_RUNS; i++) {
+        struct tlb_run *r = &cpu->runs[kind][write][i];
+        uint64_t below = page - r->start, above = r->bytes - below - PAGE_BYTES;
+        if (!inside(r, page)) {
+            continue;
+        }
+        if (r->bytes == PAGE_BYTES) {
+            drop(r);
+        } else if (below >= above) {
+            set_range(r, r->start, below);
+        } else {
+            set_range(r, page + PAGE_BYTES, above);
+        }
+    }
+}
+
+void tlb_runs_lose(struct x86_cpu *cpu, unsigned kind, uint64_t page)
+{
+    lose(cpu, kind, false, page);
+    lose(cpu, kind, true, page);
+}
+
+void tlb_runs_drop(struct x86_cpu *cpu, bool keep_global)
+{
+    struct tlb_run *r = &cpu->runs[0][0][0];
+    for (unsigned i = 0; i < sizeof(cpu->runs) / sizeof(*r); i++) {
+        if (r[i].bytes && !(keep_global && r[i].global)) {
+            drop(&r[i]);
+        }
+    }
+}
+
+int x86_tlb_run_at(struct x86_cpu *cpu, unsigned kind, uint64_t lin, bool write)
+{
+    struct tlb_run *runs = cpu->runs[kind][write], now = {0};
+    uint64_t page = lin & ~PAGE_OFFSET;
+    const struct tlb_entry *e = entry_of(cpu, kind, page);
+    for (int i = 0; i < TLB_RUNS; i++) {
+        if (inside(&runs[i], page) || page - runs[i].home < runs[i].home_bytes) {
+            return i;
+        }
+    }
+    if (tag_of(e, write) != page) {
+        return -1;
+    }
+    begin(cpu, kind, &now, write, e);
+    int smallest = runs[1].bytes < runs[0].bytes;
+    if (now.bytes <= runs[smallest].bytes ||
+        (now.bytes < PAGES_WORTH * PAGE_BYTES && e->span == PAGE_OFFSET)) {
+        return -1;
+    }
+    now.home = now.start;
+    now.home_bytes = now.bytes;
+    runs[smallest] = now;
+    return smallest;
+}
+
+void x86_tlb_close_page(struct x86_cpu *cpu, uint64_t ram)
+{
+    uint64_t host = (uintptr_t)cpu->arena->base + (ram & ~PAGE_OFFSET);
+    bool noted = cpu->tlb_fills <= TLB_NOTED;
+    unsigned n = noted ? cpu->tlb_fills : TLB_COUNT * TLB_SIZE;
+    for (unsigned i = 0; i < n; i++) {
+        unsigned index = noted ? cpu->tlb_filled[i] : i, kind = index >> TLB_BITS;
+        struct tlb_entry *e = &cpu->tlbs[kind][index & (TLB_SIZE - 1)];
+        if (e->otag != TLB_NONE && e->otag + e->addend == host) {
+            lose(cpu, kind, true, e->otag);
+            e->otag = TLB_NONE;
+        }
+    }
+}
