@@ -410,6 +410,7 @@ static void *vcpu_main(void *opaque)
     struct vcpu *lead = opaque;
     struct machine *m = lead->machine;
     lead->thread_id = gettid();
+    lock_favour(&lead->lock_user);
     lock_take(&m->lock);
     while (!m->vcpu_group->ending) {
         if (lead->pause_wanted) {
@@ -626,6 +627,8 @@ void vcpus_fini(struct machine *m)
             pthread_join(m->vcpus[i]->thread, NULL);
         }
     }
+    lock_take(&m->lock); /* so that no vCPU's thread is its favourite any more */
+    lock_drop(&m->lock);
     for (unsigned i = 0; i < m->n_vcpus; i++) {
         struct vcpu *cpu = m->vcpus[i];
         m->accel->vcpu_fini(cpu);

@@ -88,6 +88,7 @@ struct vcpu {
     /* of the host, for debuggers; 0: not started, or another vCPU's runs it */
     _Atomic int thread_id;
     uint64_t turn_end;            /* taking turns: icount at which this one's is over */
+    struct lock_user lock_user;   /* its thread */
     pthread_cond_t cond;          /* state, requests and pending changed (with the machine lock) */
     int (*inta)(void *opaque);    /* interrupt acknowledge: the vector, 0..255 [locked] */
     void *inta_opaque;

@@ -13,8 +13,6 @@
 #include "core/base/bits.h"
 #include "trace/core_accel.h"
 
-#include <time.h>
-
 /* Longest rest of a guest that polls. An interrupt ends it at once. */
 #define REST_NS (4 * NS_PER_MS)
 
@@ -119,7 +117,7 @@ static void access_end(struct vcpu *cpu)
     if (on_virtual_clock(m)) {
         m->clock.now_ns += m->vcpu_group->rates.io_ns;
     } else {
-        lock_drop(&m->lock);
+        lock_drop_often(&m->lock);
     }
 }
 
@@ -215,15 +213,7 @@ void vcpu_polls(struct vcpu *cpu, uint64_t icount)
         return;
     }
     lock_take(&m->lock);
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += REST_NS;
-    if (until.tv_nsec >= NS_PER_SEC) {
-        until.tv_nsec -= NS_PER_SEC;
-        until.tv_sec++;
-    }
-    if (atomic_load(&cpu->pending) == 0) {
-        pthread_cond_timedwait(&cpu->cond, &m->lock.mutex, &until);
+    while (atomic_load(&cpu->pending) == 0 && !lock_wait_ns(&m->lock, &cpu->cond, REST_NS)) {
     }
     lock_drop(&m->lock);
 }

@@ -34,9 +34,14 @@ static inline uint64_t align_up(uint64_t v, uint64_t align)
     return (v + align - 1) & ~(align - 1);
 }
 
-/* floor(a * b / c) with a 128-bit product; c is not 0. */
+/* floor(a * b / c) with a 128-bit product; c is not 0. Dividing 128 bits is slow, also where the
+ * product is short. */
 static inline uint64_t muldiv64(uint64_t a, uint64_t b, uint64_t c)
 {
+    uint64_t product;
+    if (likely(!__builtin_mul_overflow(a, b, &product))) {
+        return product / c;
+    }
     return (uint64_t)((unsigned __int128)a * b / c);
 }
 

@@ -11,7 +11,6 @@
  *               bit 3:  carry out of bit 3 (AF)
  *               bits 15:8: XORed into the low byte of the result before PF is taken
  *               bit 0: XORed into SF   (with bits 15:8, for flag images that no result can have)
- *               bit 1: ZF is forced on when set together with a non-zero result
  * POPF, SAHF and the like set the words from a flag image (lf_set).
  */
 #ifndef CORE_CPU_FLAGS_H
@@ -19,7 +18,7 @@
 
 #include "core/cpu/x86_cpu.h"
 
-enum { LF_CF = 31, LF_PO = 30, LF_AF = 3, LF_SFX = 0, LF_ZFX = 1, LF_PDB = 8 };
+enum { LF_CF = 31, LF_PO = 30, LF_AF = 3, LF_SFX = 0, LF_PDB = 8 };
 
 static inline bool lf_cf(const struct x86_cpu *c)
 {
@@ -38,7 +37,7 @@ static inline bool lf_af(const struct x86_cpu *c)
 
 static inline bool lf_zf(const struct x86_cpu *c)
 {
-    return c->lf_result == 0 || (c->lf_aux & (1u << LF_ZFX));
+    return c->lf_result == 0;
 }
 
 static inline bool lf_sf(const struct x86_cpu *c)

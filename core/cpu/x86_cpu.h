@@ -179,7 +179,6 @@ struct x86_cpu {
                       const struct x86_place *from);
     void (*msr_used)(struct x86_cpu *cpu, uint32_t index, uint64_t val, bool write);
     struct x86_notes notes;      /* for post-mortems */
-    void *engine;                /* the interpreter's or JIT's own data */
 
     struct tlb_run runs[TLB_COUNT][2][TLB_RUNS]; /* [0]: reads, [1]: writes */
     struct tlb_entry tlbs[TLB_COUNT][TLB_SIZE];
@@ -204,15 +203,15 @@ enum {
 _Noreturn void x86_fault(struct x86_cpu *cpu, unsigned vector, uint32_t error);
 _Noreturn void x86_fault_noerr(struct x86_cpu *cpu, unsigned vector);
 
-/* RIP of the current instruction, and of the one after it (both masked to the code size). */
+/* RIP of the current instruction, and of the one after @in (both masked to the code size). */
 static inline uint64_t x86_insn_rip(const struct x86_cpu *cpu)
 {
     return cpu->cur ? (cpu->block_rip + cpu->cur->offset) & cpu->rip_mask : cpu->s.rip;
 }
 
-static inline uint64_t x86_next_rip(const struct x86_cpu *cpu)
+static inline uint64_t x86_next_rip(const struct x86_cpu *cpu, const struct insn *in)
 {
-    return (cpu->block_rip + cpu->cur->offset + cpu->cur->len) & cpu->rip_mask;
+    return (cpu->block_rip + in->offset + in->len) & cpu->rip_mask;
 }
 
 /* Delivers an interrupt or exception: gates, stack switch, pushes. Called by the engine's loop
@@ -299,6 +298,13 @@ static inline struct tlb_entry *x86_tlb_slot(struct x86_cpu *cpu, uint64_t lin)
     return &cpu->tlb[(lin >> PAGE_BITS) & (TLB_SIZE - 1)];
 }
 
+/* The page of the last of @size bytes at @lin. It is the tag of lin's slot only if all of them are
+ * in that page: the next page has another slot. */
+static inline uint64_t x86_last_page(uint64_t lin, unsigned size)
+{
+    return (lin + size - 1) & ~PAGE_OFFSET;
+}
+
 static inline uint64_t x86_lin_r(struct x86_cpu *cpu, unsigned seg, uint64_t off, unsigned size)
 {
     if (likely(off + size <= cpu->seg_top_r[seg])) {
@@ -319,8 +325,7 @@ static inline uint64_t x86_lin_w(struct x86_cpu *cpu, unsigned seg, uint64_t off
     static inline uint##bits##_t x86_ldl##bits(struct x86_cpu *cpu, uint64_t lin)                  \
     {                                                                                              \
         const struct tlb_entry *e = x86_tlb_slot(cpu, lin);                                        \
-        if (likely(e->rtag == (lin & ~PAGE_OFFSET) &&                                              \
-                   (lin & PAGE_OFFSET) <= PAGE_BYTES - bits / 8)) {                                \
+        if (likely(e->rtag == x86_last_page(lin, bits / 8))) {                                     \
             uint##bits##_t v;                                                                      \
             memcpy(&v, (const void *)(uintptr_t)(lin + e->addend), sizeof(v));                     \
             return v;                                                                              \
@@ -330,8 +335,7 @@ static inline uint64_t x86_lin_w(struct x86_cpu *cpu, unsigned seg, uint64_t off
     static inline void x86_stl##bits(struct x86_cpu *cpu, uint64_t lin, uint##bits##_t v)          \
     {                                                                                              \
         const struct tlb_entry *e = x86_tlb_slot(cpu, lin);                                        \
-        if (likely(e->wtag == (lin & ~PAGE_OFFSET) &&                                              \
-                   (lin & PAGE_OFFSET) <= PAGE_BYTES - bits / 8)) {                                \
+        if (likely(e->wtag == x86_last_page(lin, bits / 8))) {                                     \
             uint8_t *p = (uint8_t *)(uintptr_t)(lin + e->addend);                                  \
             size_t ram = (size_t)(p - cpu->arena->base);                                           \
             memcpy(p, &v, sizeof(v));                                                              \
@@ -360,8 +364,7 @@ static inline uint64_t x86_lin_w(struct x86_cpu *cpu, unsigned seg, uint64_t off
         uint64_t lin = x86_lin_w(cpu, seg, off, bits / 8);                                         \
         const struct tlb_entry *e = x86_tlb_slot(cpu, lin);                                        \
         *lin_out = lin;                                                                            \
-        if (likely(e->wtag == (lin & ~PAGE_OFFSET) && e->rtag == e->wtag &&                        \
-                   (lin & PAGE_OFFSET) <= PAGE_BYTES - bits / 8)) {                                \
+        if (likely(e->wtag == x86_last_page(lin, bits / 8) && e->rtag == e->wtag)) {               \
             uint##bits##_t v;                                                                      \
             memcpy(&v, (const void *)(uintptr_t)(lin + e->addend), sizeof(v));                     \
             return v;                                                                              \

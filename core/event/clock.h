@@ -29,6 +29,18 @@ enum clock_driver { CLOCK_HOST_DRIVEN, CLOCK_VIRTUAL };
 
 struct timer;
 
+/* The host's monotonic time by the processor's counter; see clock.c. */
+struct clock_ticks {
+    uint64_t ns_per_tick;      /* shifted left by 32; 0: the host is asked each time */
+    bool useless;              /* and will always be */
+    uint64_t at;               /* counter when the host was asked last */
+    int64_t at_ns;             /* and its answer */
+    uint64_t fresh;            /* ticks for which that serves */
+    uint64_t from;             /* an earlier one, for the rate; 0: none */
+    int64_t from_ns;
+    int64_t last_ns;           /* what was told last */
+};
+
 struct clock {
     enum clock_driver driver;
     bool running;
@@ -36,6 +48,7 @@ struct clock {
     int64_t host_start_ns;     /* host driven, running: host monotonic time at now_ns */
     int64_t wall_start_ns;     /* Unix time (ns) at time 0 */
     int64_t host_init_ns;      /* host driven: host monotonic time of clock_init */
+    struct clock_ticks ticks;  /* host driven */
     struct timer **heap;       /* binary heap by (deadline, seq) */
     unsigned n_timers, cap_timers;
     uint64_t next_seq;

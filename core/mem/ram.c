@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define PAGE_BYTES 4096u
+#define HUGE_BYTES 0x200000u
 
 static void *reserve(uint64_t bytes, struct error **err)
 {
@@ -25,6 +26,19 @@ static void *reserve(uint64_t bytes, struct error **err)
     /* A touched page shall cost a page, not 2 MiB: a small guest stays small in the host. */
     madvise(p, bytes, MADV_NOHUGEPAGE);
     return p;
+}
+
+/* A guest that uses memory in bulk gets it in huge pages: random accesses to small ones wait for
+ * the host's page walks. The first and the last 2 MiB of a block, where firmware and small guests
+ * live, are left in small ones. */
+static void allow_huge_pages(struct ram_arena *a, uint64_t addr, uint64_t bytes)
+{
+    uintptr_t base = (uintptr_t)a->base + addr;
+    uintptr_t start = align_up(base + HUGE_BYTES, HUGE_BYTES);
+    uintptr_t end = (base + bytes) / HUGE_BYTES * HUGE_BYTES - HUGE_BYTES;
+    if (start < end) {
+        madvise((void *)start, end - start, MADV_HUGEPAGE);
+    }
 }
 
 static uint64_t marks_bytes(uint64_t bytes)
@@ -91,6 +105,7 @@ bool ram_block_at(struct ram_arena *a, struct ram_block *b, const char *name, ui
     *b = (struct ram_block){.arena = a, .name = name, .addr = addr, .bytes = bytes};
     a->blocks[a->n_blocks++] = (struct ram_span){.addr = addr, .bytes = taken};
     a->next = max_u64(a->next, addr + taken);
+    allow_huge_pages(a, addr, taken);
     return true;
 }
 

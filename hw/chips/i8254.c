@@ -39,10 +39,14 @@ enum {
 
 /* ---- time ---- */
 
-static int64_t clk_now(struct i8254 *s)
+static int64_t clk_at(const struct i8254 *s, int64_t ns)
 {
-    int64_t ns = clock_now(&s->m->clock) - s->epoch_ns;
-    return (int64_t)muldiv64((uint64_t)ns, I8254_HZ, NS_PER_SEC);
+    return (int64_t)muldiv64((uint64_t)(ns - s->epoch_ns), I8254_HZ, NS_PER_SEC);
+}
+
+static int64_t clk_now(const struct i8254 *s)
+{
+    return clk_at(s, clock_now(&s->m->clock));
 }
 
 static int64_t clk_to_ns(const struct i8254 *s, int64_t clk)
@@ -334,11 +338,15 @@ static struct i8254_counter seen(const struct i8254_counter *c, int64_t clk)
     return now;
 }
 
-bool i8254_out(struct i8254 *s, unsigned n)
+bool i8254_out(const struct i8254 *s, unsigned n, int64_t now_ns)
 {
-    int64_t clk = clk_now(s);
-    struct i8254_counter c = seen(&s->counter[n], clk);
-    return out_level(&c, clk);
+    const struct i8254_counter *c = &s->counter[n];
+    int64_t clk = clk_at(s, now_ns);
+    if (likely(!c->load_pending)) {
+        return out_level(c, clk);
+    }
+    struct i8254_counter now = seen(c, clk);
+    return out_level(&now, clk);
 }
 
 void i8254_set_gate(struct i8254 *s, unsigned n, bool level)

@@ -67,7 +67,7 @@ void i8254_on_write(struct i8254 *s, void (*fn)(void *opaque, unsigned n), void 
  * has no count or another mode. [locked] */
 unsigned i8254_square_hz(const struct i8254 *s, unsigned n);
 
-/* The level of OUT of counter @n now. [locked] */
-bool i8254_out(struct i8254 *s, unsigned n);
+/* The level of OUT of counter @n at @now_ns, which the clock tells. [locked] */
+bool i8254_out(const struct i8254 *s, unsigned n, int64_t now_ns);
 
 #endif

@@ -229,10 +229,9 @@ static void nmi_mask_changed(void *opaque, unsigned n, bool level)
 
 /* ---- ports 61h, 80h, F0h ---- */
 
-static bool refresh_level(struct piix3 *s)
+static bool refresh_level(int64_t now_ns)
 {
-    uint64_t clk = muldiv64((uint64_t)clock_now(&s->machine->clock), I8254_HZ, NS_PER_SEC);
-    return clk / REFRESH_CLK & 1;
+    return muldiv64((uint64_t)now_ns, I8254_HZ, NS_PER_SEC) / REFRESH_CLK & 1;
 }
 
 /* A program that moves the speaker's membrane by bit 1 itself makes no tone that has a
@@ -261,8 +260,10 @@ void piix3_counter_written(void *piix3, unsigned counter)
 static uint64_t port61_read(void *dev, uint64_t off, unsigned size)
 {
     struct piix3 *s = dev;
-    return s->nmisc | (s->iochk_seen ? NMISC_IOCHK : 0u) | (refresh_level(s) ? NMISC_REFRESH : 0u) |
-           (i8254_out(s->pit, 2) ? NMISC_OUT2 : 0u);
+    int64_t now = clock_now(&s->machine->clock); /* guests wait here: it is asked once */
+    return s->nmisc | (s->iochk_seen ? NMISC_IOCHK : 0u) |
+           (refresh_level(now) ? NMISC_REFRESH : 0u) |
+           (i8254_out(s->pit, 2, now) ? NMISC_OUT2 : 0u);
 }
 
 static void port61_write(void *dev, uint64_t off, uint64_t val, unsigned size)

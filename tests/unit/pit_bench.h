@@ -108,11 +108,16 @@ static inline void gate(struct pit_bench *p, unsigned n, bool level)
     i8254_set_gate(&p->pit, n, level);
 }
 
+static inline bool out(struct pit_bench *p, unsigned n)
+{
+    return i8254_out(&p->pit, n, clock_now(&p->b.m.clock));
+}
+
 /* OUT of counter @n now and in the CLKs that follow, as H and L; the wire must agree. */
 static inline const char *levels(struct pit_bench *p, unsigned n, unsigned clks)
 {
     for (unsigned i = 0; i < clks; i++) {
-        bool level = i8254_out(&p->pit, n);
+        bool level = out(p, n);
         p->text[i] = level ? 'H' : 'L';
         if (n != 1) {
             assert_int_equal(level, p->b.probe[n].level);

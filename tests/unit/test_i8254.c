@@ -15,7 +15,7 @@ static void a_control_word_sets_out_to_the_initial_level_of_its_mode(void **stat
     for (unsigned n = 0; n < 3; n++) {
         for (unsigned mode = 0; mode < 6; mode++) {
             control(p, (uint8_t)(n << 6 | 0x30 | mode << 1));
-            assert_int_equal(i8254_out(&p->pit, n), mode != 0);
+            assert_int_equal(out(p, n), mode != 0);
         }
     }
 }
@@ -52,9 +52,9 @@ static void a_most_significant_byte_count_has_zero_below(void **state)
     clk(p, 1);
     assert_int_equal(p->pit.counter[0].cr, 0x100);
     clk(p, 0xff);
-    assert_false(i8254_out(&p->pit, 0));
+    assert_false(out(p, 0));
     clk(p, 1);
-    assert_true(i8254_out(&p->pit, 0));
+    assert_true(out(p, 0));
 }
 
 static void counters_are_written_in_any_order(void **state) /* "Write Operations", figure 6 */
@@ -306,7 +306,7 @@ static void a_late_host_sees_every_tick_and_time_to_answer_it(void **state)
     clock_advance(&p->b.m.clock, clk_ns(10400)); /* ten rising edges, and no timer was run */
     clock_run_timers(&p->b.m.clock);
     assert_true(p->b.probe[0].rises <= 1);
-    assert_int_equal(i8254_out(&p->pit, 0), true); /* the CPU sees the true count and level */
+    assert_int_equal(out(p, 0), true); /* the CPU sees the true count and level */
     assert_int_equal(latched16(p, 0), 1000 - 2 * 400);
     clk(p, 4000);
     assert_int_equal(p->b.probe[0].rises, 14);
@@ -414,7 +414,7 @@ static void random_port_accesses_do_no_harm(void **state)
         bench_fuzz_ports(&p->b, BASE, 4, 1000, 20000);
         gate(p, 2, bench_random(&p->b) & 1);
         for (unsigned n = 0; n < 3; n += 2) { /* the wire never parts from the formula */
-            assert_int_equal(i8254_out(&p->pit, n), p->b.probe[n].level);
+            assert_int_equal(out(p, n), p->b.probe[n].level);
         }
     }
     bench_check_state(&p->b);

@@ -22,7 +22,7 @@ static void mode0_counts_on_below_zero(void **state)
     struct pit_bench *p = *state;
     program(p, 0, 0, 3);
     assert_string_equal(counts(p, 0, 6), "3 2 1 0 ffff fffe");
-    assert_true(i8254_out(&p->pit, 0));
+    assert_true(out(p, 0));
 }
 
 static void mode0_gate_low_stops_counting_and_leaves_out(void **state)
@@ -41,9 +41,9 @@ static void mode0_first_byte_stops_counting_and_clears_out(void **state)
     struct pit_bench *p = *state;
     program(p, 0, 0, 2);
     clk(p, 5);
-    assert_true(i8254_out(&p->pit, 0));
+    assert_true(out(p, 0));
     write8(p, 0, 3);
-    assert_false(i8254_out(&p->pit, 0)); /* no CLK required */
+    assert_false(out(p, 0)); /* no CLK required */
     assert_string_equal(counts(p, 0, 3), "fffd fffd fffd");
     write8(p, 0, 0);
     assert_string_equal(levels(p, 0, 6), "LLLLHH");
@@ -95,7 +95,7 @@ static void mode1_gate_low_has_no_effect_on_out(void **state)
     clk(p, 2);
     gate(p, 2, false);
     assert_string_equal(counts(p, 2, 2), "2 1");
-    assert_true(i8254_out(&p->pit, 2));
+    assert_true(out(p, 2));
 }
 
 static void mode1_new_count_waits_for_the_next_trigger(void **state)
@@ -141,9 +141,9 @@ static void mode2_gate_low_sets_out_high_at_once_and_a_trigger_reloads(void **st
     struct pit_bench *p = *state;
     program(p, 2, 2, 3);
     clk(p, 2);
-    assert_false(i8254_out(&p->pit, 2));
+    assert_false(out(p, 2));
     gate(p, 2, false);
-    assert_true(i8254_out(&p->pit, 2));
+    assert_true(out(p, 2));
     assert_string_equal(counts(p, 2, 3), "1 1 1");
     gate(p, 2, true);
     assert_string_equal(levels(p, 2, 7), "HHHLHHL");
@@ -229,7 +229,7 @@ static void mode3_gate_low_sets_out_high_at_once_and_a_trigger_reloads(void **st
     struct pit_bench *p = *state;
     program(p, 2, 3, 4);
     clk(p, 3);
-    assert_false(i8254_out(&p->pit, 2));
+    assert_false(out(p, 2));
     gate(p, 2, false);
     assert_string_equal(levels(p, 2, 4), "HHHH");
     gate(p, 2, true);
@@ -305,15 +305,15 @@ static void zero_is_the_largest_count(void **state) /* figure 22 */
     program(p, 0, 0, 0);
     assert_int_equal(latched16(p, 0), 0);
     clk(p, 65535);
-    assert_false(i8254_out(&p->pit, 0));
+    assert_false(out(p, 0));
     clk(p, 1);
-    assert_true(i8254_out(&p->pit, 0));
+    assert_true(out(p, 0));
     control(p, 0x31); /* BCD */
     write16(p, 0, 0);
     clk(p, 10000);
-    assert_false(i8254_out(&p->pit, 0));
+    assert_false(out(p, 0));
     clk(p, 1);
-    assert_true(i8254_out(&p->pit, 0));
+    assert_true(out(p, 0));
 }
 
 static void bcd_counts_four_decades(void **state)

@@ -69,7 +69,7 @@ static void host_lock(struct vcpu *vcpu)
 static void host_unlock(struct vcpu *vcpu)
 {
     if (on_host_clock(vcpu)) {
-        lock_drop(&vcpu->machine->lock);
+        lock_drop_often(&vcpu->machine->lock);
     }
 }
 

@@ -146,6 +146,7 @@ struct interp {
     insn_run patched_run;
     uint32_t generation;
     bool single;                 /* one instruction at a time: TF or a code breakpoint */
+    bool endless;                /* the slice is, and stays so until run is left */
     bool due;                    /* a device access made something due: a REP must pause */
     bool no_step_trap;           /* this instruction takes no single-step trap (INT n) */
     uint32_t trap;               /* DR6 bits of a #DB after the instruction that ran; 0: none */
@@ -176,9 +177,11 @@ struct interp {
     } scratch;
 };
 
+_Static_assert(offsetof(struct interp, cpu) == 0, "interp_of relies on it");
+
 static inline struct interp *interp_of(const struct x86_cpu *cpu)
 {
-    return cpu->engine;
+    return (struct interp *)cpu;
 }
 
 /* ---- the cache (block.c) ---- */
@@ -216,12 +219,16 @@ void interp_stop_after_insn(struct x86_cpu *cpu);
 
 /* ---- post-mortems (trail.c) ---- */
 
-/* A block at @lin begins, whose instructions are out of the budget already. */
-static inline void interp_trail_block(struct interp *e, const struct block *b, uint64_t lin)
+/* A block at @lin begins with instruction @count. */
+static inline void interp_trail_note(struct interp *e, uint64_t lin, uint64_t count)
 {
-    uint64_t count = e->cpu.icount_end - (uint64_t)e->cpu.budget - b->n;
     e->trail.block[count % HISTORY_STEPS].lin = lin;
     e->trail.block[count % HISTORY_STEPS].count = count;
+}
+/* The same of a block whose instructions are out of the budget already. */
+static inline void interp_trail_block(struct interp *e, const struct block *b, uint64_t lin)
+{
+    interp_trail_note(e, lin, e->cpu.icount_end - (uint64_t)e->cpu.budget - b->n);
 }
 /* The same with registers. */
 void interp_trail_entry(struct interp *e, const struct block *b);
@@ -265,17 +272,16 @@ static inline struct jump_entry *jump_slot(struct interp *e, uint64_t lin)
     return &e->jump[(lin ^ lin >> 12) & (JUMP_ENTRIES - 1)];
 }
 
-/* Goes on at s.rip: in the block there if it is known and nothing is due, else out to the loop. The
+/* Goes on at @rip: in the block there if it is known and nothing is due, else out to the loop. The
  * last thing that a run function does. */
-static inline void interp_chain(struct x86_cpu *cpu)
+static inline void interp_goto(struct x86_cpu *cpu, uint64_t rip)
 {
     struct interp *e = interp_of(cpu);
-    uint64_t rip = cpu->s.rip;
     uint64_t lin = (cpu->s.seg[S_CS].base + rip) & cpu->lin_mask;
     const struct jump_entry *j = jump_slot(e, lin);
     if (likely(j->lin == lin && j->key == (e->key | cpu->mode))) {
         struct block *b = j->block;
-        int64_t budget = cpu->budget - b->n;
+        int64_t left = cpu->budget, budget = left - b->n;
         if (likely(budget >= 0 && rip + b->bytes - 1 <= e->cs_last &&
                    !(atomic_load_explicit(cpu->pending, memory_order_relaxed) & cpu->pend_mask))) {
             cpu->budget = budget;
@@ -283,7 +289,7 @@ static inline void interp_chain(struct x86_cpu *cpu)
             cpu->s.gpr[GPR_OFF_RIP / 8] = rip;
             e->block = b;
             cpu->cur = b->insns;
-            interp_trail_block(e, b, lin);
+            interp_trail_note(e, lin, cpu->icount_end - (uint64_t)left);
 #if INTERP_LOOP
             return;
 #else
@@ -291,7 +297,13 @@ static inline void interp_chain(struct x86_cpu *cpu)
 #endif
         }
     }
+    cpu->s.rip = rip;
     cpu->cur = NULL;
+}
+
+static inline void interp_chain(struct x86_cpu *cpu)
+{
+    return interp_goto(cpu, cpu->s.rip);
 }
 
 #endif

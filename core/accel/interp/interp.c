@@ -87,15 +87,17 @@ void run_end(struct x86_cpu *cpu, const struct insn *in)
 static int64_t slice_from(struct interp *e, uint64_t now)
 {
     int64_t slice = e->host.slice(e->cpu.host);
+    e->endless = slice == INT64_MAX && !e->debug.stops;
     return likely(!e->debug.stops) ? slice : interp_debug_slice(e, slice, now);
 }
 
-void interp_after_device(struct x86_cpu *cpu)
+/* Time may have passed, or timers be due earlier. */
+static void renew_slice(struct interp *e)
 {
-    struct interp *e = interp_of(cpu);
+    struct x86_cpu *cpu = &e->cpu;
     uint64_t now = interp_icount(cpu);
     int64_t slice = slice_from(e, now);
-    e->due = slice == 0 || cpu->watch_hits;
+    e->due = slice == 0;
     /* The running instruction is the first of the slice, and cannot be taken back. */
     if (cpu->cur && slice == 0) {
         slice = 1;
@@ -104,6 +106,18 @@ void interp_after_device(struct x86_cpu *cpu)
     cpu->budget = slice - rest_of_block(cpu);
     if (cpu->budget < 0) {
         patch(e, e->block, cpu->cur->index_in_block + (unsigned)slice);
+    }
+}
+
+void interp_after_device(struct x86_cpu *cpu)
+{
+    struct interp *e = interp_of(cpu);
+    e->due = false;
+    if (!e->endless) {
+        renew_slice(e);
+    }
+    if (unlikely(cpu->watch_hits)) {
+        e->due = true;
     }
     if (atomic_load(cpu->pending) & cpu->pend_mask) {
         e->due = true;
@@ -435,7 +449,6 @@ struct interp *interp_new(struct ram_arena *arena, const struct interp_host *hos
     interp_share(e, e);
     e->cpu.arena = arena;
     e->cpu.pending = &e->own_pending;
-    e->cpu.engine = e;
     e->cpu.flush_code = flush_code;
     e->cpu.stop_after_insn = interp_stop_after_insn;
     e->cpu.after_device = interp_after_device;

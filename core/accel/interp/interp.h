@@ -76,7 +76,7 @@ void interp_resume(struct x86_cpu *cpu);
     static __attribute__((noinline)) void op_##name(struct x86_cpu *cpu, const struct insn *in);   \
     void end_##name(struct x86_cpu *cpu, const struct insn *in)                                    \
     {                                                                                              \
-        cpu->s.rip = x86_next_rip(cpu);                                                            \
+        cpu->s.rip = x86_next_rip(cpu, in);                                                        \
         op_##name(cpu, in);                                                                        \
         return interp_resume(cpu);                                                             \
     }                                                                                              \

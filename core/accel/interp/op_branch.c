@@ -29,7 +29,7 @@ static inline void near_check64(struct x86_cpu *cpu, uint64_t to)
 
 static inline uint64_t near_target(struct x86_cpu *cpu, const struct insn *in, uint64_t mask)
 {
-    return (x86_next_rip(cpu) + in->imm) & mask;
+    return (x86_next_rip(cpu, in) + in->imm) & mask;
 }
 
 #define MASK16 0xffffull
@@ -39,13 +39,12 @@ static inline uint64_t near_target(struct x86_cpu *cpu, const struct insn *in, u
 #define JCC_FORM(cc, N)                                                                            \
     RUN(jump_##cc##_##N)                                                                           \
     {                                                                                              \
-        uint64_t to = x86_next_rip(cpu);                                                           \
+        uint64_t to = x86_next_rip(cpu, in);                                                       \
         if (CC_##cc(cpu)) {                                                                        \
             to = (to + in->imm) & MASK##N;                                                         \
             near_check##N(cpu, to);                                                                \
         }                                                                                          \
-        cpu->s.rip = to;                                                                           \
-        return interp_chain(cpu);                                                                  \
+        return interp_goto(cpu, to);                                                               \
     }
 #define JCC_FORMS(cc) FOR_WIDE_1(JCC_FORM, cc)
 FOR_CC(JCC_FORMS)
@@ -77,47 +76,41 @@ FOR_WIDE(STACK)
     {                                                                                              \
         uint64_t to = near_target(cpu, in, MASK##N);                                               \
         near_check##N(cpu, to);                                                                    \
-        cpu->s.rip = to;                                                                           \
-        return interp_chain(cpu);                                                                  \
+        return interp_goto(cpu, to);                                                               \
     }                                                                                              \
     RUN(jump_call_j_##N)                                                                           \
     {                                                                                              \
-        uint64_t next = x86_next_rip(cpu), to = (next + in->imm) & MASK##N;                        \
+        uint64_t next = x86_next_rip(cpu, in), to = (next + in->imm) & MASK##N;                    \
         near_check##N(cpu, to);                                                                    \
         push##N(cpu, (uint##N##_t)next);                                                           \
-        cpu->s.rip = to;                                                                           \
-        return interp_chain(cpu);                                                                  \
+        return interp_goto(cpu, to);                                                               \
     }                                                                                              \
     RUN(jump_jmp_e_##N)                                                                            \
     {                                                                                              \
         uint64_t to = e_read(cpu, in, N / 8);                                                      \
         near_check##N(cpu, to);                                                                    \
-        cpu->s.rip = to;                                                                           \
-        return interp_chain(cpu);                                                                  \
+        return interp_goto(cpu, to);                                                               \
     }                                                                                              \
     RUN(jump_call_e_##N)                                                                           \
     {                                                                                              \
         uint64_t to = e_read(cpu, in, N / 8);                                                      \
         near_check##N(cpu, to);                                                                    \
-        push##N(cpu, (uint##N##_t)x86_next_rip(cpu));                                              \
-        cpu->s.rip = to;                                                                           \
-        return interp_chain(cpu);                                                                  \
+        push##N(cpu, (uint##N##_t)x86_next_rip(cpu, in));                                          \
+        return interp_goto(cpu, to);                                                               \
     }                                                                                              \
     RUN(jump_ret_##N)                                                                              \
     {                                                                                              \
         uint64_t to = peek##N(cpu);                                                                \
         near_check##N(cpu, to);                                                                    \
         drop##N(cpu, 0);                                                                           \
-        cpu->s.rip = to;                                                                           \
-        return interp_chain(cpu);                                                                  \
+        return interp_goto(cpu, to);                                                               \
     }                                                                                              \
     RUN(jump_ret_i_##N)                                                                            \
     {                                                                                              \
         uint64_t to = peek##N(cpu);                                                                \
         near_check##N(cpu, to);                                                                    \
         drop##N(cpu, (unsigned)in->imm);                                                           \
-        cpu->s.rip = to;                                                                           \
-        return interp_chain(cpu);                                                                  \
+        return interp_goto(cpu, to);                                                               \
     }
 FOR_WIDE(NEAR_FORMS)
 
@@ -126,15 +119,14 @@ FOR_WIDE(NEAR_FORMS)
 #define LOOP_FORM(name, N, condition)                                                              \
     RUN(jump_##name##_##N)                                                                         \
     {                                                                                              \
-        uint64_t to = x86_next_rip(cpu);                                                           \
+        uint64_t to = x86_next_rip(cpu, in);                                                       \
         uint64_t count = (cpu->s.gpr[R_CX] - 1) & (~0ull >> in->ea_shift);                         \
         if (count != 0 && (condition)) {                                                           \
             to = (to + in->imm) & MASK##N;                                                         \
             near_check##N(cpu, to);                                                                \
         }                                                                                          \
         reg_w(cpu, GPR_OFF(R_CX), count, in->adsize);                                              \
-        cpu->s.rip = to;                                                                           \
-        return interp_chain(cpu);                                                                  \
+        return interp_goto(cpu, to);                                                               \
     }
 #define LOOP_FORMS(N)                                                                              \
     LOOP_FORM(loop, N, true)                                                                       \
@@ -142,13 +134,12 @@ FOR_WIDE(NEAR_FORMS)
     LOOP_FORM(loopne, N, !lf_zf(cpu))                                                              \
     RUN(jump_jcxz_##N)                                                                             \
     {                                                                                              \
-        uint64_t to = x86_next_rip(cpu);                                                           \
+        uint64_t to = x86_next_rip(cpu, in);                                                       \
         if ((cpu->s.gpr[R_CX] & (~0ull >> in->ea_shift)) == 0) {                                   \
             to = (to + in->imm) & MASK##N;                                                         \
             near_check##N(cpu, to);                                                                \
         }                                                                                          \
-        cpu->s.rip = to;                                                                           \
-        return interp_chain(cpu);                                                                  \
+        return interp_goto(cpu, to);                                                               \
     }
 FOR_WIDE(LOOP_FORMS)
 

@@ -344,7 +344,7 @@ static inline bool rep_goes_on(const struct x86_cpu *cpu, const struct insn *in,
     }                                                                                              \
     RUN(str_##name##_rep##N)                                                                       \
     {                                                                                              \
-        cpu->s.rip = rep_##name##N(cpu, in) ? x86_next_rip(cpu) : x86_insn_rip(cpu);               \
+        cpu->s.rip = rep_##name##N(cpu, in) ? x86_next_rip(cpu, in) : x86_insn_rip(cpu);           \
         return interp_chain(cpu);                                                                  \
     }
 #define REP_BODIES(name, compares) FOR_SIZES_2(REP_BODY, name, compares)

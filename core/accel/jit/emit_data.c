@@ -274,19 +274,30 @@ static void rotate_overflow(struct trans *t, unsigned digit, unsigned count)
     t->in_host = false;
 }
 
+/* Of ROL and ROR of a register by an immediate other than 1, hosts leave OF alone. */
+static bool overflow_differs(const struct insn *in, const struct insn_info *info, unsigned count)
+{
+    return (in->reg & 7) < 2 && info->operand[1] == OPD_Ib && count > 1 && !in->mem;
+}
+
+bool trans_can_shift(const struct jit *j, const struct insn *in, const struct insn_info *info)
+{
+    unsigned digit = in->reg & 7u, count = trans_shift_count(in);
+    bool by_cl = info->operand[1] == OPD_CL;
+    if (digit < 4) {
+        bool high = !in->mem && (in->m & 7);
+        bool plain = !by_cl && count == 1;
+        return (plain || j->rotates_match) && (by_cl || count != 0) &&
+               !(overflow_differs(in, info, count) && high);
+    }
+    return j->shifts_match && (by_cl || (count != 0 && count < 8u * in->opsize));
+}
+
 bool emit_shift(struct trans *t)
 {
-    unsigned size = t->in->opsize, digit = t->in->reg & 7u,
-             count = (unsigned)t->in->imm & (size == 8 ? 63 : 31);
-    bool by_cl = t->info->operand[1] == OPD_CL, rotate = digit < 4;
-    bool again = rotate && !by_cl && count > 1;         /* OF has to be worked out */
-    if (by_cl ? rotate : count == 0 || count >= 8 * size) {
-        return false;
-    }
-    if (again && (digit > 1 || t->in->mem || trans_high(trans_reg(t, t->in->m)))) {
-        return false;
-    }
-    if (!rotate && !t->j->shifts_match) {
+    unsigned size = t->in->opsize, digit = t->in->reg & 7u, count = trans_shift_count(t->in);
+    bool by_cl = t->info->operand[1] == OPD_CL;
+    if (!trans_can_shift(t->j, t->in, t->info)) {
         return false;
     }
     if (t->in->mem) {
@@ -297,11 +308,11 @@ bool emit_shift(struct trans *t)
     if (!by_cl) {
         emit_u8(&t->e, count);
     }
-    if (again) {
+    if (overflow_differs(t->in, t->info, count)) {
         rotate_overflow(t, digit, count);
-        return true;
+    } else {
+        trans_flags_after(t);
     }
-    trans_flags_after(t);
     return true;
 }
 

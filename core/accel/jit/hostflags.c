@@ -24,6 +24,10 @@ static const uint32_t samples[] = {
 SHIFT_BY_CL(host_shl, "shll")
 SHIFT_BY_CL(host_shr, "shrl")
 SHIFT_BY_CL(host_sar, "sarl")
+SHIFT_BY_CL(host_rol, "roll")
+SHIFT_BY_CL(host_ror, "rorl")
+SHIFT_BY_CL(host_rcl, "rcll")
+SHIFT_BY_CL(host_rcr, "rcrl")
 
 static uint32_t flags_of(uint32_t r, bool cf, bool of)
 {
@@ -48,6 +52,36 @@ bool jit_host_shifts_match(void)
     for (unsigned i = 0; i < ARRAY_SIZE(samples); i++) {
         for (unsigned c = 0; c < 32; c++) {
             if (!shifts_of(samples[i], c, 0) || !shifts_of(samples[i], c, FL_OSZAPC)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* CF and OF are as for a rotate by one, the others stay. */
+static bool rotates_of(uint32_t a, unsigned c, uint32_t before)
+{
+    uint32_t kept = before & ~(uint32_t)(FL_CF | FL_OF), carry = before & FL_CF ? 1 : 0;
+    if (c == 0) {
+        return host_rol(a, c, before) == before && host_ror(a, c, before) == before &&
+               host_rcl(a, c, before) == before && host_rcr(a, c, before) == before;
+    }
+    bool left = (a ^ a << 1) >> 31, right = (a ^ a >> 31) & 1, right_carry = carry ^ a >> 31;
+    uint32_t out_left = a >> (32 - c) & 1, out_right = a >> (c - 1) & 1;
+#define ROTATED(cf, of) (kept | ((cf) ? FL_CF : 0) | ((of) ? FL_OF : 0))
+    return host_rol(a, c, before) == ROTATED(out_left, left) &&
+           host_ror(a, c, before) == ROTATED(out_right, right) &&
+           host_rcl(a, c, before) == ROTATED(out_left, left) &&
+           host_rcr(a, c, before) == ROTATED(out_right, right_carry);
+#undef ROTATED
+}
+
+bool jit_host_rotates_match(void)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(samples); i++) {
+        for (unsigned c = 0; c < 32; c++) {
+            if (!rotates_of(samples[i], c, 0) || !rotates_of(samples[i], c, FL_OSZAPC)) {
                 return false;
             }
         }

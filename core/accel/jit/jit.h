@@ -133,6 +133,7 @@ struct jit {
     unsigned n_far_links;
     struct jit_jump jumps[JIT_JUMPS];
     bool shifts_match;       /* undefined flags of the host are those of insn.def */
+    bool rotates_match;      /* but for OF of ROL and ROR by an immediate */
     bool muls_match;
     struct jit_stats stats;
     struct check *check;     /* NULL: translations are trusted */
@@ -208,6 +209,7 @@ bool jit_host_is_intel(void);
 
 /* ---- hostflags.c ---- */
 bool jit_host_shifts_match(void);
+bool jit_host_rotates_match(void);
 bool jit_host_muls_match(void);
 
 #endif

@@ -40,13 +40,30 @@ bool trans_may_load_segment(const struct insn *in)
     return false;
 }
 
+/* What becomes of flags in an instruction: those that it needs, and those that it may leave alone
+ * although the row has them written (a shift by CL, which may be 0). */
+struct flag_use {
+    uint16_t input, kept;
+};
+
+static struct flag_use flag_use(const struct insn *in, const struct insn_info *info)
+{
+    uint16_t read = info->flags_read & FL_OSZAPC;
+    if (trans_emitters[in->row] != emit_shift) {
+        return (struct flag_use){read, 0};
+    }
+    bool through_carry = (in->reg & 6) == 2, by_cl = info->operand[1] == OPD_CL;
+    return (struct flag_use){through_carry ? FL_CF : 0, by_cl ? read : 0};
+}
+
 /* May it fault, call C, or stop behind itself? Then all flags must be known before it. */
-static bool looks_at_all(const struct insn *in, const struct insn_info *info)
+static bool looks_at_all(const struct jit *j, const struct insn *in, const struct insn_info *info)
 {
     bool absolute = info->operand[0] == OPD_Ob || info->operand[0] == OPD_Ov ||
                     info->operand[1] == OPD_Ob || info->operand[1] == OPD_Ov;
     return in->mem || absolute || !trans_emitters[in->row] || trans_emitters[in->row] == emit_div ||
            trans_emitters[in->row] == emit_cli ||
+           (trans_emitters[in->row] == emit_shift && !trans_can_shift(j, in, info)) ||
            info->feature != X86_F_BASE || trans_may_load_segment(in) ||
            (info->attr & (A_STACK | A_STRING | A_JUMP | A_FAR));
 }
@@ -58,8 +75,9 @@ void trans_find_live(struct trans *t)
         const struct insn *in = &t->block->insns[i];
         const struct insn_info *info = &insn_info[in->row];
         t->live[i] = live;
-        live = (uint16_t)((live & ~trans_overwritten(info)) | (info->flags_read & FL_OSZAPC));
-        if (looks_at_all(in, info)) {
+        struct flag_use use = flag_use(in, info);
+        live = (uint16_t)((live & (~trans_overwritten(info) | use.kept)) | use.input);
+        if (looks_at_all(t->j, in, info)) {
             live = FL_OSZAPC;
         }
     }
@@ -117,13 +135,8 @@ static void flags_to_host(struct trans *t)
 
 void trans_flags_before(struct trans *t)
 {
-    uint16_t live = trans_live(t), read = t->info->flags_read & FL_OSZAPC;
-    uint16_t kept = live & ~trans_overwritten(t->info);
-    if (trans_overwritten(t->info) && !live) {
-        kept = 0;
-        read = read == FL_OSZAPC ? 0 : read;            /* a shift by CL may leave them alone */
-    }
-    uint16_t need = read | kept;
+    struct flag_use use = flag_use(t->in, t->info);
+    uint16_t need = (trans_live(t) & (~trans_overwritten(t->info) | use.kept)) | use.input;
     if (!need || t->in_host) {
         return;
     }

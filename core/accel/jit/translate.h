@@ -246,6 +246,15 @@ static inline unsigned trans_fp_slow(const struct trans *t)
     return t->fp.wanted << SLOW_FP_SHIFT;
 }
 
+/* ---- emit_data.c ---- */
+/* The count of a shift by an immediate. */
+static inline unsigned trans_shift_count(const struct insn *in)
+{
+    return (unsigned)in->imm & (in->opsize == 8 ? 63 : 31);
+}
+/* Does emit_shift do it? */
+bool trans_can_shift(const struct jit *j, const struct insn *in, const struct insn_info *info);
+
 /* ---- the emitters ---- */
 #define CALL_RUN NULL
 bool emit_alu(struct trans *t), emit_test(struct trans *t), emit_unary(struct trans *t);
