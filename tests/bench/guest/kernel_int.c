@@ -272,7 +272,7 @@ uint32_t run_big(void)
     uint32_t *digit = (uint32_t *)arena, sum = 0;
     uint32_t n = 1;
     digit[0] = 1;
-    for (uint32_t factor = 2; factor < 2500; factor++) {
+    for (uint32_t factor = 2; factor < 6000; factor++) {
         uint64_t carry = 0;
         for (uint32_t i = 0; i < n; i++) {
             carry += (uint64_t)digit[i] * factor;

@@ -132,7 +132,7 @@ uint32_t run_bulk(void)
 uint32_t run_push(void)
 {
     uintptr_t a = 1, b = 2;
-    for (unsigned i = 0; i < 8000000; i++) {
+    for (unsigned i = 0; i < 40000000; i++) {
         __asm__ volatile("push %0; push %1; push %0; add %1, %0; pop %1; add %0, %1; pop %0; pop %1"
                          : "+r"(a), "+r"(b) : : "memory", "cc");
         b += i;
