@@ -102,8 +102,35 @@ static uint64_t line_of(uint64_t ram)
     return ram >> RAM_LINE_SHIFT;
 }
 
+#define PART_BYTES (BLOCK_ARENA / BLOCK_PARTS)
+
+static struct room_part *part_of(struct interp *e, const struct block *b)
+{
+    return &e->parts[((const uint8_t *)b - e->blocks) / PART_BYTES];
+}
+
+/* What link_block took. */
+static size_t space_of(const struct block *b)
+{
+    size_t lines = line_of(b->ram + b->bytes1 - 1) - line_of(b->ram) + 1 + (b->bytes > b->bytes1);
+    return align_up(sizeof(*b) + (b->n + 1u) * sizeof(struct insn), 16) +
+           lines * align_up(sizeof(struct block_line), 16);
+}
+
+static void begin_part(struct interp *e, unsigned part)
+{
+    e->blocks_used = part * (size_t)PART_BYTES;
+    e->part_end[part] = 0;
+    e->parts[part] = (struct room_part){.begun = ++e->fillings};
+    if (e->fillings % BLOCK_PARTS == 0) {
+        memset(e->heat, 0, sizeof(e->heat));
+    }
+}
+
 static void unlink_block(struct interp *e, struct block *b)
 {
+    part_of(e, b)->live -= space_of(b);
+    b->linked = false;
     for (struct block **p = block_bucket(e, b->ram); *p; p = &(*p)->hash_next) {
         if (*p == b) {
             *p = b->hash_next;
@@ -233,7 +260,8 @@ void block_flush_all(struct interp *e)
     memset(e->lines, 0, sizeof(e->lines));
     memset(e->heat, 0, sizeof(e->heat));
     memset(e->part_end, 0, sizeof(e->part_end));
-    e->blocks_used = 0;
+    memset(e->parts, 0, sizeof(e->parts));
+    begin_part(e, 0);
     e->patched = NULL;
     if (e->translator) {
         e->translator->flushed(e);
@@ -383,6 +411,8 @@ static bool link_block(struct interp *e, struct block *b, const uint8_t *bytes)
     bool fresh = link_lines(e, b);
     b->hash_next = *head;
     *head = b;
+    b->linked = true;
+    part_of(e, b)->live += space_of(b);
     close_page(e, b->ram);
     close_page(e, b->bytes > b->bytes1 ? b->ram2 : b->ram);
     if (fresh && e->cpu.parallel) {
@@ -462,22 +492,14 @@ static struct block *build_crossing(struct interp *e, struct block *b, uint64_t 
 
 /* ---- making room ---- */
 
-#define PART_BYTES (BLOCK_ARENA / BLOCK_PARTS)
-
-/* What link_block took. */
-static size_t space_of(const struct block *b)
-{
-    size_t lines = line_of(b->ram + b->bytes1 - 1) - line_of(b->ram) + 1 + (b->bytes > b->bytes1);
-    return align_up(sizeof(*b) + (b->n + 1u) * sizeof(struct insn), 16) +
-           lines * align_up(sizeof(struct block_line), 16);
-}
-
 static void evict_part(struct interp *e, unsigned part)
 {
     const uint8_t *start = e->blocks + part * PART_BYTES, *end = e->blocks + e->part_end[part];
     for (struct block *b = (struct block *)start; (const uint8_t *)b < end;) {
         size_t bytes = space_of(b);
-        unlink_block(e, b);
+        if (b->linked) {
+            unlink_block(e, b);
+        }
         b = (struct block *)((uint8_t *)b + bytes);
     }
     for (unsigned i = 0; i < JUMP_ENTRIES; i++) {
@@ -499,13 +521,9 @@ static void make_room(struct interp *e)
         return;
     }
     e->part_end[part] = e->blocks_used;
-    part = (part + 1) % BLOCK_PARTS;
+    part = room_next(e->parts, BLOCK_PARTS, PART_BYTES);
     evict_part(e, part);
-    e->blocks_used = part * (size_t)PART_BYTES;
-    e->part_end[part] = 0;
-    if (part == 0) {
-        memset(e->heat, 0, sizeof(e->heat));
-    }
+    begin_part(e, part);
 }
 
 /* NULL if it cannot be cached, or not now. */
@@ -598,6 +616,7 @@ bool block_cache_init(struct interp *e)
         return false;
     }
     e->blocks = p;
+    begin_part(e, 0);
     e->generation = 1;
     e->key = (uint64_t)e->generation << 32;
     return true;

@@ -15,13 +15,14 @@
 
 #include "core/accel/debug.h"
 #include "core/accel/interp/interp.h"
+#include "core/accel/interp/room.h"
 #include "core/event/thread.h"
 
 #define BLOCK_INSNS      64       /* most instructions in a block */
 #define HOT_INSNS        4        /* the same where code changes again and again */
 #define HOT              8        /* changes that make a line hot */
-#define BLOCK_ARENA      (16u * 1024 * 1024)
-#define BLOCK_PARTS      8u       /* of the arena; when it is full the oldest goes */
+#define BLOCK_ARENA      (32u * 1024 * 1024)
+#define BLOCK_PARTS      16u      /* of the arena; room.h says which one is filled next */
 #define BLOCK_HASH       65536u
 #define LINE_HASH        65536u
 #define JUMP_ENTRIES     4096u
@@ -39,6 +40,7 @@ struct block {
     uint32_t mode;               /* & MODE_DECODE */
     uint16_t bytes, bytes1;      /* in all; in the first page */
     uint8_t n;                   /* instructions */
+    bool linked;                 /* it is known: its bytes are as they were decoded */
     uint16_t warm;               /* the translator's: how often it ran */
     insn_run first;              /* run of insns[0], if the translator put its own there */
     void *translated;            /* the translator's */
@@ -161,7 +163,9 @@ struct interp {
 
     uint8_t *blocks;             /* bump allocator of BLOCK_ARENA bytes */
     size_t blocks_used;          /* where the next block goes */
+    struct room_part parts[BLOCK_PARTS];
     size_t part_end[BLOCK_PARTS]; /* of what is in the parts that are not being filled */
+    uint64_t fillings;           /* of parts so far */
     struct block *hash[BLOCK_HASH];
     struct block_line *lines[LINE_HASH];
     uint8_t heat[LINE_HASH];     /* how often a line's code was written over, up to HOT */

@@ -293,7 +293,7 @@ static struct jit_block *translate(struct jit *j, struct block *b)
     if (old) {
         jit_unlink_into(j, old);
         jit_drop_jump(j, old);
-        old->block = NULL;
+        jit_translation_dies(j, old);
         b->translated = NULL;
     }
     return b->translated = jit_translate(j, b, j->e->cpu.block_rip);
@@ -376,7 +376,7 @@ static void block_dropped(struct interp *e, struct block *b)
         trace_jit_dropped(jb->rip);
         jit_unlink_into(j, jb);
         jit_drop_jump(j, jb);
-        jb->block = NULL;
+        jit_translation_dies(j, jb);
         b->translated = NULL;
         j->stats.dropped++;
     }
@@ -405,7 +405,7 @@ void jit_release(struct jit *j, struct jit_block *jb)
         b->warm = 0;
         b->insns[0].run = run_warm;
     }
-    jb->block = NULL;
+    jit_translation_dies(j, jb);
 }
 
 void jit_flush(struct jit *j)

@@ -28,14 +28,15 @@
 
 #define WARM           24          /* runs before a block is translated */
 #define MOVED_AGAIN    32          /* entries elsewhere before it is translated for there */
-#define CODE_BYTES     (64u << 20)
+#define CODE_BYTES     (32u << 20)
 #define BLOCK_CODE     32768u      /* more than a block can become */
 #define JIT_BLOCKS     131072u
 #define JIT_LINKS      262144u
 #define BLOCK_LINKS    2u          /* most of a block */
-#define JIT_PARTS      8u          /* of the code memory and both tables; the oldest goes first */
+#define JIT_PARTS      16u         /* of the code memory and both tables */
 #define PART_BLOCKS    (JIT_BLOCKS / JIT_PARTS)
 #define PART_LINKS     (JIT_LINKS / JIT_PARTS)
+#define PART_CODE      (CODE_BYTES / JIT_PARTS) /* the stubs' room included */
 #define JIT_CONTEXTS   1024u       /* mostly code segments of real mode */
 #define JIT_JUMPS      16384u
 
@@ -119,6 +120,8 @@ struct jit {
     struct codemem code;
     uint8_t *first;          /* code memory behind the stubs, writable view */
     struct jit_part parts[JIT_PARTS];
+    struct room_part room[JIT_PARTS]; /* live: bytes of code */
+    uint64_t fillings;       /* of parts so far */
     unsigned part;           /* being filled */
     int (*enter)(struct x86_cpu *cpu, const uint8_t *code);
     struct jit_stubs stubs[2]; /* [1]: for 64-bit code */
@@ -179,6 +182,10 @@ void jit_release(struct jit *j, struct jit_block *jb);
 void jit_all_room(struct jit *j);
 /* Room for a block, BLOCK_LINKS links and BLOCK_CODE bytes at parts[part].next. */
 struct jit_block *jit_new_block(struct jit *j);
+/* Its code, which begins at parts[part].next, ends at @end. */
+void jit_translation_ends(struct jit *j, struct jit_block *jb, uint8_t *end);
+/* It is not entered again. */
+void jit_translation_dies(struct jit *j, struct jit_block *jb);
 struct jit_link *jit_new_link(struct jit *j, struct jit_block *from, uint64_t rip, bool far_page);
 /* All that are there: the one after @after, or the first; NULL behind the last. */
 struct jit_block *jit_next_block(const struct jit *j, const struct jit_block *after);

@@ -1,6 +1,6 @@
 /*
  * Room for translations: code memory and the tables of blocks and links, in parts. When one is full
- * the next begins, and what was in it, the oldest, goes.
+ * another begins (core/accel/interp/room.h), and what was in it goes.
  */
 #include "core/accel/jit/jit.h"
 
@@ -14,15 +14,16 @@ static uint8_t *part_start(const struct jit *j, unsigned part)
 
 static void begin_part(struct jit *j, unsigned part)
 {
+    j->part = part;
     j->parts[part] = (struct jit_part){.next = part_start(j, part)};
+    j->room[part] = (struct room_part){.begun = ++j->fillings};
 }
 
 void jit_all_room(struct jit *j)
 {
-    j->part = 0;
-    for (unsigned i = 0; i < JIT_PARTS; i++) {
-        begin_part(j, i);
-    }
+    memset(j->parts, 0, sizeof(j->parts));
+    memset(j->room, 0, sizeof(j->room));
+    begin_part(j, 0);
 }
 
 static struct jit_block *part_block(const struct jit *j, unsigned part, unsigned i)
@@ -41,7 +42,6 @@ static void evict(struct jit *j, unsigned part)
         jit_unlink(j, &j->links[part * PART_LINKS + i]);
     }
     j->stats.evictions += p->n_blocks > 0;
-    begin_part(j, part);
 }
 
 struct jit_block *jit_new_block(struct jit *j)
@@ -50,11 +50,27 @@ struct jit_block *jit_new_block(struct jit *j)
     uint8_t *end = part_start(j, j->part + 1);
     if (p->n_blocks == PART_BLOCKS || p->n_links + BLOCK_LINKS > PART_LINKS ||
         end - p->next < BLOCK_CODE) {
-        j->part = (j->part + 1) % JIT_PARTS;
-        evict(j, j->part);
-        p = &j->parts[j->part];
+        unsigned part = room_next(j->room, JIT_PARTS, PART_CODE);
+        evict(j, part);
+        begin_part(j, part);
+        p = &j->parts[part];
     }
     return part_block(j, j->part, p->n_blocks++);
+}
+
+void jit_translation_ends(struct jit *j, struct jit_block *jb, uint8_t *end)
+{
+    jb->code_bytes = (uint32_t)(end - jb->entry);
+    j->parts[j->part].next = (uint8_t *)align_up((uintptr_t)end, 16);
+    j->room[j->part].live += jb->code_bytes;
+}
+
+void jit_translation_dies(struct jit *j, struct jit_block *jb)
+{
+    if (jb->block) {
+        jb->block = NULL;
+        j->room[(size_t)(jb - j->blocks) / PART_BLOCKS].live -= jb->code_bytes;
+    }
 }
 
 struct jit_link *jit_new_link(struct jit *j, struct jit_block *from, uint64_t rip, bool far_page)

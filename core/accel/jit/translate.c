@@ -131,10 +131,10 @@ static void tell(struct jit *j, const struct jit_block *jb)
 struct jit_block *jit_translate(struct jit *j, struct block *b, uint64_t rip)
 {
     struct jit_block *jb = jit_new_block(j);
-    uint8_t **next = &j->parts[j->part].next;
-    *jb = (struct jit_block){.block = b, .rip = rip, .context = j->context, .entry = *next};
+    uint8_t *start = j->parts[j->part].next;
+    *jb = (struct jit_block){.block = b, .rip = rip, .context = j->context, .entry = start};
     static _Thread_local struct trans t;
-    t.e = (struct emit){.at = *next, .end = *next + BLOCK_CODE};
+    t.e = (struct emit){.at = start, .end = start + BLOCK_CODE};
     t.j = j;
     t.jb = jb;
     t.block = b;
@@ -167,11 +167,10 @@ struct jit_block *jit_translate(struct jit *j, struct block *b, uint64_t rip)
     if (t.e.full) {
         return NULL;
     }
-    trace_jit_translated(rip, b->n, (unsigned)(t.e.at - *next), j->context);
+    jit_translation_ends(j, jb, t.e.at);
+    trace_jit_translated(rip, b->n, jb->code_bytes, j->context);
     j->stats.translated++;
-    jb->code_bytes = (uint32_t)(t.e.at - *next);
     j->stats.bytes += jb->code_bytes;
     tell(j, jb);
-    *next = (uint8_t *)(((uintptr_t)t.e.at + 15) & ~(uintptr_t)15);
     return jb;
 }
