@@ -440,6 +440,7 @@ void x86_tlb_first_flush(struct x86_cpu *cpu)
 {
     for (unsigned kind = 0; kind < TLB_COUNT; kind++) {
         tlb_drop(&cpu->tlbs[kind][0]); /* all zeroes it would be page 0 */
+        tlb_drop(&cpu->tlbs[kind][TLB_SIZE - 1]); /* the slot of an operand that wraps to there */
     }
     x86_tlb_flush(cpu);
 }

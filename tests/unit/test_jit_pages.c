@@ -172,6 +172,25 @@ static void operands_at_the_end_of_a_run(void **state)
     }
 }
 
+/* Hot code stores to valid memory, then to the last bytes of all and the first ones. */
+static void an_operand_does_not_wrap_around_into_page_0(void **state)
+{
+    static const uint8_t code[] = {
+        0xb9, TIMES, 0, 0, 0,                           /* mov ecx, TIMES */
+        0x48, 0x89, 0x18,                               /* again: mov [rax], rbx */
+        0xff, 0xc9,                                     /* dec ecx */
+        0x48, 0x0f, 0x44, 0xc2,                         /* cmovz rax, rdx */
+        0x83, 0xf9, 0xff,                               /* cmp ecx, -1 */
+        0x75, 0xf2,                                     /* jne again */
+    };
+    struct interp_bench *b = *state;
+    b->cpu->s.gpr[R_AX] = LB_PAGES;
+    b->cpu->s.gpr[R_DX] = (uint64_t)-3;
+    assert_int_equal(lb_run(b, code, sizeof(code)), EXIT_HALT);
+    assert_int_equal(lb_vector(b), X86_PF);
+    assert_int_equal(b->cpu->s.cr2, (uint64_t)-3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +198,7 @@ int main(void)
                                         done),
         cmocka_unit_test_setup_teardown(a_store_finds_code_that_came_later, fresh, done),
         cmocka_unit_test_setup_teardown(operands_at_the_end_of_a_run, fresh, done),
+        cmocka_unit_test_setup_teardown(an_operand_does_not_wrap_around_into_page_0, fresh, done),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

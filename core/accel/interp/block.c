@@ -18,7 +18,7 @@
     RUN_##run,
 #define INSN8 INSN
 static const struct row_run row_run[ROW_COUNT] = {
-    {FORM_ONE(run_ud), true},
+    {FORM_ONE(run_ud), true, 0},
 #include "core/cpu/insn.def"
 };
 #undef INSN
@@ -52,6 +52,12 @@ static bool choose(const struct interp *e, struct insn *in)
     bool second = rep ? in->rep != REP_NONE : in->mem;
     in->run = row->one ? row->one : row->forms[second][__builtin_ctz(in->opsize | 8)];
     return row->ends || (rep && in->rep != REP_NONE);
+}
+
+insn_run block_op(const struct block *b, const struct insn *in)
+{
+    insn_run run = in == b->insns && b->first ? b->first : in->run;
+    return run == row_run[in->row].one ? row_run[in->row].op : NULL;
 }
 
 static void bad_insn(struct insn *in, insn_run run)

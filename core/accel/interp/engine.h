@@ -82,6 +82,8 @@ struct interp_translated {
     const uint8_t *marks; /* the arena's, so that host address >> RAM_LINE_SHIFT indexes them */
     void *link;                  /* the exit that was taken, if it wants to be linked */
     void *stores;                /* where the next store is noted, while checking */
+    bool inside;                 /* translated code runs, or C code that it called */
+    const uint8_t *code;         /* where that is to go on */
     uint8_t fp;                  /* which registers of the FPU the host holds now: 0 in C code */
     uint32_t host_mxcsr;         /* what C code expects */
 };
@@ -202,6 +204,9 @@ void block_new_generation(struct interp *e);
 void block_invalidate(struct interp *e, uint64_t addr, uint64_t len);
 /* The ram_listener: on any thread. */
 void block_touched(void *opaque, uint64_t addr, uint64_t len);
+/* The operation of an instruction that ends its block by OP_ENDS: it changes s.rip, and nothing goes
+ * on there. NULL: it is none. */
+insn_run block_op(const struct block *b, const struct insn *in);
 /* Carries out what other threads queued. */
 void block_drain(struct interp *e);
 /* The bytes of the first instruction of @b, which is at CS:RIP; 0: not in memory. */
@@ -220,6 +225,8 @@ uint64_t interp_icount(const struct x86_cpu *cpu);
 /* Time, deadlines or pending events changed: run only as far as is right now. */
 void interp_after_device(struct x86_cpu *cpu);
 void interp_stop_after_insn(struct x86_cpu *cpu);
+/* Derives what the engine keeps about the state, after anything but a near branch. */
+void interp_resync(struct interp *e);
 
 /* ---- post-mortems (trail.c) ---- */
 

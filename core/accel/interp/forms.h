@@ -16,6 +16,7 @@ struct row_run {
     insn_run one;                /* for every form and size, or NULL */
     const insn_run (*forms)[4];  /* [memory, or REP][log2 of the operand size] */
     bool ends;                   /* ends its block */
+    insn_run op;                 /* ENDS: the operation alone */
 };
 
 #define FORM_ONE(f)    f, 0
@@ -27,22 +28,22 @@ struct row_run {
 #define FORM_REP(f)                                                                                \
     FORMS({f##_8, f##_16, f##_32, f##_64}, {f##_rep8, f##_rep16, f##_rep32, f##_rep64})
 
-#define RUN_OP(n)    {FORM_ONE(run_##n), false}
-#define RUN_ENDS(n)  {FORM_ONE(end_##n), true}
-#define RUN_SIZES(n) {FORM_WIDE(run_##n##_), false}  /* 16, 32, 64 bits */
-#define RUN_JUMP(n)  {FORM_WIDE(jump_##n##_), true}  /* near branches: 16, 32, 64 bits */
-#define RUN_JCC(cc)  {FORM_WIDE(jump_##cc##_), true}
-#define RUN_EG(n)    {FORM_EITHER(n##_eg), false}    /* E with G, result in E */
-#define RUN_GE(n)    {FORM_EITHER(n##_ge), false}    /* G with E, result in G */
-#define RUN_EI(n)    {FORM_EITHER(n##_ei), false}    /* E with an immediate */
-#define RUN_E(n)     {FORM_EITHER(n##_e), false}     /* E alone */
-#define RUN_SHI(n)   {FORM_EITHER(n##_ei), false}    /* shifts of E by an immediate */
-#define RUN_SHC(n)   {FORM_EITHER(n##_ec), false}    /* shifts of E by CL */
-#define RUN_EO(n)    {FORM_SIZE(run_##n##_), false}  /* accumulator and moffs */
-#define RUN_MOVX(n)  {FORM_EITHER(n##_ge), false}    /* wider G from a narrow E */
-#define RUN_CMOV(cc) {FORM_EITHER(cmov_##cc), false}
-#define RUN_SETCC(cc) {FORM_EITHER(set_##cc), false}
-#define RUN_STR(n)   {FORM_REP(str_##n), false}   /* with REP it ends the block */
+#define RUN_OP(n)    {FORM_ONE(run_##n), false, 0}
+#define RUN_ENDS(n)  {FORM_ONE(end_##n), true, op_##n}
+#define RUN_SIZES(n) {FORM_WIDE(run_##n##_), false, 0}  /* 16, 32, 64 bits */
+#define RUN_JUMP(n)  {FORM_WIDE(jump_##n##_), true, 0}  /* near branches: 16, 32, 64 bits */
+#define RUN_JCC(cc)  {FORM_WIDE(jump_##cc##_), true, 0}
+#define RUN_EG(n)    {FORM_EITHER(n##_eg), false, 0}    /* E with G, result in E */
+#define RUN_GE(n)    {FORM_EITHER(n##_ge), false, 0}    /* G with E, result in G */
+#define RUN_EI(n)    {FORM_EITHER(n##_ei), false, 0}    /* E with an immediate */
+#define RUN_E(n)     {FORM_EITHER(n##_e), false, 0}     /* E alone */
+#define RUN_SHI(n)   {FORM_EITHER(n##_ei), false, 0}    /* shifts of E by an immediate */
+#define RUN_SHC(n)   {FORM_EITHER(n##_ec), false, 0}    /* shifts of E by CL */
+#define RUN_EO(n)    {FORM_SIZE(run_##n##_), false, 0}  /* accumulator and moffs */
+#define RUN_MOVX(n)  {FORM_EITHER(n##_ge), false, 0}    /* wider G from a narrow E */
+#define RUN_CMOV(cc) {FORM_EITHER(cmov_##cc), false, 0}
+#define RUN_SETCC(cc) {FORM_EITHER(set_##cc), false, 0}
+#define RUN_STR(n)   {FORM_REP(str_##n), false, 0}   /* with REP it ends the block */
 
 /* Declarations */
 #define FORM_DECL(f)        void f(struct x86_cpu *cpu, const struct insn *in);
@@ -51,7 +52,7 @@ struct row_run {
 #define FORM_DECL_EITHER(f) FORM_DECL_SIZE(f##_r) FORM_DECL_SIZE(f##_m)
 
 #define DECL_OP(n)     FORM_DECL(run_##n)
-#define DECL_ENDS(n)   FORM_DECL(end_##n)
+#define DECL_ENDS(n)   FORM_DECL(end_##n) FORM_DECL(op_##n)
 #define DECL_SIZES(n)  FORM_DECL_WIDE(run_##n##_)
 #define DECL_JUMP(n)   FORM_DECL_WIDE(jump_##n##_)
 #define DECL_JCC(cc)   FORM_DECL_WIDE(jump_##cc##_)

@@ -157,8 +157,7 @@ static uint32_t event_mask(const struct x86_state *s)
     return mask;
 }
 
-/* Derives what the engine keeps about the state, after anything but a near branch. */
-static void resync(struct interp *e)
+void interp_resync(struct interp *e)
 {
     struct x86_cpu *cpu = &e->cpu;
     cpu->pend_mask = event_mask(&cpu->s);
@@ -175,7 +174,7 @@ static void resync(struct interp *e)
 
 void interp_resume(struct x86_cpu *cpu)
 {
-    resync(interp_of(cpu));
+    interp_resync(interp_of(cpu));
     return interp_chain(cpu);
 }
 
@@ -298,7 +297,7 @@ static bool boundary(struct interp *e, enum vcpu_exit_reason *reason)
 {
     struct x86_cpu *cpu = &e->cpu;
     for (;;) {
-        resync(e);
+        interp_resync(e);
         if (unlikely(e->debug.stops != NULL) && interp_debug_due(e)) {
             *reason = EXIT_DEBUG;
             return false;
@@ -408,6 +407,7 @@ static void unwound(struct interp *e)
 {
     struct x86_cpu *cpu = &e->cpu;
     cpu->budget += (int64_t)rest_of_block(cpu) - 1;
+    e->translated.inside = false;
     unpatch(e);
     e->trap = 0;
     if (unlikely(e->traced.open)) {

@@ -73,14 +73,13 @@ void interp_resume(struct x86_cpu *cpu);
     static void op_##name(struct x86_cpu *cpu, const struct insn *in)
 
 #define OP_ENDS(name)                                                                              \
-    static __attribute__((noinline)) void op_##name(struct x86_cpu *cpu, const struct insn *in);   \
     void end_##name(struct x86_cpu *cpu, const struct insn *in)                                    \
     {                                                                                              \
         cpu->s.rip = x86_next_rip(cpu, in);                                                        \
         op_##name(cpu, in);                                                                        \
-        return interp_resume(cpu);                                                             \
+        return interp_resume(cpu);                                                                 \
     }                                                                                              \
-    static void op_##name(struct x86_cpu *cpu, const struct insn *in)
+    __attribute__((noinline)) void op_##name(struct x86_cpu *cpu, const struct insn *in)
 
 /* ---- operands ---- */
 

@@ -23,6 +23,7 @@
 #define CORE_ACCEL_JIT_JIT_H
 
 #include "core/accel/interp/engine.h"
+#include "core/cpu/flags.h"
 #include "core/accel/jit/codemem.h"
 #include "core/accel/jit/emit.h"
 
@@ -101,6 +102,7 @@ struct jit_stubs {
     uint8_t *exit_link;      /* R8 is a struct jit_link */
     uint8_t *exit_step;      /* interpret instruction R9 of jit_block R8 and what follows */
     uint8_t *exit_stop;      /* jit_block R8 is not what the guest's code is any more */
+    uint8_t *exit_op;        /* do the last instruction of jit_block R8 */
     uint8_t *slow;           /* called: the same as exit_step, and back */
     uint8_t *fp_load;        /* called: jit_fp_load for jit_block R8 and registers R9 */
 };
@@ -123,7 +125,7 @@ struct jit {
     struct room_part room[JIT_PARTS]; /* live: bytes of code */
     uint64_t fillings;       /* of parts so far */
     unsigned part;           /* being filled */
-    int (*enter)(struct x86_cpu *cpu, const uint8_t *code);
+    void (*enter)(struct x86_cpu *cpu, const uint8_t *code);
     struct jit_stubs stubs[2]; /* [1]: for 64-bit code */
     struct jit_context contexts[JIT_CONTEXTS];
     unsigned n_contexts, context; /* how many; the last one entered in */
@@ -143,13 +145,10 @@ struct jit {
     int perf;                /* file of names; -1: none */
 };
 
-/* What the enter stub returns. */
-enum jit_exit { JIT_CHAIN, JIT_LINK, JIT_STEP, JIT_STOP };
-
 /* ---- engine.c ---- */
 bool jit_attach(struct interp *e, struct error **err);
 void jit_detach(struct interp *e);
-/* Called by translated code: instruction @index of the block. 0: go on behind it. */
+/* Called by translated code: instruction @index of the block. 0: go on behind it; else it leaves. */
 int jit_slow(struct x86_cpu *cpu, struct jit_block *jb, unsigned index);
 #define SLOW_SEGMENT 0x100   /* in @index: it may change a segment */
 #define SLOW_FP_SHIFT 9      /* and FP_*: registers that the block wants back */
@@ -159,6 +158,45 @@ void jit_flush(struct jit *j);
 static inline struct jit *jit_of(const struct interp *e)
 {
     return e->translator_data;
+}
+
+/* May the block run translated now? */
+bool jit_may_enter(struct interp *e, const struct block *b);
+
+/* ---- context.c ---- */
+/* Makes context that of the moment. */
+void jit_find_context(struct jit *j);
+/* Is it that of the block? */
+bool jit_context_holds(const struct jit *j, const struct jit_block *jb);
+
+/* ---- leave.c: called by translated code where it ends. The guest goes on in the interpreter until
+ * it comes to a translated block; they return where that is, or NULL if it is to leave to the loop.
+ */
+/* At offset s.rip; the same, by way of link @what. */
+const uint8_t *jit_leave_chain(struct x86_cpu *cpu, void *what, unsigned index);
+const uint8_t *jit_leave_link(struct x86_cpu *cpu, void *what, unsigned index);
+/* Before instruction @index of jit_block @what; that is to be found anew; at cpu->cur. */
+const uint8_t *jit_leave_step(struct x86_cpu *cpu, void *what, unsigned index);
+const uint8_t *jit_leave_stop(struct x86_cpu *cpu, void *what, unsigned index);
+const uint8_t *jit_leave_slow(struct x86_cpu *cpu, void *what, unsigned index);
+
+/* Instruction @index of jit_block @what is done, which is an operation alone (block_op). */
+const uint8_t *jit_leave_op(struct x86_cpu *cpu, void *what, unsigned index);
+
+/* The arithmetic flags: what translated code keeps, and the interpreter's two words. */
+static inline uint16_t jit_flags_image(const struct x86_cpu *cpu)
+{
+    uint32_t fl = lf_get(cpu);
+    return (uint16_t)((fl & 0xff) << 8 | (fl & FL_OF ? 1 : 0));
+}
+
+static inline void jit_flags_from_image(struct x86_cpu *cpu, uint16_t image)
+{
+    uint32_t ah = image >> 8, zf = ah >> 6 & 1, cf = ah & 1;
+    cpu->lf_result = zf ^ 1;
+    /* As lf_set, without a branch: SF, how PF differs from a result of 0 or 1, AF, OF, CF. */
+    cpu->lf_aux = (ah >> 7) << LF_SFX | ((ah >> 2 & 1) ^ zf) << LF_PDB | (ah >> 4 & 1) << LF_AF |
+                  (cf ^ (image & 1)) << LF_PO | cf << LF_CF;
 }
 
 /* ---- host_fp.c: registers of the FPU in the host's own ---- */
@@ -208,6 +246,8 @@ void jit_unlink_into(struct jit *j, struct jit_block *to);
 void jit_unlink_far(struct jit *j);
 void jit_add_jump(struct jit *j, struct jit_block *jb);
 void jit_drop_jump(struct jit *j, const struct jit_block *jb);
+/* The code at offset @rip in the context of the moment; NULL: not known. */
+const uint8_t *jit_find_jump(struct jit *j, uint64_t rip);
 
 /* ---- hostcpu.c ---- */
 /* X86_F_*: only those that emitters ask for. */

@@ -69,6 +69,12 @@ void jit_add_jump(struct jit *j, struct jit_block *jb)
     };
 }
 
+const uint8_t *jit_find_jump(struct jit *j, uint64_t rip)
+{
+    const struct jit_jump *to = jit_jump_slot(j, rip);
+    return to->rip == rip && to->key == j->e->translated.jump_key ? to->entry : NULL;
+}
+
 void jit_drop_jump(struct jit *j, const struct jit_block *jb)
 {
     jit_jump_slot(j, jb->rip)->key = 0;

@@ -48,7 +48,7 @@ static void store_guest(struct emit *e, bool wide)
     }
 }
 
-/* Back to C with the status in AX. */
+/* Back to C. */
 static void leave(struct emit *e)
 {
     move_sp(e, 8);
@@ -58,9 +58,25 @@ static void leave(struct emit *e)
     emit_u8(e, 0xc3);
 }
 
-/* int enter(cpu in DI, code in SI). Six registers, the return address and 8 bytes: SP is
+/* Goes on at RAX, or back to C if that is 0. Here R8 leads to what is entered, too. */
+static uint8_t *make_go_on(struct jit *j, struct emit *e, uint8_t **again)
+{
+    uint8_t *start = e->at;
+    emit_rr(e, 0x85, 8, HOST_AX, HOST_AX);              /* test rax, rax */
+    uint8_t *out = emit_jcc(e, 4);
+    emit_mov(e, 8, HOST_8, HOST_AX);
+    *again = e->at;
+    emit_mov_imm(e, REG_MARKS, (uintptr_t)j->e->translated.marks);
+    load_guest(e, false);
+    emit_rr(e, 0xff, 4, 4, HOST_8);                     /* jmp r8 */
+    emit_link(out, e->at);
+    leave(e);
+    return start;
+}
+
+/* void enter(cpu in DI, code in SI). Six registers, the return address and 8 bytes: SP is
  * aligned. */
-static uint8_t *make_enter(struct jit *j, struct emit *e)
+static uint8_t *make_enter(struct emit *e, const uint8_t *again)
 {
     uint8_t *start = e->at;
     for (unsigned i = 0; i < ARRAY_SIZE(saved); i++) {
@@ -69,65 +85,43 @@ static uint8_t *make_enter(struct jit *j, struct emit *e)
     move_sp(e, -8);
     emit_mov(e, 8, HOST_8, HOST_SI);
     emit_mov(e, 8, REG_CPU, HOST_DI);
-    emit_mov_imm(e, REG_MARKS, (uintptr_t)j->e->translated.marks);
-    load_guest(e, false);
-    emit_rr(e, 0xff, 4, 4, HOST_8);                     /* jmp r8 */
+    emit_link(emit_jmp(e), again);
     return start;
 }
 
-static uint8_t *make_exit(struct emit *e, enum jit_exit status, bool wide)
-{
-    uint8_t *start = e->at;
-    store_guest(e, wide);
-    emit_store(e, 8, HOST_8,
-               status == JIT_CHAIN ? CPU_OFFSET(s.rip) : ENGINE_OFFSET(translated.link));
-    emit_mov_imm(e, HOST_AX, status);
-    leave(e);
-    return start;
-}
+typedef int (*called)(struct x86_cpu *cpu, struct jit_block *jb, unsigned index);
+typedef const uint8_t *(*left)(struct x86_cpu *cpu, void *what, unsigned index);
 
-static void call_c(struct emit *e, int (*f)(struct x86_cpu *, struct jit_block *, unsigned))
+static void call_c(struct emit *e, uintptr_t f)
 {
     emit_mov(e, 8, HOST_DI, REG_CPU);
     emit_mov(e, 8, HOST_SI, HOST_8);
     emit_mov(e, 4, HOST_DX, HOST_9);
-    emit_mov_imm(e, HOST_AX, (uintptr_t)f);
+    emit_mov_imm(e, HOST_AX, f);
     emit_rr(e, 0xff, 4, 2, HOST_AX);                    /* call rax */
 }
 
-static int step_from(struct x86_cpu *cpu, struct jit_block *jb, unsigned index)
-{
-    struct interp *e = interp_of(cpu);
-    e->block = jb->block;
-    cpu->block_rip = jb->rip;
-    cpu->s.gpr[GPR_OFF_RIP / 8] = jb->rip;
-    cpu->cur = &jb->block->insns[index];
-    return JIT_STEP;
-}
-
-static int stop_before(struct x86_cpu *cpu, struct jit_block *jb, unsigned index)
-{
-    step_from(cpu, jb, index);
-    return JIT_STOP;
-}
-
-static uint8_t *make_exit_step(struct emit *e, bool wide,
-                               int (*from)(struct x86_cpu *, struct jit_block *, unsigned))
+static uint8_t *make_exit(struct emit *e, bool wide, left f, const uint8_t *go_on)
 {
     uint8_t *start = e->at;
     store_guest(e, wide);
-    call_c(e, from);
-    leave(e);
+    if (f == jit_leave_chain) {
+        emit_store(e, 8, HOST_8, CPU_OFFSET(s.rip));
+    }
+    call_c(e, (uintptr_t)f);
+    emit_link(emit_jmp(e), go_on);
     return start;
 }
 
 /* Called, so SP is off by 8. */
-static uint8_t *make_slow(struct emit *e, bool wide)
+static uint8_t *make_slow(struct emit *e, bool wide, const uint8_t *go_on)
 {
+    called f = jit_slow;
+    left out_of = jit_leave_slow;
     uint8_t *start = e->at;
     store_guest(e, wide);
     move_sp(e, -8);
-    call_c(e, jit_slow);
+    call_c(e, (uintptr_t)f);
     move_sp(e, 8);
     emit_rr(e, 0x85, 4, HOST_AX, HOST_AX);              /* test eax, eax */
     uint8_t *out = emit_jcc(e, 5);
@@ -137,18 +131,20 @@ static uint8_t *make_slow(struct emit *e, bool wide)
     emit_u8(e, 0xc3);
     emit_link(out, e->at);
     move_sp(e, 8);
-    leave(e);
+    call_c(e, (uintptr_t)out_of);
+    emit_link(emit_jmp(e), go_on);
     return start;
 }
 
 /* Called at the start of a block, all of which is the interpreter's if this cannot be. */
 static uint8_t *make_fp_load(struct emit *e, bool wide, const uint8_t *exit_step)
 {
+    called f = jit_fp_load;
     uint8_t *start = e->at;
     store_guest(e, wide);
     emit_store(e, 8, HOST_8, ENGINE_OFFSET(translated.link));
     move_sp(e, -8);
-    call_c(e, jit_fp_load);
+    call_c(e, (uintptr_t)f);
     move_sp(e, 8);
     emit_mov(e, 4, HOST_9, HOST_AX);
     jit_fp_emit_load(e);
@@ -167,18 +163,19 @@ static uint8_t *make_fp_load(struct emit *e, bool wide, const uint8_t *exit_step
 void jit_make_stubs(struct jit *j)
 {
     struct emit e = {.at = j->code.rw, .end = j->code.rw + j->code.bytes};
-    uint8_t *enter = make_enter(j, &e);
+    uint8_t *again, *go_on = make_go_on(j, &e, &again), *enter = make_enter(&e, again);
     for (unsigned wide = 0; wide < 2; wide++) {
         j->stubs[wide] = (struct jit_stubs){
-            .exit_chain = make_exit(&e, JIT_CHAIN, wide),
-            .exit_link = make_exit(&e, JIT_LINK, wide),
-            .exit_step = make_exit_step(&e, wide, step_from),
-            .exit_stop = make_exit_step(&e, wide, stop_before),
-            .slow = make_slow(&e, wide),
+            .exit_chain = make_exit(&e, wide, jit_leave_chain, go_on),
+            .exit_link = make_exit(&e, wide, jit_leave_link, go_on),
+            .exit_step = make_exit(&e, wide, jit_leave_step, go_on),
+            .exit_stop = make_exit(&e, wide, jit_leave_stop, go_on),
+            .exit_op = make_exit(&e, wide, jit_leave_op, go_on),
+            .slow = make_slow(&e, wide, go_on),
         };
         j->stubs[wide].fp_load = make_fp_load(&e, wide, j->stubs[wide].exit_step);
     }
-    j->enter = (int (*)(struct x86_cpu *, const uint8_t *))(uintptr_t)codemem_rx(&j->code, enter);
+    j->enter = (void (*)(struct x86_cpu *, const uint8_t *))(uintptr_t)codemem_rx(&j->code, enter);
     j->first = e.at;
     jit_all_room(j);
 }

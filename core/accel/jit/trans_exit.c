@@ -161,11 +161,21 @@ void trans_exit_indirect(struct trans *t)
     trans_exit_unknown(t);
 }
 
-void trans_exit_step(struct trans *t, unsigned index)
+static void exit_at(struct trans *t, unsigned index, const uint8_t *stub)
 {
     emit_mov_imm(&t->e, HOST_8, (uintptr_t)t->jb);
     emit_mov_imm(&t->e, HOST_9, index);
-    emit_link(emit_jmp(&t->e), stubs_of(t)->exit_step);
+    emit_link(emit_jmp(&t->e), stub);
+}
+
+void trans_exit_step(struct trans *t, unsigned index)
+{
+    exit_at(t, index, stubs_of(t)->exit_step);
+}
+
+void trans_exit_op(struct trans *t)
+{
+    exit_at(t, t->in->index_in_block, stubs_of(t)->exit_op);
 }
 
 void trans_slow_paths(struct trans *t)

@@ -81,7 +81,11 @@ static void translate_insn(struct trans *t)
     /* What ends the block in the interpreter (branches, REP, changes of mode) does so here. */
     if (t->in->index_in_block + 1 == t->block->n) {
         trans_save_flags(t);
-        trans_exit_step(t, t->in->index_in_block);
+        if (block_op(t->block, t->in)) {
+            trans_exit_op(t);
+        } else {
+            trans_exit_step(t, t->in->index_in_block);
+        }
         t->ended = true;
         return;
     }

@@ -210,6 +210,8 @@ void trans_exit_indirect(struct trans *t);
 /* To the interpreter's loop, at offset @rip (flags are saved); to its instruction @index. */
 void trans_exit_chain(struct trans *t, uint64_t rip);
 void trans_exit_step(struct trans *t, unsigned index);
+/* The last instruction is done by the interpreter's operation alone. */
+void trans_exit_op(struct trans *t);
 /* What slow_path promised, out of line. */
 void trans_slow_paths(struct trans *t);
 /* Offset behind the instruction. */

@@ -1,0 +1,120 @@
+/*
+ * Out of translated code and back: where a translation ends and does not know the next one, it calls
+ * this. What follows runs in the interpreter, inside this call, until a translated block is reached;
+ * run_translated then only says where it is (translated.code), and the caller jumps there.
+ */
+#include "core/accel/jit/jit.h"
+
+#include "core/accel/jit/check.h"
+
+/* Back in C: before instruction cur if @inside, else behind the block. */
+static void begin(struct x86_cpu *cpu, bool inside)
+{
+    struct interp *e = interp_of(cpu);
+    struct jit *j = jit_of(e);
+    const struct insn *cur = cpu->cur;
+    jit_fp_leave(cpu);
+    jit_flags_from_image(cpu, e->translated.flags);
+    e->translated.code = NULL;
+    if (unlikely(j->check != NULL)) {
+        if (inside) {
+            check_end(j, cur->index_in_block, false);
+            cpu->cur = cur;
+        } else if (j->check->block) {
+            check_end(j, j->check->block->block->n, true);
+        }
+    }
+}
+
+/* Where run functions have led: to a translated block, or out. */
+static const uint8_t *end(struct x86_cpu *cpu)
+{
+    const struct interp *e = interp_of(cpu);
+#if INTERP_LOOP
+    while (cpu->cur && !e->translated.code) {
+        cpu->cur->run(cpu, cpu->cur);
+    }
+#endif
+    return e->translated.code;
+}
+
+const uint8_t *jit_leave_chain(struct x86_cpu *cpu, void *what, unsigned index)
+{
+    begin(cpu, false);
+    interp_chain(cpu);
+    return end(cpu);
+}
+
+const uint8_t *jit_leave_link(struct x86_cpu *cpu, void *what, unsigned index)
+{
+    struct jit_link *l = what;
+    cpu->s.rip = l->rip;
+    begin(cpu, false);
+    jit_of(interp_of(cpu))->wanted = l;
+    interp_chain(cpu);
+    return end(cpu);
+}
+
+/* Before instruction @index. */
+static void at(struct x86_cpu *cpu, const struct jit_block *jb, unsigned index)
+{
+    interp_of(cpu)->block = jb->block;
+    cpu->block_rip = jb->rip;
+    cpu->s.gpr[GPR_OFF_RIP / 8] = jb->rip;
+    cpu->cur = &jb->block->insns[index];
+}
+
+const uint8_t *jit_leave_slow(struct x86_cpu *cpu, void *what, unsigned index)
+{
+    struct interp *e = interp_of(cpu);
+    begin(cpu, true);
+    const struct insn *in = cpu->cur;
+    insn_run run = in == e->block->insns ? e->block->first : in->run;
+    run(cpu, in);
+    return end(cpu);
+}
+
+const uint8_t *jit_leave_step(struct x86_cpu *cpu, void *what, unsigned index)
+{
+    at(cpu, what, index);
+    return jit_leave_slow(cpu, what, index);
+}
+
+const uint8_t *jit_leave_stop(struct x86_cpu *cpu, void *what, unsigned index)
+{
+    at(cpu, what, index);
+    begin(cpu, true);
+    run_stop(cpu, cpu->cur);
+    return end(cpu);
+}
+
+/* ---- instructions that change more than registers and memory ---- */
+
+/* Goes on at s.rip. A block that is known is entered at once. */
+static const uint8_t *resume(struct x86_cpu *cpu)
+{
+    struct interp *e = interp_of(cpu);
+    struct jit *j = jit_of(e);
+    interp_resync(e);
+    bool pending = atomic_load_explicit(cpu->pending, memory_order_relaxed) & cpu->pend_mask;
+    if (likely(!pending && !e->patched && !j->check && jit_may_enter(e, e->block))) {
+        jit_find_context(j);
+        const uint8_t *code = jit_find_jump(j, cpu->s.rip);
+        if (likely(code)) {
+            e->translated.flags = jit_flags_image(cpu);
+            return code;
+        }
+    }
+    interp_chain(cpu);
+    return end(cpu);
+}
+
+const uint8_t *jit_leave_op(struct x86_cpu *cpu, void *what, unsigned index)
+{
+    at(cpu, what, index);
+    begin(cpu, true);
+    const struct insn *in = cpu->cur;
+    cpu->s.rip = x86_next_rip(cpu, in);
+    block_op(interp_of(cpu)->block, in)(cpu, in);
+    return resume(cpu);
+}
