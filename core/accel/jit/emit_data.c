@@ -167,8 +167,17 @@ bool emit_xchg(struct trans *t)
 
 bool emit_lea_insn(struct trans *t)
 {
-    trans_ea(t);
-    emit_mov(&t->e, t->in->opsize, trans_reg(t, t->in->r), HOST_8);
+    unsigned size = t->in->opsize, ea_size = t->in->adsize;
+    enum host_reg reg = trans_reg(t, t->in->r);
+    struct host_mem m;
+    if (size == 2 || ea_size == 2) {
+        trans_ea(t);
+        emit_mov(&t->e, size, reg, HOST_8);
+    } else if (trans_ea_operand(t, &m)) {
+        emit_rm(&t->e, 0x8d, size < ea_size ? size : ea_size, reg, &m);
+    } else {
+        emit_mov_imm(&t->e, reg, size == 4 ? (uint32_t)t->offset : t->offset);
+    }
     return true;
 }
 

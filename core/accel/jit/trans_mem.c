@@ -34,22 +34,32 @@ void trans_guess(struct trans *t, uint64_t offset)
     t->guess = t->wide ? offset : (uint32_t)offset;
 }
 
-void trans_ea(struct trans *t)
+bool trans_ea_operand(struct trans *t, struct host_mem *m)
 {
     const struct insn *in = t->in;
-    trans_guess(t, insn_ea(&t->j->e->cpu, in));
     bool base = in->base != GPR_OFF_ZERO, index = in->index != GPR_OFF_ZERO;
     uint64_t rip = in->base == GPR_OFF_RIP ? t->jb->rip : 0;
     if (rip || (!base && !index)) {
         t->fixed = true;
         t->offset = (rip + (uint64_t)(int64_t)in->disp) & (~0ull >> in->ea_shift);
-        emit_mov_imm(&t->e, HOST_8, t->offset);
-        return;
+        return false;
     }
-    struct host_mem m = {
+    *m = (struct host_mem){
         base ? trans_ea_reg(t, in->base, HOST_8) : HOST_NONE,
         index ? trans_ea_reg(t, in->index, HOST_9) : HOST_NONE, in->scale, in->disp,
     };
+    return true;
+}
+
+void trans_ea(struct trans *t)
+{
+    const struct insn *in = t->in;
+    struct host_mem m;
+    trans_guess(t, insn_ea(&t->j->e->cpu, in));
+    if (!trans_ea_operand(t, &m)) {
+        emit_mov_imm(&t->e, HOST_8, t->offset);
+        return;
+    }
     emit_rm(&t->e, 0x8d, in->adsize == 8 ? 8 : 4, HOST_8, &m);
     if (in->adsize == 2) {
         emit_rr(&t->e, 0x0fb7, 4, HOST_8, HOST_8);

@@ -133,6 +133,9 @@ bool trans_exists(const struct trans *t, const struct insn *in);
 /* ---- trans_mem.c ---- */
 /* Where the next access will probably be. */
 void trans_guess(struct trans *t, uint64_t offset);
+/* @m: the memory operand by the host's registers, not yet cut to the address size; false: its offset
+ * is known, and in t->offset. May use R8 and R9. */
+bool trans_ea_operand(struct trans *t, struct host_mem *m);
 /* R8 = offset of the memory operand; its host address is then [R8 + R9]. */
 void trans_ea(struct trans *t);
 void trans_probe(struct trans *t, unsigned seg, unsigned size, enum access access);
