@@ -186,6 +186,30 @@ static void the_error_of_a_locked_image_names_the_holder(void **state)
     block_close(open_ok(f->path, NULL, 0)); /* it died, so did its lock */
 }
 
+static void expect_locks(const char *path, unsigned flags, const char *bytes)
+{
+    struct block *b = open_ok(path, NULL, flags);
+    char found[64] = "";
+    int fd = open(path, O_RDONLY);
+    for (int at = 0; at < 300; at++) {
+        struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = at, .l_len = 1};
+        assert_int_equal(fcntl(fd, F_OFD_GETLK, &lock), 0);
+        if (lock.l_type != F_UNLCK) {
+            snprintf(found + strlen(found), sizeof(found) - strlen(found), " %d", at);
+        }
+    }
+    close(fd);
+    block_close(b);
+    assert_string_equal(found, bytes);
+}
+
+static void the_locks_are_on_the_bytes_that_qemu_looks_at(void **state)
+{
+    struct files *f = *state;
+    expect_locks(f->path, BLOCK_READ_ONLY, " 100 201 203");
+    expect_locks(f->path, 0, " 100 101 103 201 203");
+}
+
 static void readers_share_an_image(void **state)
 {
     struct files *f = *state;
@@ -292,6 +316,7 @@ int main(void)
         T(a_read_only_image_refuses_writes),
         T(a_second_writer_is_told_of_the_first),
         T(the_error_of_a_locked_image_names_the_holder),
+        T(the_locks_are_on_the_bytes_that_qemu_looks_at),
         T(readers_share_an_image),
         T(a_snapshot_reads_back_its_writes_and_leaves_the_file_alone),
         T(a_snapshot_of_a_file_we_may_not_write_works),
