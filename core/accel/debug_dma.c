@@ -20,6 +20,9 @@ static void mark(struct stops *s, bool on)
              l++) {
             marks[l] = (uint8_t)(on ? marks[l] | RAM_MARK_WATCH : marks[l] & ~RAM_MARK_WATCH);
         }
+        if (on) {
+            ram_hold(&s->machine->arena, w->ram, w->len);
+        }
     }
 }
 

@@ -87,6 +87,7 @@ static bool take_pages(struct ram_dirty *d, const struct pages *p, bool logged)
             any = true;
             if (logged) {
                 set_marks(d->block, n, true);
+                ram_hold(d->block->arena, d->block->addr + n * PAGE_BYTES, PAGE_BYTES);
             }
         }
     }

@@ -1,4 +1,5 @@
-/* The arena: reserved once, touched lazily, with a map of marks of one byte a line. */
+/* The arena: reserved once, touched lazily, with a map of marks of one byte a line. Memory of a file
+ * without a name, so that it can be mapped again elsewhere. */
 #include "core/mem/ram.h"
 
 #include "core/base/bits.h"
@@ -6,7 +7,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -14,10 +14,11 @@
 #define PAGE_BYTES 4096u
 #define HUGE_BYTES 0x200000u
 
-static void *reserve(uint64_t bytes, struct error **err)
+/* Memory of file @fd; -1: of no file. */
+static void *reserve(uint64_t bytes, int fd, struct error **err)
 {
-    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                   -1, 0);
+    int kind = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, kind | MAP_NORESERVE, fd, 0);
     if (p == MAP_FAILED) {
         error_errno(err, errno, "reserve %llu MiB of address space for guest memory",
                     (unsigned long long)(bytes >> 20));
@@ -28,9 +29,9 @@ static void *reserve(uint64_t bytes, struct error **err)
     return p;
 }
 
-/* A guest that uses memory in bulk gets it in huge pages: random accesses to small ones wait for
- * the host's page walks. The first and the last 2 MiB of a block, where firmware and small guests
- * live, are left in small ones. */
+/* A guest that uses memory in bulk gets it in huge pages, where the host gives such to files: random
+ * accesses to small ones wait for the host's page walks. The first and the last 2 MiB of a block,
+ * where firmware and small guests live, are left in small ones. */
 static void allow_huge_pages(struct ram_arena *a, uint64_t addr, uint64_t bytes)
 {
     uintptr_t base = (uintptr_t)a->base + addr;
@@ -39,6 +40,21 @@ static void allow_huge_pages(struct ram_arena *a, uint64_t addr, uint64_t bytes)
     if (start < end) {
         madvise((void *)start, end - start, MADV_HUGEPAGE);
     }
+}
+
+static int make_file(uint64_t bytes, struct error **err)
+{
+    int fd = memfd_create("coldboot-memory", MFD_CLOEXEC);
+    if (fd < 0 || bytes > INT64_MAX || ftruncate(fd, (off_t)bytes) < 0) {
+        int why = bytes > INT64_MAX ? EFBIG : errno;
+        error_errno(err, why, "reserve %llu MiB of guest memory",
+                    (unsigned long long)(bytes >> 20));
+        if (fd >= 0) {
+            close(fd);
+        }
+        return -1;
+    }
+    return fd;
 }
 
 static uint64_t marks_bytes(uint64_t bytes)
@@ -51,40 +67,63 @@ static uint64_t open_bytes(uint64_t bytes)
     return align_up(bytes >> RAM_PAGE_SHIFT, PAGE_BYTES);
 }
 
+static uint64_t held_bytes(uint64_t bytes)
+{
+    return align_up(bytes / PAGE_BYTES / 8 + 8, PAGE_BYTES);
+}
+
 bool ram_arena_init(struct ram_arena *a, uint64_t bytes, struct error **err)
 {
     *a = (struct ram_arena){0};
     bytes = align_up(bytes, PAGE_BYTES);
-    uint8_t *base = reserve(bytes, err);
-    if (base == NULL) {
+    int fd = make_file(bytes, err);
+    if (fd < 0) {
         return false;
     }
-    uint8_t *marks = reserve(marks_bytes(bytes), err);
+    uint8_t *base = reserve(bytes, fd, err);
+    if (base == NULL) {
+        goto close_fd;
+    }
+    uint8_t *marks = reserve(marks_bytes(bytes), -1, err);
     if (marks == NULL) {
         goto unmap_base;
     }
-    uint8_t *open = reserve(open_bytes(bytes), err);
+    uint8_t *open = reserve(open_bytes(bytes), -1, err);
     if (open == NULL) {
         goto unmap_marks;
     }
+    void *held = reserve(held_bytes(bytes), -1, err);
+    if (held == NULL) {
+        goto unmap_open;
+    }
+    pthread_mutex_init(&a->held_lock, NULL);
+    a->fd = fd;
     a->base = base;
     a->marks = marks;
     a->open = open;
+    a->held = held;
     a->bytes = bytes;
     return true;
+unmap_open:
+    munmap(open, open_bytes(bytes));
 unmap_marks:
     munmap(marks, marks_bytes(bytes));
 unmap_base:
     munmap(base, bytes);
+close_fd:
+    close(fd);
     return false;
 }
 
 void ram_arena_fini(struct ram_arena *a)
 {
     if (a->base != NULL) {
-        munmap(a->marks, marks_bytes(a->bytes));
+        munmap((void *)a->held, held_bytes(a->bytes));
         munmap(a->open, open_bytes(a->bytes));
+        munmap(a->marks, marks_bytes(a->bytes));
         munmap(a->base, a->bytes);
+        close(a->fd);
+        pthread_mutex_destroy(&a->held_lock);
     }
     *a = (struct ram_arena){0};
 }
@@ -150,6 +189,37 @@ bool ram_open_page(struct ram_arena *a, uint64_t addr)
     return !page_is_marked(a, addr);
 }
 
+void ram_hold(struct ram_arena *a, uint64_t addr, uint64_t len)
+{
+    uint64_t first = addr / PAGE_BYTES, end = (addr + len - 1) / PAGE_BYTES + 1;
+    while (first < end && ram_held(a, first)) {
+        first++;
+    }
+    if (first == end) {
+        return;
+    }
+    pthread_mutex_lock(&a->held_lock);
+    for (uint64_t page = first; page < end; page++) {
+        atomic_fetch_or(&a->held[page / 64], BIT64(page % 64));
+    }
+    if (a->holder.held != NULL) {
+        a->holder.held(a->holder.opaque, first * PAGE_BYTES, (end - first) * PAGE_BYTES);
+    }
+    pthread_mutex_unlock(&a->held_lock);
+}
+
+bool ram_let_go(struct ram_arena *a, uint64_t page)
+{
+    /* Whoever sets a mark now either is seen here, or finds the page not held. */
+    atomic_fetch_and(&a->held[page / 64], ~BIT64(page % 64));
+    atomic_thread_fence(memory_order_seq_cst);
+    if (page_is_marked(a, page * PAGE_BYTES)) {
+        atomic_fetch_or(&a->held[page / 64], BIT64(page % 64));
+        return false;
+    }
+    return true;
+}
+
 /* --- hashing ---------------------------------------------------------------------------------- */
 
 static bool all_zero(const uint8_t *p)
@@ -157,50 +227,27 @@ static bool all_zero(const uint8_t *p)
     return p[0] == 0 && memcmp(p, p + 1, PAGE_BYTES - 1) == 0;
 }
 
-/* Bits of a /proc/self/pagemap entry (Linux, Documentation/admin-guide/mm/pagemap.rst) */
-#define PAGEMAP_PRESENT BIT64(63)
-#define PAGEMAP_SWAPPED BIT64(62)
-
-/* Fills @entries for the @n pages from @host on; all "present" where the host does not tell. */
-static void page_entries(int fd, const uint8_t *host, uint64_t *entries, size_t n)
+/* What was never touched is a hole in the file, and is not read. */
+static uint64_t hash_span(const struct ram_arena *a, const struct ram_span *s, uint64_t seed)
 {
-    size_t want = n * sizeof(*entries);
-    off_t at = (off_t)((uintptr_t)host / PAGE_BYTES * sizeof(*entries));
-    if (fd < 0 || pread(fd, entries, want, at) != (ssize_t)want) {
-        memset(entries, 0xff, want);
-    }
-}
-
-/* A page that was never touched is not read either, since reading makes the host map it. */
-static uint64_t hash_span(const struct ram_arena *a, const struct ram_span *s, int fd,
-                          uint64_t seed)
-{
-    uint64_t entries[512];
-    for (uint64_t at = 0; at < s->bytes;) {
-        const uint8_t *host = a->base + s->addr + at;
-        size_t n = min_u64(ARRAY_SIZE(entries), (s->bytes - at) / PAGE_BYTES);
-        page_entries(fd, host, entries, n);
-        for (size_t i = 0; i < n; i++, host += PAGE_BYTES) {
-            if ((entries[i] & (PAGEMAP_PRESENT | PAGEMAP_SWAPPED)) != 0 && !all_zero(host)) {
-                uint64_t addr = s->addr + at + i * PAGE_BYTES;
-                seed = hash_bytes(hash_bytes(seed, &addr, sizeof(addr)), host, PAGE_BYTES);
+    off_t end = (off_t)(s->addr + s->bytes), at = (off_t)s->addr;
+    while (at < end && (at = lseek(a->fd, at, SEEK_DATA)) >= 0 && at < end) {
+        off_t hole = lseek(a->fd, at, SEEK_HOLE);
+        for (hole = hole < 0 || hole > end ? end : hole; at < hole; at += PAGE_BYTES) {
+            uint64_t addr = (uint64_t)at;
+            if (!all_zero(a->base + addr)) {
+                seed = hash_bytes(hash_bytes(seed, &addr, sizeof(addr)), a->base + addr,
+                                  PAGE_BYTES);
             }
         }
-        at += n * PAGE_BYTES;
     }
     return hash_bytes(seed, s, sizeof(*s));
 }
 
 uint64_t ram_hash(const struct ram_arena *a, uint64_t seed)
 {
-    /* Entries are a host page each: only with pages of our size do they fit. */
-    bool fits = sysconf(_SC_PAGESIZE) == PAGE_BYTES;
-    int fd = fits ? open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC) : -1;
     for (unsigned i = 0; i < a->n_blocks; i++) {
-        seed = hash_span(a, &a->blocks[i], fd, seed);
-    }
-    if (fd >= 0) {
-        close(fd);
+        seed = hash_span(a, &a->blocks[i], seed);
     }
     return seed;
 }

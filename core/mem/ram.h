@@ -1,9 +1,9 @@
 /*
  * Host memory of a machine: guest RAM, ROM images and video memory, in one arena.
  *
- * The arena is one private anonymous mapping, reserved once and touched lazily. Guest RAM below
- * 4 GiB lies at its physical address, so that the arena's start can serve the software CPU as its
- * window; RAM above 4 GiB lies at its physical address too; other blocks (ROM, VRAM) come behind.
+ * The arena is one mapping of a file without a name, reserved once and touched lazily. Guest RAM
+ * below 4 GiB lies at its physical address, so that the software CPU can map the file's start a
+ * second time as its window; RAM above 4 GiB does, too; other blocks (ROM, VRAM) come behind.
  * A ram address is an offset into the arena; it names a byte of memory independent of where the
  * chipset maps it, and is what translated code and dirty tracking are keyed by.
  *
@@ -15,6 +15,8 @@
 
 #include "core/base/error.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -49,12 +51,23 @@ struct ram_log {
     void *opaque;
 };
 
+/* Who has mapped the arena a second time, where stores pass the marks by. */
+struct ram_holder {
+    /* Pages [addr, addr+len) have marks from now on, some perhaps before. With held_lock. [any] */
+    void (*held)(void *opaque, uint64_t addr, uint64_t len);
+    void *opaque;
+};
+
 #define RAM_MAX_BLOCKS 64
 
 struct ram_arena {
     uint8_t *base;           /* host address of ram address 0 */
     uint8_t *marks;          /* one byte a line */
     uint8_t *open;           /* one byte a page: ram_open_page */
+    int fd;                  /* the file that base maps from its start on */
+    _Atomic uint64_t *held;  /* a bit a page, set if it has marks, or had some */
+    pthread_mutex_t held_lock; /* around setting and taking away held bits */
+    struct ram_holder holder; /* held NULL: none */
     uint64_t bytes;          /* size of the reservation */
     uint64_t next;           /* where the next ram_block goes */
     struct ram_span blocks[RAM_MAX_BLOCKS]; /* every block, in order of creation */
@@ -95,6 +108,16 @@ void ram_add_listener(struct ram_arena *a, const struct ram_listener *l);
 
 /* Tells every listener; called after a store of @len bytes hit at least one marked line. [any] */
 void ram_touched(struct ram_arena *a, uint64_t addr, uint64_t len);
+
+/* Marks in [addr, addr+len) were set; before anybody relies on them. [any] */
+void ram_hold(struct ram_arena *a, uint64_t addr, uint64_t len);
+/* The page is no longer held, if it has no marks. With held_lock. [any] */
+bool ram_let_go(struct ram_arena *a, uint64_t page);
+
+static inline bool ram_held(const struct ram_arena *a, uint64_t page)
+{
+    return atomic_load(&a->held[page / 64]) >> (page % 64) & 1;
+}
 
 /* True if a store to [addr, addr+len) must be followed by ram_touched. */
 static inline bool ram_marked(const struct ram_arena *a, uint64_t addr, uint64_t len)

@@ -158,6 +158,24 @@ static inline void ibench_real(struct interp_bench *b, uint16_t ip)
     x86_state_loaded(b->cpu);
 }
 
+static inline void ibench_flat_seg(struct x86_seg *s, uint16_t sel, bool code)
+{
+    *s = (struct x86_seg){
+        .sel = sel, .limit = 0xffffffff,
+        .attr = AR_P | AR_S | AR_G | AR_DB | AR_WRITABLE | AR_ACCESSED | (code ? AR_CODE : 0),
+    };
+}
+
+/* Protected mode without tables: 4 GiB from 0, by any segment. */
+static inline void ibench_flat(struct interp_bench *b)
+{
+    struct x86_state *s = &b->cpu->s;
+    s->cr0 |= CR0_PE;
+    for (unsigned i = 0; i < 6; i++) {
+        ibench_flat_seg(&s->seg[i], i == S_CS ? 8 : 16, i == S_CS);
+    }
+}
+
 static inline enum vcpu_exit_reason ibench_run(struct interp_bench *b)
 {
     struct vcpu_exit exit;

@@ -238,14 +238,6 @@ static void make_handlers(struct interp_bench *b, const struct kind *kind)
     }
 }
 
-static void set_flat(struct x86_seg *s, uint16_t sel, bool code)
-{
-    *s = (struct x86_seg){
-        .sel = sel, .limit = 0xffffffff,
-        .attr = AR_P | AR_S | AR_G | AR_DB | AR_WRITABLE | AR_ACCESSED | (code ? AR_CODE : 0),
-    };
-}
-
 static void protected_mode(struct interp_bench *b)
 {
     static const uint8_t gdt[] = {
@@ -257,10 +249,7 @@ static void protected_mode(struct interp_bench *b)
     ibench_poke(b, GDT, gdt, sizeof(gdt));
     s->gdtr = (struct x86_dtr){.base = GDT, .limit = sizeof(gdt) - 1};
     s->idtr = (struct x86_dtr){.base = IDT, .limit = 8 * INTERRUPT + 7};
-    s->cr0 |= CR0_PE;
-    for (unsigned i = 0; i < 6; i++) {
-        set_flat(&s->seg[i], i == S_CS ? 8 : 16, i == S_CS);
-    }
+    ibench_flat(b);
 }
 
 static void put_entry(struct interp_bench *b, unsigned bytes, uint64_t table, unsigned i,

@@ -339,8 +339,12 @@ static bool decode_one(struct interp *e, struct block *b, const uint8_t *bytes, 
 static bool mark(struct interp *e, uint64_t line)
 {
     uint8_t *m = &e->cpu.arena->marks[line];
-    return !(__atomic_load_n(m, __ATOMIC_RELAXED) & RAM_MARK_CODE) &&
-           !(__atomic_fetch_or(m, RAM_MARK_CODE, __ATOMIC_SEQ_CST) & RAM_MARK_CODE);
+    bool fresh = !(__atomic_load_n(m, __ATOMIC_RELAXED) & RAM_MARK_CODE) &&
+                 !(__atomic_fetch_or(m, RAM_MARK_CODE, __ATOMIC_SEQ_CST) & RAM_MARK_CODE);
+    if (fresh) {
+        ram_hold(e->cpu.arena, line << RAM_LINE_SHIFT, 1);
+    }
+    return fresh;
 }
 
 /* True if stores to the line may not have been told to this engine before. */

@@ -44,6 +44,7 @@ struct block {
     uint16_t warm;               /* the translator's: how often it ran */
     insn_run first;              /* run of insns[0], if the translator put its own there */
     void *translated;            /* the translator's */
+    uint64_t faulted, checked;   /* likewise, a bit an instruction */
     struct block *hash_next;
     struct insn insns[];         /* n, and one that goes on behind the block */
 };
@@ -80,6 +81,7 @@ struct interp_translated {
     uint64_t jump_key;           /* what entries of jumps[] must have besides the offset */
     void *jumps;
     const uint8_t *marks; /* the arena's, so that host address >> RAM_LINE_SHIFT indexes them */
+    const uint8_t *base;         /* what REG_MARKS holds outside 64-bit code: those, or the window */
     void *link;                  /* the exit that was taken, if it wants to be linked */
     void *stores;                /* where the next store is noted, while checking */
     bool inside;                 /* translated code runs, or C code that it called */

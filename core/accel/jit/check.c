@@ -55,6 +55,7 @@ static void put_back(struct jit *j)
     struct check *c = j->check;
     for (unsigned i = stores_noted(j); i-- > 0;) {
         struct check_store *s = &c->stores[i];
+        s->at = window_to_arena(j->window, s->at);
         memcpy(&c->trial_memory[i], s->at, 8);
         memcpy(s->at, &s->old, 8);
     }

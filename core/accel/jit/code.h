@@ -6,7 +6,8 @@
 #include "core/accel/jit/jit.h"
 
 #define REG_CPU    HOST_14
-#define REG_MARKS  HOST_13           /* marks, so that host address >> 6 indexes them */
+#define REG_MARKS  HOST_13           /* marks, so that host address >> 6 indexes them; or */
+#define REG_WINDOW HOST_13           /* linear address 0 in the window */
 #define REG_BUDGET HOST_12
 #define REG_ESP    HOST_15
 

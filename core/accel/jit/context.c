@@ -1,7 +1,7 @@
 /*
  * Contexts: what translations hold for, and which one is that of the moment.
  */
-#include "core/accel/jit/jit.h"
+#include "core/accel/jit/fault.h"
 
 static enum seg_kind seg_kind(const struct x86_cpu *cpu, unsigned seg)
 {
@@ -37,6 +37,16 @@ static uint32_t tlb_number(const struct x86_cpu *cpu)
     return (uint32_t)((cpu->tlb - &cpu->tlbs[0][0]) / TLB_SIZE);
 }
 
+/* Registers have something above bit 31, from 64-bit code: the window is no place for them. */
+static bool has_upper_halves(const struct x86_cpu *cpu)
+{
+    uint64_t any = 0;
+    for (unsigned r = 0; r < 8; r++) {
+        any |= cpu->s.gpr[r];
+    }
+    return any >> 32;
+}
+
 /* Nothing changed since it was found? In real mode a load changes a base, which a flat segment
  * notices, and nothing else. */
 static bool still_there(const struct jit *j, const struct jit_context *c)
@@ -45,13 +55,14 @@ static bool still_there(const struct jit *j, const struct jit_context *c)
     return c->generation == j->jump_generation && c->seg_changes == cpu->seg_changes &&
            cpu->s.seg[S_CS].base == c->cs_base && j->e->cs_last == c->cs_last &&
            cpu->mode == c->mode && !c->unreal && cpu->tlb == cpu->tlbs[c->tlb] &&
-           cpu->pg == c->paged;
+           cpu->pg == c->paged && (!c->mapped || !(j->window->failed || has_upper_halves(cpu)));
 }
 
 static bool same_context(const struct jit_context *a, const struct jit_context *b)
 {
     return a->cs_base == b->cs_base && a->cs_last == b->cs_last && a->mode == b->mode &&
            a->tlb == b->tlb && a->segs == b->segs && a->paged == b->paged &&
+           a->mapped == b->mapped &&
            memcmp(a->windows, b->windows, sizeof(a->windows)) == 0;
 }
 
@@ -79,6 +90,14 @@ static void find_windows(const struct x86_cpu *cpu, struct jit_context *c)
     }
 }
 
+/* Is flat 32-bit code to reach plain memory in the window? */
+static bool find_mapped(const struct jit *j, const struct jit_context *c)
+{
+    const struct x86_cpu *cpu = &j->e->cpu;
+    return c->windows[0].end && (cpu->mode & MODE_CS32) && has_flat(c->segs) && !cpu->s.in_smm &&
+           !has_upper_halves(cpu) && window_follow(j->window, cpu->space->view);
+}
+
 /* The number of the context of the moment. */
 static unsigned search_context(struct jit *j)
 {
@@ -88,6 +107,10 @@ static unsigned search_context(struct jit *j)
         .tlb = tlb_number(cpu), .segs = seg_kinds(cpu), .paged = cpu->pg,
     };
     find_windows(cpu, &now);
+    now.mapped = find_mapped(j, &now);
+    if (now.mapped) {
+        fault_init();
+    }
     now.unreal = !(cpu->mode & MODE_PE) && has_flat(now.segs);
     uint64_t where = (now.cs_base >> 4) ^ now.segs ^ now.segs >> 6 ^ now.mode << 3 ^ now.tlb << 5;
     uint16_t *hint = &j->context_hint[where & 0xff];
@@ -116,6 +139,7 @@ void jit_find_context(struct jit *j)
         *last = (uint16_t)search_context(j);
     }
     j->context = *last;
+    j->e->translated.base = j->contexts[*last].mapped ? j->window->base : j->e->translated.marks;
     j->e->translated.jump_key = j->jump_generation * JIT_CONTEXTS + j->context + 1;
 }
 

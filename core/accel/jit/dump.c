@@ -40,8 +40,9 @@ void jit_dump(const struct jit *j, const struct jit_block *jb, struct text *out)
         memcpy(crossing + b->bytes1, base + b->ram2, b->bytes - b->bytes1);
     }
     dump_code(b->bytes > b->bytes1 ? crossing : base + b->ram, b->bytes, bits, jb->rip, out);
-    text_printf(out, "host code, %u bytes\n", jb->code_bytes);
-    dump_code(jb->entry, jb->code_bytes, 64, (uintptr_t)codemem_rx(&j->code, jb->entry), out);
+    unsigned bytes = (unsigned)((const uint8_t *)jb->faults - jb->entry);
+    text_printf(out, "host code, %u bytes\n", bytes);
+    dump_code(jb->entry, bytes, 64, (uintptr_t)codemem_rx(&j->code, jb->entry), out);
 }
 
 /* ---- totals ---- */
@@ -88,6 +89,7 @@ void jit_show_stats(const struct jit *j, struct text *out)
     text_printf(out, "entries          %12" PRIu64 "  (%" PRIu64 " in another context)\n",
                 s->entries, s->mismatches);
     text_printf(out, "slow paths       %12" PRIu64 "\n", s->slow_calls);
+    text_printf(out, "window faults    %12" PRIu64 "\n", s->faults);
     show_causes(j, out);
 }
 

@@ -48,10 +48,10 @@ bool emit_bit_mem(struct trans *t)
     }
     trans_flags_before(t);
     if (by_imm) {
-        emit_rm(&t->e, 0x0fba, size, (enum host_reg)digit, &trans_operand);
+        emit_rm(&t->e, 0x0fba, size, (enum host_reg)digit, trans_op(t));
         emit_u8(&t->e, (unsigned)t->in->imm & 0xff);
     } else {
-        emit_rm(&t->e, 0x0f00u | t->info->opcode, size, HOST_11, &trans_operand);
+        emit_rm(&t->e, 0x0f00u | t->info->opcode, size, HOST_11, trans_op(t));
     }
     trans_flags_after(t);
     return true;
@@ -67,7 +67,7 @@ bool emit_scan(struct trans *t)
     trans_flags_aside(t);
     if (t->in->mem) {
         trans_mem(t, size, READ);
-        emit_rm(&t->e, 0x8b, size, HOST_10, &trans_operand);
+        emit_rm(&t->e, 0x8b, size, HOST_10, trans_op(t));
     } else {
         emit_mov(&t->e, size, HOST_10, trans_reg(t, t->in->m));
     }
@@ -87,7 +87,7 @@ bool emit_double_shift(struct trans *t)
     }
     if (t->in->mem) {
         trans_mem(t, size, MODIFY);
-        emit_rm(&t->e, 0x0f00u | t->info->opcode, size, trans_reg(t, t->in->r), &trans_operand);
+        emit_rm(&t->e, 0x0f00u | t->info->opcode, size, trans_reg(t, t->in->r), trans_op(t));
     } else {
         emit_rr(&t->e, 0x0f00u | t->info->opcode, size, trans_reg(t, t->in->r),
                 trans_reg(t, t->in->m));
@@ -105,7 +105,7 @@ bool emit_exchange(struct trans *t)
         return false;
     }
     trans_mem(t, t->in->opsize, MODIFY);
-    emit_rm(&t->e, 0x0f00u | t->in->opcode, t->in->opsize, reg, &trans_operand);
+    emit_rm(&t->e, 0x0f00u | t->in->opcode, t->in->opsize, reg, trans_op(t));
     trans_flags_after(t);
     return true;
 }
@@ -121,6 +121,7 @@ bool emit_pushf(struct trans *t)
         return false;
     }
     trans_save_flags(t);
+    trans_flags_aside(t);
     trans_stack_offset(t, -(int)size);
     trans_probe(t, S_SS, size, WRITE);
     emit_load(e, 4, HOST_10, CPU_OFFSET(s.rflags));
@@ -134,7 +135,7 @@ bool emit_pushf(struct trans *t)
     emit_rr(e, 0xc1, 4, 4, HOST_11);                    /* shl */
     emit_u8(e, 11);
     emit_rr(e, 0x0b, 4, HOST_10, HOST_11);
-    emit_rm(e, 0x89, size, HOST_10, &trans_operand);
+    emit_rm(e, 0x89, size, HOST_10, trans_op(t));
     trans_move_esp(t, -(int)size);
     return true;
 }

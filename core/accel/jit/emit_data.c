@@ -36,10 +36,10 @@ static void op_e(struct trans *t, unsigned op, unsigned size, enum host_reg reg)
         emit_rr(&t->e, op, size, reg, trans_reg(t, t->in->m));
     } else if (trans_high(reg)) {
         swap_halves(t, reg);
-        emit_rm(&t->e, op, size, (enum host_reg)(reg - HOST_AH), &trans_operand);
+        emit_rm(&t->e, op, size, (enum host_reg)(reg - HOST_AH), trans_op(t));
         swap_halves(t, reg);
     } else {
-        emit_rm(&t->e, op, size, reg, &trans_operand);
+        emit_rm(&t->e, op, size, reg, trans_op(t));
     }
 }
 
@@ -135,7 +135,7 @@ bool emit_move_abs(struct trans *t)
     t->offset = t->in->imm;
     trans_guess(t, t->in->imm);
     trans_probe(t, t->in->seg, size, load ? READ : WRITE);
-    emit_rm(&t->e, sized(load ? 0x8a : 0x88, size), size, HOST_AX, &trans_operand);
+    emit_rm(&t->e, sized(load ? 0x8a : 0x88, size), size, HOST_AX, trans_op(t));
     return true;
 }
 
@@ -156,8 +156,8 @@ bool emit_xchg(struct trans *t)
     if (low != g) {
         swap_halves(t, g);
     }
-    emit_rm(&t->e, sized(0x8a, size), size, HOST_10, &trans_operand);
-    emit_rm(&t->e, sized(0x88, size), size, low, &trans_operand);
+    emit_rm(&t->e, sized(0x8a, size), size, HOST_10, trans_op(t));
+    emit_rm(&t->e, sized(0x88, size), size, low, trans_op(t));
     emit_rr(&t->e, sized(0x8a, size), size, low, HOST_10);
     if (low != g) {
         swap_halves(t, g);
@@ -417,7 +417,7 @@ bool emit_div(struct trans *t)
     trans_flags_aside(t);
     if (t->in->mem) {
         trans_mem(t, size, READ);
-        emit_rm(e, sized(0x8a, size), size, HOST_10, &trans_operand);
+        emit_rm(e, sized(0x8a, size), size, HOST_10, trans_op(t));
     } else {
         emit_rr(e, sized(0x8a, size), size, HOST_10, trans_reg(t, t->in->m));
     }

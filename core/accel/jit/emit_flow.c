@@ -32,7 +32,7 @@ void trans_move_esp(struct trans *t, int by)
 
 static void store_on_stack(struct trans *t, unsigned size, enum host_reg reg)
 {
-    emit_rm(&t->e, 0x89, size, reg, &trans_operand);
+    emit_rm(&t->e, 0x89, size, reg, trans_op(t));
 }
 
 static void probe_push(struct trans *t, unsigned size)
@@ -49,7 +49,7 @@ bool emit_push(struct trans *t)
     struct host_mem wait = cpu_field(ENGINE_OFFSET(translated.link));
     if (memory) {
         trans_mem(t, size, READ);
-        emit_rm(&t->e, 0x8b, size, HOST_10, &trans_operand);
+        emit_rm(&t->e, 0x8b, size, HOST_10, trans_op(t));
         emit_rm(&t->e, 0x89, 8, HOST_10, &wait);
     }
     probe_push(t, size);
@@ -57,7 +57,7 @@ bool emit_push(struct trans *t)
         emit_rm(&t->e, 0x8b, 8, HOST_10, &wait);
         store_on_stack(t, size, HOST_10);
     } else if (o == OPD_Iz || o == OPD_sIb) {
-        emit_rm(&t->e, 0xc7, size, 0, &trans_operand);
+        emit_rm(&t->e, 0xc7, size, 0, trans_op(t));
         emit_imm(&t->e, t->in->imm, size == 2 ? 2 : 4);
     } else {
         store_on_stack(t, size, trans_reg(t, o == OPD_Ev ? t->in->m : t->in->r));
@@ -66,13 +66,25 @@ bool emit_push(struct trans *t)
     return true;
 }
 
+/* What [R8] of the stack had into @to, and (E)SP behind it. */
+void trans_pop_into(struct trans *t, unsigned size, enum host_reg to)
+{
+    if (to == REG_ESP) {
+        emit_rm(&t->e, 0x8b, size, HOST_10, trans_op(t));
+        trans_move_esp(t, (int)size);
+        emit_mov(&t->e, size, REG_ESP, HOST_10);
+    } else {
+        emit_rm(&t->e, 0x8b, size, to, trans_op(t));
+        trans_move_esp(t, (int)size);
+    }
+}
+
 bool emit_pop(struct trans *t)
 {
     unsigned size = t->in->opsize;
     trans_stack_offset(t, 0);
     trans_probe(t, S_SS, size, READ);
-    trans_move_esp(t, (int)size);
-    emit_rm(&t->e, 0x8b, size, trans_reg(t, t->in->r), &trans_operand);
+    trans_pop_into(t, size, trans_reg(t, t->in->r));
     return true;
 }
 
@@ -86,8 +98,9 @@ bool emit_leave(struct trans *t)
         emit_rr(&t->e, 0x0fb7, 4, HOST_8, HOST_BP);
     }
     trans_probe(t, S_SS, size, READ);
+    emit_rm(&t->e, 0x8b, size, HOST_10, trans_op(t));
     emit_lea(&t->e, stack_size(t), REG_ESP, HOST_BP, HOST_NONE, (int)size);
-    emit_rm(&t->e, 0x8b, size, HOST_BP, &trans_operand);
+    emit_mov(&t->e, size, HOST_BP, HOST_10);
     return true;
 }
 
@@ -152,7 +165,7 @@ static void push_return(struct trans *t, unsigned size)
         emit_mov_imm(&t->e, HOST_10, to);
         store_on_stack(t, 8, HOST_10);
     } else {
-        emit_rm(&t->e, 0xc7, size, 0, &trans_operand);
+        emit_rm(&t->e, 0xc7, size, 0, trans_op(t));
         emit_imm(&t->e, to, size == 2 ? 2 : 4);
     }
     trans_move_esp(t, -(int)size);
@@ -195,12 +208,13 @@ static void check_target(struct trans *t, enum host_reg reg)
 /* [R8 + R9] of @size bytes into @to. */
 static void load_offset(struct trans *t, unsigned size, enum host_reg to)
 {
-    emit_rm(&t->e, size == 2 ? 0x0fb7 : 0x8b, size == 8 ? 8 : 4, to, &trans_operand);
+    emit_rm(&t->e, size == 2 ? 0x0fb7 : 0x8b, size == 8 ? 8 : 4, to, trans_op(t));
 }
 
 bool emit_ret(struct trans *t)
 {
     unsigned size = t->in->opsize, more = t->info->operand[0] == OPD_Iw ? (uint16_t)t->in->imm : 0;
+    trans_save_flags(t);
     trans_stack_offset(t, 0);
     trans_probe(t, S_SS, size, READ);
     load_offset(t, size, HOST_8);
@@ -220,11 +234,11 @@ bool emit_jump_e(struct trans *t)
     unsigned size = t->in->opsize;
     bool call = (t->in->reg & 7) == 2;
     struct emit *e = &t->e;
+    trans_save_flags(t);
     if (t->in->mem) {
         trans_mem(t, size, READ);
         load_offset(t, size, call ? HOST_11 : HOST_8);
     } else {
-        trans_save_flags(t);
         emit_rr(e, size == 2 ? 0x0fb7 : 0x8b, size == 8 ? 8 : 4, call ? HOST_11 : HOST_8,
                 trans_reg(t, t->in->m));
     }

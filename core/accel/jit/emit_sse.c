@@ -115,7 +115,7 @@ static void memory_operand(struct trans *t, unsigned bytes, bool store)
 {
     bytes = memory_bytes(t->in, t->info, bytes);
     trans_mem(t, bytes, store ? WRITE : READ);
-    if (aligned(t->info, bytes)) {
+    if (aligned(t->info, bytes) && !t->direct) {        /* there the host faults, too */
         emit_rr(&t->e, 0xf6, 1, 0, HOST_8);             /* test r8b, 15 or 31 */
         emit_u8(&t->e, bytes - 1);
         trans_slow_if(t, 5);
@@ -174,7 +174,7 @@ bool emit_vec(struct trans *t)
         trans_flags_before(t);
     }
     if (in->mem) {
-        emit_rm(&t->e, opcode_of(info), o.size, o.reg, &trans_operand);
+        emit_rm(&t->e, opcode_of(info), o.size, o.reg, trans_op(t));
     } else {
         emit_rr(&t->e, opcode_of(info), o.size, o.reg, number_of(t, o.rm));
     }
@@ -211,7 +211,7 @@ bool emit_vex(struct trans *t)
         trans_flags_before(t);
     }
     if (in->mem) {
-        emit_vex_rm(&t->e, v, o.reg, &trans_operand);
+        emit_vex_rm(&t->e, v, o.reg, trans_op(t));
     } else {
         emit_vex_rr(&t->e, v, o.reg, number_of(t, o.rm));
     }
@@ -231,7 +231,7 @@ bool emit_bitcount(struct trans *t)
     }
     if (t->in->mem) {
         trans_mem(t, size, READ);
-        emit_rm(&t->e, 0xf3000fb8, size, trans_reg(t, t->in->r), &trans_operand);
+        emit_rm(&t->e, 0xf3000fb8, size, trans_reg(t, t->in->r), trans_op(t));
     } else {
         emit_rr(&t->e, 0xf3000fb8, size, trans_reg(t, t->in->r), trans_reg(t, t->in->m));
     }

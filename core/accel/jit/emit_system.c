@@ -45,7 +45,7 @@ bool emit_to_segment(struct trans *t)
     }
     if (t->in->mem) {
         trans_mem(t, 2, READ);
-        emit_rm(&t->e, 0x8b, 2, HOST_10, &trans_operand);
+        emit_rm(&t->e, 0x8b, 2, HOST_10, trans_op(t));
     } else {
         emit_mov(&t->e, 4, HOST_10, trans_reg(t, t->in->m));
     }
@@ -62,7 +62,7 @@ bool emit_from_segment(struct trans *t)
     }
     trans_mem(t, 2, WRITE);
     emit_rm(&t->e, 0x8b, 2, HOST_10, &sel);
-    emit_rm(&t->e, 0x89, 2, HOST_10, &trans_operand);
+    emit_rm(&t->e, 0x89, 2, HOST_10, trans_op(t));
     return true;
 }
 
@@ -77,7 +77,7 @@ bool emit_push_segment(struct trans *t)
     trans_stack_offset(t, -size);
     trans_probe(t, S_SS, 2, WRITE);
     emit_rm(&t->e, 0x8b, 2, HOST_10, &sel);
-    emit_rm(&t->e, 0x89, 2, HOST_10, &trans_operand);
+    emit_rm(&t->e, 0x89, 2, HOST_10, trans_op(t));
     trans_move_esp(t, -size);
     return true;
 }
@@ -89,7 +89,7 @@ bool emit_pop_segment(struct trans *t)
     }
     trans_stack_offset(t, 0);
     trans_probe(t, S_SS, 2, READ);
-    emit_rm(&t->e, 0x8b, 2, HOST_10, &trans_operand);
+    emit_rm(&t->e, 0x8b, 2, HOST_10, trans_op(t));
     load_segment(t, t->in->reg);
     trans_move_esp(t, t->in->opsize);
     return true;
@@ -172,9 +172,10 @@ bool emit_lods(struct trans *t)
     if (!string_fits(t)) {
         return false;
     }
+    trans_flags_aside(t);
     string_offset(t, HOST_SI);
     trans_probe(t, t->in->seg, size, READ);
-    emit_rm(&t->e, size == 1 ? 0x8a : 0x8b, size, HOST_AX, &trans_operand);
+    emit_rm(&t->e, size == 1 ? 0x8a : 0x8b, size, HOST_AX, trans_op(t));
     make_step(t, HOST_10);
     string_move(t, HOST_SI, HOST_10);
     return true;
@@ -186,9 +187,10 @@ bool emit_stos(struct trans *t)
     if (!string_fits(t)) {
         return false;
     }
+    trans_flags_aside(t);
     string_offset(t, HOST_DI);
     trans_probe(t, S_ES, size, WRITE);
-    emit_rm(&t->e, size == 1 ? 0x88 : 0x89, size, HOST_AX, &trans_operand);
+    emit_rm(&t->e, size == 1 ? 0x88 : 0x89, size, HOST_AX, trans_op(t));
     make_step(t, HOST_10);
     string_move(t, HOST_DI, HOST_10);
     return true;
@@ -201,14 +203,15 @@ bool emit_movs(struct trans *t)
     if (!string_fits(t)) {
         return false;
     }
+    trans_flags_aside(t);
     string_offset(t, HOST_SI);
     trans_probe(t, t->in->seg, size, READ);
-    emit_rm(&t->e, size == 1 ? 0x0fb6 : 0x8b, size == 1 ? 4 : size, HOST_10, &trans_operand);
+    emit_rm(&t->e, size == 1 ? 0x0fb6 : 0x8b, size == 1 ? 4 : size, HOST_10, trans_op(t));
     emit_rm(&t->e, 0x89, 8, HOST_10, &wait);
     string_offset(t, HOST_DI);
     trans_probe(t, S_ES, size, WRITE);
     emit_rm(&t->e, 0x8b, 8, HOST_10, &wait);
-    emit_rm(&t->e, size == 1 ? 0x88 : 0x89, size, HOST_10, &trans_operand);
+    emit_rm(&t->e, size == 1 ? 0x88 : 0x89, size, HOST_10, trans_op(t));
     make_step(t, HOST_10);
     string_move(t, HOST_SI, HOST_10);
     string_move(t, HOST_DI, HOST_10);
@@ -221,10 +224,11 @@ bool emit_scas(struct trans *t)
     if (!string_fits(t)) {
         return false;
     }
+    trans_flags_aside(t);
     string_offset(t, HOST_DI);
     trans_probe(t, S_ES, size, READ);
     make_step(t, HOST_11);
-    emit_rm(&t->e, size == 1 ? 0x3a : 0x3b, size, HOST_AX, &trans_operand);
+    emit_rm(&t->e, size == 1 ? 0x3a : 0x3b, size, HOST_AX, trans_op(t));
     string_move(t, HOST_DI, HOST_11);
     trans_flags_after(t);
     return true;
@@ -242,15 +246,14 @@ bool emit_pop_memory(struct trans *t)
     trans_stack_offset(t, 0);
     trans_probe(t, S_SS, size, READ);
     if (!t->in->mem) {
-        trans_move_esp(t, (int)size);
-        emit_rm(&t->e, 0x8b, size, trans_reg(t, t->in->m), &trans_operand);
+        trans_pop_into(t, size, trans_reg(t, t->in->m));
         return true;
     }
-    emit_rm(&t->e, 0x8b, size, HOST_10, &trans_operand);
+    emit_rm(&t->e, 0x8b, size, HOST_10, trans_op(t));
     emit_rm(&t->e, 0x89, 8, HOST_10, &wait);
     trans_mem(t, size, WRITE);
     emit_rm(&t->e, 0x8b, 8, HOST_10, &wait);
-    emit_rm(&t->e, 0x89, size, HOST_10, &trans_operand);
+    emit_rm(&t->e, 0x89, size, HOST_10, trans_op(t));
     trans_move_esp(t, (int)size);
     return true;
 }

@@ -30,7 +30,7 @@ static void note_operand(struct trans *t)
     const struct insn *in = t->in;
     struct host_mem sel = cpu_field(CPU_OFFSET(s.seg[0].sel) +
                                     in->seg * (int32_t)sizeof(struct x86_seg));
-    if (trans_has_base(t, in->seg)) {
+    if (t->direct || trans_has_base(t, in->seg)) {
         trans_ea(t);
     }
     emit_store(&t->e, 8, HOST_8, CPU_OFFSET(s.fdp));
@@ -56,7 +56,7 @@ bool emit_x87(struct trans *t)
     }
     if (in->mem) {
         trans_mem(t, bytes(t), stores(in) ? WRITE : READ);
-        emit_rm(&t->e, in->opcode, 4, (enum host_reg)digit, &trans_operand);
+        emit_rm(&t->e, in->opcode, 4, (enum host_reg)digit, trans_op(t));
         note_operand(t);
     } else {
         if (t->info->flags_read | t->info->flags_written) {
@@ -76,8 +76,9 @@ static bool load_control(struct trans *t)
 {
     struct emit *e = &t->e;
     struct host_mem fcw = cpu_field(CPU_OFFSET(s.fcw));
+    trans_flags_aside(t);
     trans_mem(t, 2, READ);
-    emit_rm(e, 0x0fb7, 4, HOST_10, &trans_operand);
+    emit_rm(e, 0x0fb7, 4, HOST_10, trans_op(t));
     emit_rr(e, 0x81, 4, 4, HOST_10);                    /* and: what can be set */
     emit_imm(e, 0x1f3f, 4);
     emit_mov(e, 4, HOST_11, HOST_10);
@@ -130,9 +131,9 @@ bool emit_x87_control(struct trans *t)
     trans_mem(t, 2, WRITE);
     if (in->opcode == 0xd9) {
         emit_load(e, 2, HOST_10, CPU_OFFSET(s.fcw));
-        emit_rm(e, 0x89, 2, HOST_10, &trans_operand);
+        emit_rm(e, 0x89, 2, HOST_10, trans_op(t));
     } else {
-        emit_rm(e, 0xdd, 4, (enum host_reg)7, &trans_operand);
+        emit_rm(e, 0xdd, 4, (enum host_reg)7, trans_op(t));
     }
     return true;
 }

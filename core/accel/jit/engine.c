@@ -9,6 +9,7 @@
 
 #include "core/accel/jit/check.h"
 #include "core/accel/jit/dump.h"
+#include "core/accel/jit/fault.h"
 #include "core/accel/vcpu.h"
 #include "core/base/alloc.h"
 #include "core/base/log.h"
@@ -48,6 +49,7 @@ int jit_slow(struct x86_cpu *cpu, struct jit_block *jb, unsigned index)
         check_end(j, i, false);
         e->translated.flags = jit_flags_image(cpu);
     }
+    fault_note(j, b, i);
     step[0] = b->insns[i];
     step[0].run = i == 0 ? b->first : step[0].run;
     step[1].run = run_return;
@@ -148,6 +150,7 @@ static void run_translated(struct x86_cpu *cpu, const struct insn *in)
     if (unlikely(j->check != NULL)) {
         check_begin(j, jb, 0);
     }
+    fault_expect(j);
     const uint8_t *code = codemem_rx(&j->code, jb->body);
     if (e->translated.inside) {
         e->translated.code = code;
@@ -254,6 +257,18 @@ static void *reserve(size_t bytes)
     return p == MAP_FAILED ? NULL : p;
 }
 
+/* The arena's, which the first of its engines made. */
+static struct window *window_of(const struct interp *e)
+{
+    const struct interp *first = e->shared->engines[0];
+    if (!first || first == e || !first->translator) {
+        return window_new(e->cpu.arena);
+    }
+    struct window *w = jit_of(first)->window;
+    w->users++;
+    return w;
+}
+
 bool jit_attach(struct interp *e, struct error **err)
 {
     struct jit *j = NEW(struct jit);
@@ -270,6 +285,7 @@ bool jit_attach(struct interp *e, struct error **err)
     }
     e->translated.jumps = j->jumps;
     e->translated.marks = e->cpu.arena->marks - ((uintptr_t)e->cpu.arena->base >> RAM_LINE_SHIFT);
+    j->window = window_of(e);
     jit_make_stubs(j);
     j->shifts_match = jit_host_shifts_match();
     j->rotates_match = jit_host_rotates_match();
@@ -312,6 +328,7 @@ void jit_detach(struct interp *e)
         munmap(j->blocks, JIT_BLOCKS * sizeof(*j->blocks));
         munmap(j->links, JIT_LINKS * sizeof(*j->links));
         codemem_fini(&j->code);
+        window_put(j->window);
         check_free(j->check);
         if (j->perf >= 0) {
             close(j->perf);

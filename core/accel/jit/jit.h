@@ -26,11 +26,12 @@
 #include "core/cpu/flags.h"
 #include "core/accel/jit/codemem.h"
 #include "core/accel/jit/emit.h"
+#include "core/accel/jit/window.h"
 
 #define WARM           24          /* runs before a block is translated */
 #define MOVED_AGAIN    32          /* entries elsewhere before it is translated for there */
 #define CODE_BYTES     (32u << 20)
-#define BLOCK_CODE     32768u      /* more than a block can become */
+#define BLOCK_CODE     40960u      /* more than a block can become */
 #define JIT_BLOCKS     131072u
 #define JIT_LINKS      262144u
 #define BLOCK_LINKS    2u          /* most of a block */
@@ -62,11 +63,13 @@ struct jit_context {
     struct jit_window windows[2]; /* from 0 on; from 1 MiB on in 32-bit code */
     uint64_t seg_changes;    /* cpu->seg_changes and jump_generation when it was found last */
     uint64_t generation;
+    bool mapped;             /* what is flat is reached in the window */
     bool paged;
     bool unreal;             /* a flat segment in real mode: its base may change unnoticed */
 };
 
 struct jit_link;
+struct fault_site;
 
 struct jit_block {
     struct block *block;     /* NULL: dropped */
@@ -75,7 +78,9 @@ struct jit_block {
     uint16_t misses;         /* entries in another context */
     uint8_t *entry;          /* takes the block's instructions from the budget; writable view */
     uint8_t *body;           /* behind that */
-    uint32_t code_bytes;     /* from entry on */
+    uint32_t code_bytes;     /* from entry on, with the table */
+    unsigned n_faults;
+    const struct fault_site *faults; /* behind the code */
     struct jit_link *in;     /* exits that jump here */
 };
 
@@ -113,7 +118,7 @@ struct jit_part {
 };
 
 struct jit_stats {
-    uint64_t translated, bytes, dropped, flushes, evictions, links, slow_calls, entries, mismatches;
+    uint64_t translated, bytes, dropped, flushes, evictions, links, slow_calls, entries, mismatches, faults;
     uint64_t slow_rows[ROW_COUNT]; /* slow_calls by row of insn.def */
 };
 
@@ -141,6 +146,9 @@ struct jit {
     bool rotates_match;      /* but for OF of ROL and ROR by an immediate */
     bool muls_match;
     struct jit_stats stats;
+    struct window *window;
+    bool faulted;            /* translated code left because of a fault, */
+    uintptr_t fault_addr;    /* at this host address */
     struct check *check;     /* NULL: translations are trusted */
     int perf;                /* file of names; -1: none */
 };

@@ -6,6 +6,7 @@
 #include "core/accel/jit/jit.h"
 
 #include "core/accel/jit/check.h"
+#include "core/accel/jit/fault.h"
 
 /* Back in C: before instruction cur if @inside, else behind the block. */
 static void begin(struct x86_cpu *cpu, bool inside)
@@ -69,6 +70,7 @@ const uint8_t *jit_leave_slow(struct x86_cpu *cpu, void *what, unsigned index)
     struct interp *e = interp_of(cpu);
     begin(cpu, true);
     const struct insn *in = cpu->cur;
+    fault_note(jit_of(e), e->block, in->index_in_block);
     insn_run run = in == e->block->insns ? e->block->first : in->run;
     run(cpu, in);
     return end(cpu);

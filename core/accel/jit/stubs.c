@@ -66,7 +66,7 @@ static uint8_t *make_go_on(struct jit *j, struct emit *e, uint8_t **again)
     uint8_t *out = emit_jcc(e, 4);
     emit_mov(e, 8, HOST_8, HOST_AX);
     *again = e->at;
-    emit_mov_imm(e, REG_MARKS, (uintptr_t)j->e->translated.marks);
+    emit_load(e, 8, REG_MARKS, ENGINE_OFFSET(translated.base));
     load_guest(e, false);
     emit_rr(e, 0xff, 4, 4, HOST_8);                     /* jmp r8 */
     emit_link(out, e->at);

@@ -181,7 +181,8 @@ void trans_exit_op(struct trans *t)
 void trans_slow_paths(struct trans *t)
 {
     for (unsigned i = 0; i < t->n_slow; i++) {
-        const struct slow_path *p = &t->slow[i];
+        struct slow_path *p = &t->slow[i];
+        p->at = t->e.at;
         for (unsigned k = 0; k < p->n; k++) {
             emit_link(p->from[k], t->e.at);
         }

@@ -4,8 +4,6 @@
  */
 #include "core/accel/jit/translate.h"
 
-const struct host_mem trans_operand = {HOST_8, HOST_9, 0, 0};
-
 void trans_need_path(struct trans *t)
 {
     if (!t->path) {
@@ -32,6 +30,23 @@ void trans_slow_if(struct trans *t, unsigned cc)
 void trans_guess(struct trans *t, uint64_t offset)
 {
     t->guess = t->wide ? offset : (uint32_t)offset;
+}
+
+const struct host_mem *trans_op(struct trans *t)
+{
+    if (t->direct) {
+        trans_may_fault(t);
+    }
+    return &t->operand;
+}
+
+void trans_may_fault(struct trans *t)
+{
+    if (t->n_faults == ARRAY_SIZE(t->faults)) {
+        t->e.full = true;
+        return;
+    }
+    t->faults[t->n_faults++] = (struct trans_fault){t->e.at, t->path};
 }
 
 bool trans_ea_operand(struct trans *t, struct host_mem *m)
@@ -139,11 +154,41 @@ static void look_in_window(struct trans *t, const struct jit_window *w, unsigned
     }
 }
 
+bool trans_is_direct(const struct trans *t, unsigned seg, unsigned size, enum access access)
+{
+    const uint8_t *o = t->info->operand;
+    bool high = (o[0] == OPD_Gb || o[1] == OPD_Gb) && trans_high(trans_reg(t, t->in->r));
+    return t->context->mapped && seg_kind(t, seg, access) == SEG_FLAT && !high &&
+           !(t->block->checked >> t->in->index_in_block & 1) &&
+           !window_refuses(t->j->window, t->guess, size, access != READ);
+}
+
+/* The access is in the window, at [REG_WINDOW + @index << @scale + @disp]. */
+static void make_direct(struct trans *t, enum host_reg index, unsigned scale, int32_t disp)
+{
+    t->direct = true;
+    t->operand = (struct host_mem){REG_WINDOW, index, (uint8_t)scale, disp};
+    if (t->j->check) {
+        trans_flags_aside(t);
+    }
+    trans_need_path(t);
+    t->fixed = false;
+}
+
 void trans_probe(struct trans *t, unsigned seg, unsigned size, enum access access)
 {
     const struct x86_cpu *cpu = &t->j->e->cpu;
     bool flat = seg_kind(t, seg, access) == SEG_FLAT;
     uint64_t lin = t->fixed ? t->offset : t->guess;
+    if (trans_is_direct(t, seg, size, access)) {
+        make_direct(t, HOST_8, 0, 0);
+        if (access != READ && t->j->check) {
+            trans_note_store(t, size);
+        }
+        return;
+    }
+    t->direct = false;
+    t->operand = (struct host_mem){HOST_8, HOST_9, 0, 0};
     trans_flags_aside(t);
     to_linear(t, seg, size, access);
     const struct jit_window *w = window_of(t);
@@ -157,4 +202,27 @@ void trans_probe(struct trans *t, unsigned seg, unsigned size, enum access acces
         trans_note_store(t, size);
     }
     t->fixed = false;
+}
+
+/* The host adds up the address, where a carry out of 32 bits leads beside the window. */
+static bool host_adds_up(const struct trans *t)
+{
+    const struct insn *in = t->in;
+    bool base = in->base != GPR_OFF_ZERO, index = in->index != GPR_OFF_ZERO;
+    return in->adsize == 4 && !(base && index) && (base || index || in->disp >= 0) && !t->j->check;
+}
+
+void trans_mem(struct trans *t, unsigned size, enum access access)
+{
+    const struct insn *in = t->in;
+    trans_guess(t, insn_ea(&t->j->e->cpu, in));
+    if (host_adds_up(t) && trans_is_direct(t, in->seg, size, access)) {
+        bool base = in->base != GPR_OFF_ZERO, index = in->index != GPR_OFF_ZERO;
+        enum host_reg reg = base ? guest_reg(in->base >> 3) :
+                            index ? guest_reg(in->index >> 3) : HOST_NONE;
+        make_direct(t, reg, base ? 0 : in->scale, in->disp);
+        return;
+    }
+    trans_ea(t);
+    trans_probe(t, in->seg, size, access);
 }

@@ -162,6 +162,12 @@ void trans_look_up(struct trans *t, uint64_t lin, bool fixed, unsigned size, enu
 
 /* ---- marks ---- */
 
+/* REG_MARKS is something else. */
+static bool marks_in_memory(const struct trans *t)
+{
+    return t->wide || t->context->mapped;
+}
+
 /* R10 leads to the mark of the line of the operand's byte @n. */
 static void find_mark(struct trans *t, unsigned n)
 {
@@ -170,11 +176,12 @@ static void find_mark(struct trans *t, unsigned n)
     emit_lea(e, 8, HOST_10, HOST_8, HOST_9, (int32_t)n);
     emit_rr(e, 0xc1, 8, 5, HOST_10);                    /* shr r10, 6 */
     emit_u8(e, RAM_LINE_SHIFT);
-    if (t->wide) {
+    if (marks_in_memory(t)) {
         emit_rm(e, 0x03, 8, HOST_10, &marks);
     }
 }
 
+/* Notes the aligned words in which the operand lies. */
 void trans_note_store(struct trans *t, unsigned size)
 {
     struct emit *e = &t->e;
@@ -182,11 +189,15 @@ void trans_note_store(struct trans *t, unsigned size)
     struct host_mem word = {HOST_10, HOST_NONE, 0, 0}, at = {HOST_11, HOST_NONE, 0, 0};
     struct host_mem old = {HOST_11, HOST_NONE, 0, (int32_t)offsetof(struct check_store, old)};
     for (unsigned i = 0; i < size + 8; i += 8) {
-        emit_lea(e, 8, HOST_10, HOST_8, HOST_9, (int32_t)(i < size ? i : size - 1));
+        emit_lea(e, 8, HOST_10, t->operand.base, t->operand.index,
+                 (int32_t)(i < size ? i : size - 1));
         emit_rr(e, 0x83, 8, 4, HOST_10);                /* and r10, -8 */
         emit_u8(e, 0xf8);
         emit_rm(e, 0x8b, 8, HOST_11, &next);
         emit_rm(e, 0x89, 8, HOST_10, &at);
+        if (t->direct) {
+            trans_may_fault(t);
+        }
         emit_rm(e, 0xff, 4, 6, &word);                  /* push [r10]; pop */
         emit_rm(e, 0x8f, 4, 0, &old);
         emit_rm(e, 0x83, 8, 0, &next);                  /* add next, size of a note */
@@ -199,7 +210,7 @@ void trans_note_store(struct trans *t, unsigned size)
 void trans_check_marks(struct trans *t, unsigned size)
 {
     struct emit *e = &t->e;
-    struct host_mem mark = {HOST_10, t->wide ? HOST_NONE : REG_MARKS, 0, 0};
+    struct host_mem mark = {HOST_10, marks_in_memory(t) ? HOST_NONE : REG_MARKS, 0, 0};
     find_mark(t, 0);
     emit_rm(e, size == 1 ? 0x80 : 0x83, size == 1 ? 1 : 2, 7, &mark); /* cmp [mark], 0 */
     emit_u8(e, 0);
@@ -213,7 +224,7 @@ void trans_check_marks(struct trans *t, unsigned size)
 
 static void far_marks(struct trans *t, unsigned size)
 {
-    struct host_mem mark = {HOST_10, t->wide ? HOST_NONE : REG_MARKS, 0, 0};
+    struct host_mem mark = {HOST_10, marks_in_memory(t) ? HOST_NONE : REG_MARKS, 0, 0};
     for (unsigned i = 0; i < 2; i++) {
         find_mark(t, i ? size - 1 : 0);
         emit_rm(&t->e, 0x80, 1, 7, &mark);

@@ -5,6 +5,7 @@
 #include "core/accel/jit/translate.h"
 
 #include "core/accel/jit/dump.h"
+#include "core/accel/jit/fault.h"
 #include "core/base/log.h"
 #include "trace/core_accel_jit.h"
 
@@ -21,6 +22,8 @@ bool jit_emits(unsigned row)
 {
     return trans_emitters[row] != NULL;
 }
+
+#define FAULT_TABLE (TRANS_FAULTS * sizeof(struct fault_site) + 3)
 
 static void call_interpreter(struct trans *t)
 {
@@ -132,13 +135,32 @@ static void tell(struct jit *j, const struct jit_block *jb)
     }
 }
 
+/* The table of what may fault, behind the code. */
+static void put_faults(struct trans *t)
+{
+    while ((uintptr_t)t->e.at % sizeof(uint32_t)) {
+        emit_u8(&t->e, 0xcc);
+    }
+    struct fault_site *sites = (void *)t->e.at;
+    struct jit_block *jb = t->jb;
+    for (unsigned i = 0; i < t->n_faults; i++) {
+        sites[i] = (struct fault_site){
+            .at = (uint32_t)(t->faults[i].at - jb->entry),
+            .path = (uint32_t)(t->faults[i].path->at - jb->entry),
+        };
+    }
+    jb->faults = sites;
+    jb->n_faults = t->n_faults;
+    t->e.at = (uint8_t *)(sites + t->n_faults);
+}
+
 struct jit_block *jit_translate(struct jit *j, struct block *b, uint64_t rip)
 {
     struct jit_block *jb = jit_new_block(j);
     uint8_t *start = j->parts[j->part].next;
     *jb = (struct jit_block){.block = b, .rip = rip, .context = j->context, .entry = start};
     static _Thread_local struct trans t;
-    t.e = (struct emit){.at = start, .end = start + BLOCK_CODE};
+    t.e = (struct emit){.at = start, .end = start + BLOCK_CODE - FAULT_TABLE};
     t.j = j;
     t.jb = jb;
     t.block = b;
@@ -148,7 +170,8 @@ struct jit_block *jit_translate(struct jit *j, struct block *b, uint64_t rip)
     t.in_host = t.ended = false;
     t.saved = t.carry_saved = true;
     t.again.in = NULL;
-    t.n_slow = t.n_far = 0;
+    t.n_slow = t.n_far = t.n_faults = 0;
+    t.direct = false;
     trans_find_live(&t);
     uint8_t *too_few = make_entry(&t);
     jb->body = t.e.at;
@@ -171,6 +194,7 @@ struct jit_block *jit_translate(struct jit *j, struct block *b, uint64_t rip)
     if (t.e.full) {
         return NULL;
     }
+    put_faults(&t);
     jit_translation_ends(j, jb, t.e.at);
     trace_jit_translated(rip, b->n, jb->code_bytes, j->context);
     j->stats.translated++;

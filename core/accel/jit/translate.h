@@ -12,6 +12,7 @@
 #include "core/accel/jit/code.h"
 
 #define SLOW_JUMPS 12
+#define TRANS_FAULTS (8 * BLOCK_INSNS)
 #define HELD 2               /* host registers for R8 to R15 of the guest */
 
 enum access { READ, WRITE, MODIFY };
@@ -32,6 +33,7 @@ struct slow_path {
     unsigned index;
     enum flags_where flags;
     struct flags_again again;
+    const uint8_t *at;       /* its code */
     uint8_t *back;           /* NULL: not back here, but on in the interpreter */
     int noted;               /* trans_fp.noted before it */
     uint8_t held[HELD];      /* what is expected there */
@@ -74,6 +76,13 @@ struct trans {
     bool fixed;              /* the memory operand's offset is known: */
     uint64_t offset;
     uint64_t guess;          /* the offset by the registers of the moment */
+    struct host_mem operand; /* where the access is; in the window, if @direct */
+    bool direct;
+    struct trans_fault {
+        const uint8_t *at;   /* what may fault */
+        struct slow_path *path;
+    } faults[TRANS_FAULTS];
+    unsigned n_faults;
     bool in_host, saved;     /* the flags are in EFLAGS; in translated.flags */
     bool carry_saved;        /* CF is there, if not all of them */
     struct flags_again again; /* neither: how they are made */
@@ -136,17 +145,20 @@ void trans_guess(struct trans *t, uint64_t offset);
 /* @m: the memory operand by the host's registers, not yet cut to the address size; false: its offset
  * is known, and in t->offset. May use R8 and R9. */
 bool trans_ea_operand(struct trans *t, struct host_mem *m);
-/* R8 = offset of the memory operand; its host address is then [R8 + R9]. */
+/* R8 = offset of the memory operand; R8 and R9 then belong to trans_op. */
 void trans_ea(struct trans *t);
 void trans_probe(struct trans *t, unsigned seg, unsigned size, enum access access);
+/* Both; in the window without R8 where that can be. EFLAGS is left alone there, but nobody may rely
+ * on that. */
+void trans_mem(struct trans *t, unsigned size, enum access access);
+/* Of the access that was probed last: the operand of the very next instruction that is emitted. */
+const struct host_mem *trans_op(struct trans *t);
+/* The next instruction that is emitted may fault. */
+void trans_may_fault(struct trans *t);
+/* Is such an access made in the window, unchecked? */
+bool trans_is_direct(const struct trans *t, unsigned seg, unsigned size, enum access access);
 /* Is something added to the offset? */
 bool trans_has_base(const struct trans *t, unsigned seg);
-extern const struct host_mem trans_operand;
-static inline void trans_mem(struct trans *t, unsigned size, enum access access)
-{
-    trans_ea(t);
-    trans_probe(t, t->in->seg, size, access);
-}
 /* To the interpreter; if condition @cc holds. */
 void trans_slow(struct trans *t);
 void trans_slow_if(struct trans *t, unsigned cc);
@@ -161,6 +173,8 @@ void trans_look_up(struct trans *t, uint64_t lin, bool fixed, unsigned size, enu
 struct far_access *trans_look_up_far(struct trans *t, uint8_t *from, unsigned size,
                                      enum access access);
 /* A store to [R8 + R9]: lines that are marked are written by the interpreter. */
+/* Uses R10, R11. */
+void trans_note_store(struct trans *t, unsigned size);
 void trans_check_marks(struct trans *t, unsigned size);
 /* While checking: notes the aligned words in which [R8 + R9] lies. Uses R10, R11. */
 void trans_note_store(struct trans *t, unsigned size);
@@ -226,6 +240,8 @@ uint64_t trans_target(const struct trans *t);
 /* R8 = (E)SP + @by as an offset; nothing else changes. (E)SP += @by. No flags are touched. */
 void trans_stack_offset(struct trans *t, int by);
 void trans_move_esp(struct trans *t, int by);
+/* What was probed there into @to, and the stack pointer moved. */
+void trans_pop_into(struct trans *t, unsigned size, enum host_reg to);
 
 /* ---- trans_page.c: before the first instruction; behind the last one, out of line ---- */
 void trans_second_page_begin(struct trans *t);
