@@ -45,7 +45,8 @@ enum {
 
 /* The local APIC of a vCPU, as the processor uses it; the functions are [locked]. */
 struct vcpu_apic_ops {
-    uint64_t (*page)(void *apic);     /* physical address of its register page; ~0: there is none */
+    /* where it keeps the physical address of its register page; ~0 there: it has none */
+    const uint64_t *(*page)(void *apic);
     uint64_t (*read)(void *apic, uint64_t off, unsigned size);
     void (*write)(void *apic, uint64_t off, uint64_t val, unsigned size);
     bool (*read_msr)(void *apic, uint32_t index, uint64_t *val);  /* false: #GP(0) */
@@ -97,6 +98,7 @@ struct vcpu {
     struct irq *ferr;             /* where the FERR# pin leads; borrowed, NULL: nowhere */
     const struct vcpu_apic_ops *apic_ops; /* borrowed; NULL: no local APIC */
     void *apic;
+    const uint64_t *apic_page;    /* the APIC's, or one that holds ~0 */
     uint8_t sipi_vector;          /* of the last SIPI [locked] */
     /* virtual clock bookkeeping */
     uint64_t clock_icount;        /* icount that is already in the clock */

@@ -18,7 +18,7 @@
 
 #define APIC_PAGE_OFFSET 0xfffull
 
-static void access_begin(struct vcpu *cpu)
+static inline void access_begin(struct vcpu *cpu)
 {
     struct machine *m = cpu->machine;
     cpu->accesses++;
@@ -100,19 +100,27 @@ void vcpu_alone(struct vcpu *cpu, bool on)
     lock_drop(&m->lock);
 }
 
-static void access_end(struct vcpu *cpu)
+static void access_consequences(struct vcpu *cpu)
 {
     struct machine *m = cpu->machine;
-    cpu->in_access = false;
-    if (unlikely(m->commit_pending)) {
+    if (m->commit_pending) {
         if (one_thread(m)) {
             machine_commit(m);
         } else {
             commit_alone(cpu);
         }
     }
-    if (unlikely(m->access_limit != 0) && cpu->accesses >= m->access_limit) {
+    if (m->access_limit != 0 && cpu->accesses >= m->access_limit) {
         machine_request_stop(m, CAUSE_HOST_QUIT, 0);
+    }
+}
+
+static inline void access_end(struct vcpu *cpu)
+{
+    struct machine *m = cpu->machine;
+    cpu->in_access = false;
+    if (unlikely(m->commit_pending || m->access_limit != 0)) {
+        access_consequences(cpu);
     }
     if (on_virtual_clock(m)) {
         m->clock.now_ns += m->vcpu_group->rates.io_ns;
@@ -122,10 +130,33 @@ static void access_end(struct vcpu *cpu)
 }
 
 /* The registers of the local APIC are inside the processor: each vCPU finds its own there. */
-static bool at_apic(const struct vcpu *cpu, const struct space *s, uint64_t addr)
+static inline bool at_apic(const struct vcpu *cpu, const struct space *s, uint64_t addr)
 {
-    return cpu->apic_ops != NULL && s != &cpu->machine->ports &&
-           (addr & ~APIC_PAGE_OFFSET) == cpu->apic_ops->page(cpu->apic);
+    return (addr & ~APIC_PAGE_OFFSET) == *cpu->apic_page && s != &cpu->machine->ports;
+}
+
+/* Does somebody want to hear of accesses? The one question while nobody does. */
+static inline bool is_heard(const struct machine *m)
+{
+    return unlikely(trace_on(port_read) || trace_on(port_write) || trace_on(mmio_read) ||
+                    trace_on(mmio_write) || vcpu_exits_shown() || m->stops != NULL);
+}
+
+static void trace_access(struct vcpu *cpu, const struct space *s, bool write, uint64_t addr,
+                         uint64_t val, unsigned size)
+{
+    bool port = s == &cpu->machine->ports;
+    int digits = (int)size * 2;
+    if (port && write) {
+        trace_port_write(cpu->index, (unsigned)addr, size, digits, val);
+    } else if (port) {
+        trace_port_read(cpu->index, (unsigned)addr, size, digits, val);
+    } else if (write) {
+        trace_mmio_write(cpu->index, addr, size, digits, val);
+    } else {
+        trace_mmio_read(cpu->index, addr, size, digits, val);
+    }
+    vcpu_show_access(cpu, s, write, addr, val, size);
 }
 
 /* Tells a debugger that wants to hear of accesses. */
@@ -146,13 +177,10 @@ uint64_t vcpu_read(struct vcpu *cpu, struct space *s, uint64_t addr, unsigned si
     uint64_t val = at_apic(cpu, s, addr)
                        ? cpu->apic_ops->read(cpu->apic, addr & APIC_PAGE_OFFSET, size)
                        : space_read(s, addr, size);
-    if (s == &cpu->machine->ports) {
-        trace_port_read(cpu->index, (unsigned)addr, size, (int)size * 2, val);
-    } else {
-        trace_mmio_read(cpu->index, addr, size, (int)size * 2, val);
+    if (is_heard(cpu->machine)) {
+        trace_access(cpu, s, false, addr, val, size);
+        tell_access(cpu, s, addr, val, size, false);
     }
-    vcpu_show_access(cpu, s, false, addr, val, size);
-    tell_access(cpu, s, addr, val, size, false);
     access_end(cpu);
     return val;
 }
@@ -160,18 +188,18 @@ uint64_t vcpu_read(struct vcpu *cpu, struct space *s, uint64_t addr, unsigned si
 void vcpu_write(struct vcpu *cpu, struct space *s, uint64_t addr, uint64_t val, unsigned size)
 {
     access_begin(cpu);
-    if (s == &cpu->machine->ports) {
-        trace_port_write(cpu->index, (unsigned)addr, size, (int)size * 2, val);
-    } else {
-        trace_mmio_write(cpu->index, addr, size, (int)size * 2, val);
+    bool heard = is_heard(cpu->machine);
+    if (heard) {
+        trace_access(cpu, s, true, addr, val, size);
     }
-    vcpu_show_access(cpu, s, true, addr, val, size);
     if (at_apic(cpu, s, addr)) {
         cpu->apic_ops->write(cpu->apic, addr & APIC_PAGE_OFFSET, val & size_mask(size), size);
     } else {
         space_write(s, addr, val, size);
     }
-    tell_access(cpu, s, addr, val, size, true);
+    if (heard) {
+        tell_access(cpu, s, addr, val, size, true);
+    }
     access_end(cpu);
 }
 

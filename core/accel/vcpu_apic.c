@@ -33,6 +33,7 @@ void vcpu_set_apic(struct machine *m, unsigned index, const struct vcpu_apic_ops
     if (index < m->n_vcpus) {
         m->vcpus[index]->apic_ops = ops;
         m->vcpus[index]->apic = apic;
+        m->vcpus[index]->apic_page = ops->page(apic);
     }
 }
 

@@ -17,13 +17,14 @@
 /* Messages are the process's, not a machine's: there is one standard error. */
 static struct {
     pthread_mutex_t mutex;
-    unsigned enabled;
     FILE *file; /* NULL: standard error */
     void (*sink)(void *opaque, const char *line);
     void *sink_opaque;
     time_t second; /* the second that `shown` and `dropped` count */
     unsigned shown, dropped;
 } msg = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+_Atomic unsigned log_shown;
 
 /* One line, without its newline, to the user or to the log file. */
 static void put_line(FILE *file, const char *line)
@@ -86,7 +87,7 @@ static bool within_rate(FILE *file)
 
 static void about_guest(unsigned class, const char *name, const char *fmt, va_list ap)
 {
-    if (!(__atomic_load_n(&msg.enabled, __ATOMIC_RELAXED) & class)) {
+    if (!log_enabled(class)) {
         return;
     }
     pthread_mutex_lock(&msg.mutex);
@@ -118,12 +119,7 @@ void log_unimp(const char *fmt, ...)
 
 void log_enable(unsigned classes)
 {
-    __atomic_store_n(&msg.enabled, classes, __ATOMIC_RELAXED);
-}
-
-bool log_enabled(enum log_class class)
-{
-    return (__atomic_load_n(&msg.enabled, __ATOMIC_RELAXED) & class) != 0;
+    atomic_store_explicit(&log_shown, classes, memory_order_relaxed);
 }
 
 void log_set_file(FILE *f)

@@ -6,6 +6,7 @@
 #ifndef CORE_BASE_LOG_H
 #define CORE_BASE_LOG_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -24,7 +25,11 @@ void log_unimp(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* [
 
 /* Which classes are shown, and whether one is. */
 void log_enable(unsigned classes);
-bool log_enabled(enum log_class class);
+extern _Atomic unsigned log_shown;
+static inline bool log_enabled(enum log_class class)
+{
+    return (atomic_load_explicit(&log_shown, memory_order_relaxed) & class) != 0;
+}
 
 /* Where log_guest, log_unimp and traces go (default: standard error). The caller keeps the file. */
 void log_set_file(FILE *f);

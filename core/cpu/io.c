@@ -63,11 +63,7 @@ uint64_t x86_tss_rsp(struct x86_cpu *cpu, unsigned cpl, unsigned ist)
 
 void x86_io_check(struct x86_cpu *cpu, unsigned port, unsigned size)
 {
-    if (!cpu->pe) {
-        return;
-    }
-    unsigned iopl = (cpu->s.rflags & FL_IOPL) >> 12;
-    if ((cpu->vm || cpu->cpl > iopl) && !x86_tss_allows_io(cpu, port & 0xffff, size)) {
+    if (!x86_io_free(cpu) && !x86_tss_allows_io(cpu, port & 0xffff, size)) {
         x86_fault(cpu, X86_GP, 0);
     }
 }

@@ -592,17 +592,13 @@ static uint8_t *at_hand(struct x86_cpu *cpu, uint64_t lin, unsigned size, bool w
     return there ? (uint8_t *)(uintptr_t)(lin + e->addend) : NULL;
 }
 
-/* Is an operand that is not at hand a device's, in a page that the TLB has and nobody watches? It
- * is at physical *phys then. */
-static bool device_at_hand(const struct x86_cpu *cpu, uint64_t lin, unsigned size,
-                           enum x86_access acc, bool user, uint64_t *phys)
+/* The same for a device's, at physical *phys. */
+static bool device_at_hand(const struct x86_cpu *cpu, uint64_t lin, unsigned size, unsigned perm,
+                           bool user, uint64_t *phys)
 {
     unsigned slot = (lin >> PAGE_BITS) & (TLB_SIZE - 1);
     const struct tlb_entry *e = &cpu->tlbs[user ? TLB_USER : cpu->super_tlb][slot];
-    *phys = e->phys | (lin & PAGE_OFFSET);
-    return e->ptag == (lin & ~PAGE_OFFSET) && (lin & PAGE_OFFSET) + size <= PAGE_BYTES &&
-           (e->perms & (perm_of[acc] | watch_of[acc])) == perm_of[acc] && !cpu->watch_data &&
-           !cpu->accessed;
+    return x86_device_at(cpu, e, lin, size, perm, phys);
 }
 
 static uint64_t device_read(struct x86_cpu *cpu, uint64_t phys, unsigned size)
@@ -666,7 +662,7 @@ uint64_t x86_lin_read(struct x86_cpu *cpu, uint64_t lin, unsigned size, bool use
         return load_whole(host, size);
     }
     uint64_t phys;
-    if (device_at_hand(cpu, lin, size, ACC_READ, user, &phys)) {
+    if (device_at_hand(cpu, lin, size, PERM_R, user, &phys)) {
         return device_read(cpu, phys, size);
     }
     if (likely(access_pieces(cpu, lin, size, ACC_READ, user, p) == 1)) {
@@ -690,7 +686,7 @@ void x86_lin_write(struct x86_cpu *cpu, uint64_t lin, uint64_t val, unsigned siz
         return;
     }
     uint64_t phys;
-    if (device_at_hand(cpu, lin, size, ACC_WRITE, user, &phys)) {
+    if (device_at_hand(cpu, lin, size, PERM_W, user, &phys)) {
         device_write(cpu, phys, val, size);
         return;
     }

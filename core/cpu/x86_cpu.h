@@ -305,6 +305,17 @@ static inline uint64_t x86_last_page(uint64_t lin, unsigned size)
     return (lin + size - 1) & ~PAGE_OFFSET;
 }
 
+/* Is an operand that the TLB does not lead to memory a device's (@perm PERM_R or PERM_W: for that
+ * access), in a page that it has and nobody watches? It is at physical *phys then. */
+static inline bool x86_device_at(const struct x86_cpu *cpu, const struct tlb_entry *e, uint64_t lin,
+                                 unsigned size, unsigned perm, uint64_t *phys)
+{
+    _Static_assert(PERM_WATCH_R == PERM_R << 3 && PERM_WATCH_W == PERM_W << 3, "shifted below");
+    *phys = e->phys | (lin & PAGE_OFFSET);
+    return e->ptag == (lin & ~PAGE_OFFSET) && (lin & PAGE_OFFSET) + size <= PAGE_BYTES &&
+           (e->perms & (perm | perm << 3)) == perm && !cpu->watch_data && !cpu->accessed;
+}
+
 static inline uint64_t x86_lin_r(struct x86_cpu *cpu, unsigned seg, uint64_t off, unsigned size)
 {
     if (likely(off + size <= cpu->seg_top_r[seg])) {
@@ -386,6 +397,11 @@ X86_MEMORY(64)
 
 /* ---- ports ---- */
 
+/* Is each port allowed, by CPL and IOPL alone? */
+static inline bool x86_io_free(const struct x86_cpu *cpu)
+{
+    return !cpu->pe || (!cpu->vm && cpu->cpl <= (cpu->s.rflags & FL_IOPL) >> 12);
+}
 /* Checks CPL against IOPL and the TSS's bit map; #GP(0). */
 void x86_io_check(struct x86_cpu *cpu, unsigned port, unsigned size);
 uint32_t x86_io_read(struct x86_cpu *cpu, unsigned port, unsigned size);

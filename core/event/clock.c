@@ -95,7 +95,7 @@ static void measure_rate(struct clock_ticks *t)
     t->useless = !first && t->ns_per_tick == 0 && !ticks_are_time();
     bool likely_rate = ticks > (uint64_t)ns / 100 && ticks / 100 < (uint64_t)ns;
     if (first || t->useless || !likely_rate) {
-        t->ns_per_tick = 0;
+        t->ns_per_tick = t->fresh = 0;
         return;
     }
     uint64_t rate = muldiv64((uint64_t)ns, 1ull << 32, ticks);
@@ -103,7 +103,7 @@ static void measure_rate(struct clock_ticks *t)
     t->fresh = ((uint64_t)FRESH_NS << 32) / rate;
 }
 
-static int64_t ask_host(struct clock_ticks *t)
+static __attribute__((noinline)) int64_t ask_host(struct clock_ticks *t)
 {
     uint64_t before = host_ticks();
     int64_t ns = host_now_ns();
@@ -117,13 +117,12 @@ static int64_t ask_host(struct clock_ticks *t)
 }
 
 /* host_now_ns for a clock. */
-static int64_t host_time(struct clock *c)
+static inline int64_t host_time(struct clock *c)
 {
     struct clock_ticks *t = &c->ticks;
-    uint64_t passed = t->ns_per_tick != 0 ? host_ticks() - t->at : 0;
-    int64_t ns = t->ns_per_tick != 0 && passed < t->fresh
-                     ? t->at_ns + (int64_t)(passed * t->ns_per_tick >> 32)
-                     : ask_host(t);
+    uint64_t passed = t->fresh != 0 ? host_ticks() - t->at : 0;
+    int64_t ns = passed < t->fresh ? t->at_ns + (int64_t)(passed * t->ns_per_tick >> 32)
+                                   : ask_host(t);
     t->last_ns = ns > t->last_ns ? ns : t->last_ns;
     return t->last_ns;
 }

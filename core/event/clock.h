@@ -31,11 +31,11 @@ struct timer;
 
 /* The host's monotonic time by the processor's counter; see clock.c. */
 struct clock_ticks {
-    uint64_t ns_per_tick;      /* shifted left by 32; 0: the host is asked each time */
+    uint64_t ns_per_tick;      /* shifted left by 32; 0: not known */
     bool useless;              /* and will always be */
     uint64_t at;               /* counter when the host was asked last */
     int64_t at_ns;             /* and its answer */
-    uint64_t fresh;            /* ticks for which that serves */
+    uint64_t fresh;            /* ticks for which that serves; 0: the rate is not known */
     uint64_t from;             /* an earlier one, for the rate; 0: none */
     int64_t from_ns;
     int64_t last_ns;           /* what was told last */

@@ -63,6 +63,7 @@ void space_commit(struct space *s)
         return;
     }
     s->view = now;
+    s->last = NULL;
     trace_space_commit(s->name, now->n, now->generation);
     if (s->port_index != NULL) {
         index_ports(s, old);
@@ -73,13 +74,22 @@ void space_commit(struct space *s)
     view_free(old);
 }
 
-static const struct view_range *find(const struct space *s, uint64_t addr)
+static const struct view_range *find_anew(struct space *s, uint64_t addr)
+{
+    const struct view_range *r = view_find(s->view, addr);
+    s->last = r != NULL ? r : s->last;
+    return r;
+}
+
+/* A port is looked up in a table. In memory, the next access is mostly near the last. */
+static inline const struct view_range *find(struct space *s, uint64_t addr)
 {
     if (s->port_index != NULL) {
         unsigned i = addr < PORTS ? s->port_index[addr] : 0;
         return i != 0 ? &s->view->ranges[i - 1] : NULL;
     }
-    return view_find(s->view, addr);
+    const struct view_range *r = s->last;
+    return r != NULL && addr >= r->start && addr < r->end ? r : find_anew(s, addr);
 }
 
 /* How many of @len bytes from @addr on no range holds. */
@@ -125,7 +135,7 @@ static unsigned part_bytes(uint64_t off, unsigned size, unsigned width)
     return part;
 }
 
-static bool passes_whole(const struct region *r, unsigned size)
+static inline bool passes_whole(const struct region *r, unsigned size)
 {
     return size <= r->ops->width && (size & (size - 1)) == 0;
 }
@@ -184,7 +194,7 @@ static void target_write(const struct view_target *t, uint64_t off, uint64_t val
 /* --- one access ------------------------------------------------------------------------------- */
 
 /* The I/O region that can take an access of @size at @addr whole, and its offset there. */
-static struct region *whole_target(const struct view_range *r, const struct view_target *t,
+static inline struct region *whole_target(const struct view_range *r, const struct view_target *t,
                                    uint64_t addr, unsigned size, uint64_t *off)
 {
     if (t->region == NULL || t->region->kind != REGION_IO || r->end - addr < size ||

@@ -13,6 +13,7 @@ struct space {
     const char *name;
     struct region root;
     struct view *view;       /* the committed one */
+    const struct view_range *last; /* of it, that was found last; or NULL [locked] */
     uint16_t *port_index;    /* port spaces (64 KiB): range number + 1 a port, 0 none; else NULL */
     bool dirty;              /* regions changed since the commit */
     /* Called by space_commit after the switch; the old view is freed afterwards. */

@@ -615,10 +615,10 @@ bool lapic_write_msr(void *lapic, uint32_t index, uint64_t val)
     return index - MSR_X2APIC < 0x100 && x2apic_write(s, index - MSR_X2APIC, val);
 }
 
-uint64_t lapic_page(void *lapic)
+const uint64_t *lapic_page(void *lapic)
 {
     const struct lapic *s = lapic;
-    return s->page;
+    return &s->page;
 }
 
 uint8_t lapic_tpr(void *lapic)

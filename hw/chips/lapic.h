@@ -59,7 +59,7 @@ void lapic_init(struct lapic *s, struct apic_bus *bus, const struct lapic_pins *
 /* ---- the processor's side ---- */
 
 /* Where the register page lies, LAPIC_NO_PAGE while there is none. */
-uint64_t lapic_page(void *lapic);
+const uint64_t *lapic_page(void *lapic);
 /* An access at offset 0..FFFh of the page. */
 uint64_t lapic_read(void *lapic, uint64_t off, unsigned size);
 void lapic_write(void *lapic, uint64_t off, uint64_t val, unsigned size);

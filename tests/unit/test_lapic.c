@@ -23,7 +23,7 @@ static void after_power_on_it_is_software_disabled(void **state)
     assert_int_equal(rd(r, 3, ID), 3u << 24);
     assert_int_equal(msr(r, 0, 0x1b), 0xfee00900);
     assert_int_equal(msr(r, 3, 0x1b), 0xfee00800);
-    assert_int_equal(lapic_page(&r->apic[0]), 0xfee00000);
+    assert_int_equal(*lapic_page(&r->apic[0]), 0xfee00000);
 }
 
 static void while_software_disabled_lvt_masks_stay_set(void **state)
@@ -177,7 +177,7 @@ static void a_disabled_apic_is_a_pair_of_wires(void **state)
 {
     struct rig *r = *state;
     assert_true(msr_write(r, 0, 0x1b, 0xfee00000));
-    assert_int_equal(lapic_page(&r->apic[0]), LAPIC_NO_PAGE);
+    assert_int_equal(*lapic_page(&r->apic[0]), LAPIC_NO_PAGE);
     irq_set(&r->bus.lint[0], true);
     assert_int_equal(take(r, 0), 0x08);
     irq_set(&r->bus.lint[0], false);
@@ -335,7 +335,7 @@ static void init_resets_registers_but_not_id_and_base(void **state)
     assert_int_equal(rd(r, 1, TPR), 0);
     assert_int_equal(rd(r, 1, ID), 0x5000000);
     assert_int_equal(rd(r, 1, IRR + 0x20), 0);
-    assert_int_equal(lapic_page(&r->apic[1]), 0x12345000);
+    assert_int_equal(*lapic_page(&r->apic[1]), 0x12345000);
 }
 
 /* ---- errors ---- */
@@ -383,7 +383,7 @@ static void base_transitions_are_those_of_the_manual(void **state)
     struct rig *r = *state;
     assert_false(msr_write(r, 1, 0x1b, bad));
     assert_true(msr_write(r, 1, 0x1b, x2));
-    assert_int_equal(lapic_page(&r->apic[1]), LAPIC_NO_PAGE);
+    assert_int_equal(*lapic_page(&r->apic[1]), LAPIC_NO_PAGE);
     assert_false(msr_write(r, 1, 0x1b, x));
     assert_true(msr_write(r, 1, 0x1b, off));
     assert_false(msr_write(r, 1, 0x1b, x2));

@@ -226,6 +226,12 @@ void interp_execute(struct interp *e, struct vcpu_exit *exit);
 uint64_t interp_icount(const struct x86_cpu *cpu);
 /* Time, deadlines or pending events changed: run only as far as is right now. */
 void interp_after_device(struct x86_cpu *cpu);
+/* Is that not needed, outside of REP? */
+static inline bool interp_goes_on(const struct interp *e)
+{
+    return e->endless && !e->cpu.watch_hits &&
+           !(atomic_load_explicit(e->cpu.pending, memory_order_relaxed) & e->cpu.pend_mask);
+}
 void interp_stop_after_insn(struct x86_cpu *cpu);
 /* Derives what the engine keeps about the state, after anything but a near branch. */
 void interp_resync(struct interp *e);

@@ -28,10 +28,7 @@ static void run_return(struct x86_cpu *cpu, const struct insn *in)
 /* Is the block to stop, was it dropped, or does its translation no longer hold? */
 static bool must_leave(const struct jit *j, const struct jit_block *jb, unsigned index)
 {
-    const struct block *b = jb->block;
-    const struct insn *stop = j->e->patched;
-    return !b || (stop && stop >= b->insns && stop <= &b->insns[b->n]) ||
-           ((index & SLOW_SEGMENT) && !jit_context_holds(j, jb));
+    return jit_is_stopped(j, jb) || ((index & SLOW_SEGMENT) && !jit_context_holds(j, jb));
 }
 
 int jit_slow(struct x86_cpu *cpu, struct jit_block *jb, unsigned index)

@@ -110,6 +110,8 @@ struct jit_stubs {
     uint8_t *exit_op;        /* do the last instruction of jit_block R8 */
     uint8_t *slow;           /* called: the same as exit_step, and back */
     uint8_t *fp_load;        /* called: jit_fp_load for jit_block R8 and registers R9 */
+    uint8_t *io;             /* called: jit_io for jit_block R8, instruction R9 and port R10 */
+    uint8_t *device;         /* called: jit_device for jit_block R8, instruction R9 and move R10 */
 };
 
 struct jit_part {
@@ -160,6 +162,13 @@ void jit_detach(struct interp *e);
 int jit_slow(struct x86_cpu *cpu, struct jit_block *jb, unsigned index);
 #define SLOW_SEGMENT 0x100   /* in @index: it may change a segment */
 #define SLOW_FP_SHIFT 9      /* and FP_*: registers that the block wants back */
+/* Is the block to stop, or was it dropped? */
+static inline bool jit_is_stopped(const struct jit *j, const struct jit_block *jb)
+{
+    const struct block *b = jb->block;
+    const struct insn *stop = j->e->patched;
+    return !b || (stop && stop >= b->insns && stop <= &b->insns[b->n]);
+}
 /* Forgets every translation. Not from translated code. */
 void jit_flush(struct jit *j);
 
@@ -219,6 +228,22 @@ bool jit_fp_return(struct x86_cpu *cpu, unsigned which);
 /* The part of both that is translated: XMM or YMM registers and MXCSR. EFLAGS changes. */
 void jit_fp_emit_store(struct emit *e);
 void jit_fp_emit_load(struct emit *e);
+
+/* ---- device.c ---- */
+/* Called by translated code: IN or OUT, which touch no flags; @access is a port and IO_*. As jit_slow
+ * else; no register of the FPU is in the host's own. */
+int jit_io(struct x86_cpu *cpu, struct jit_block *jb, unsigned index, unsigned access);
+#define IO_SIZE_SHIFT 16
+#define IO_WRITE      0x100000u
+/* Called by translated code: a move to or from memory that it does not reach. As jit_io; to
+ * jit_slow if it is not simply a device's. */
+int jit_device(struct x86_cpu *cpu, struct jit_block *jb, unsigned index, unsigned move);
+#define MOVE_SIZE_SHIFT 8    /* @move: offset of the register into gpr, bytes of memory, */
+#define MOVE_TO_SHIFT   12   /* bytes that a load makes of them, and */
+#define MOVE_STORE      0x10000u
+#define MOVE_SIGNED     0x20000u
+#define MOVE_IMM        0x40000u /* a store of what the instruction has */
+#define MOVE_ABSOLUTE   0x80000u /* the offset is in the instruction */
 
 /* Forgets one, whose memory is needed; its block warms up again. Not from translated code. */
 void jit_release(struct jit *j, struct jit_block *jb);

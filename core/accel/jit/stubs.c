@@ -37,15 +37,20 @@ static void load_guest(struct emit *e, bool wide)
     }
 }
 
-static void store_guest(struct emit *e, bool wide)
+static void store_integers(struct emit *e, bool wide)
 {
-    jit_fp_emit_store(e);
     if (!wide) {
         emit_store(e, 8, REG_BUDGET, CPU_OFFSET(budget));
     }
     for (unsigned r = 0; r < 8; r++) {
         emit_store(e, 8, guest_reg(r), 8 * (int32_t)r);
     }
+}
+
+static void store_guest(struct emit *e, bool wide)
+{
+    jit_fp_emit_store(e);
+    store_integers(e, wide);
 }
 
 /* Back to C. */
@@ -90,6 +95,8 @@ static uint8_t *make_enter(struct emit *e, const uint8_t *again)
 }
 
 typedef int (*called)(struct x86_cpu *cpu, struct jit_block *jb, unsigned index);
+typedef int (*called_light)(struct x86_cpu *cpu, struct jit_block *jb, unsigned index,
+                            unsigned what);
 typedef const uint8_t *(*left)(struct x86_cpu *cpu, void *what, unsigned index);
 
 static void call_c(struct emit *e, uintptr_t f)
@@ -113,11 +120,20 @@ static uint8_t *make_exit(struct emit *e, bool wide, left f, const uint8_t *go_o
     return start;
 }
 
+/* From the jump @out on: the block is not gone on with. */
+static void leave_slow(struct emit *e, uint8_t *out, const uint8_t *go_on)
+{
+    left f = jit_leave_slow;
+    emit_link(out, e->at);
+    move_sp(e, 8);
+    call_c(e, (uintptr_t)f);
+    emit_link(emit_jmp(e), go_on);
+}
+
 /* Called, so SP is off by 8. */
 static uint8_t *make_slow(struct emit *e, bool wide, const uint8_t *go_on)
 {
     called f = jit_slow;
-    left out_of = jit_leave_slow;
     uint8_t *start = e->at;
     store_guest(e, wide);
     move_sp(e, -8);
@@ -129,10 +145,30 @@ static uint8_t *make_slow(struct emit *e, bool wide, const uint8_t *go_on)
     emit_flags_to_host(e);
     load_guest(e, wide);
     emit_u8(e, 0xc3);
-    emit_link(out, e->at);
+    leave_slow(e, out, go_on);
+    return start;
+}
+
+/* Likewise, with R10 as what @f does. Where the host holds registers of the FPU, it is a slow
+ * instruction. */
+static uint8_t *make_light(struct emit *e, bool wide, called_light f, const uint8_t *slow,
+                           const uint8_t *go_on)
+{
+    struct host_mem fp = cpu_field(ENGINE_OFFSET(translated.fp));
+    uint8_t *start = e->at;
+    emit_rm(e, 0x80, 1, 7, &fp);                        /* cmp byte [fp], 0 */
+    emit_u8(e, 0);
+    emit_link(emit_jcc(e, 5), slow);
+    store_integers(e, wide);
+    move_sp(e, -8);
+    emit_mov(e, 4, HOST_CX, HOST_10);
+    call_c(e, (uintptr_t)f);
     move_sp(e, 8);
-    call_c(e, (uintptr_t)out_of);
-    emit_link(emit_jmp(e), go_on);
+    emit_rr(e, 0x85, 4, HOST_AX, HOST_AX);
+    uint8_t *out = emit_jcc(e, 5);
+    load_guest(e, wide);
+    emit_u8(e, 0xc3);
+    leave_slow(e, out, go_on);
     return start;
 }
 
@@ -173,6 +209,9 @@ void jit_make_stubs(struct jit *j)
             .exit_op = make_exit(&e, wide, jit_leave_op, go_on),
             .slow = make_slow(&e, wide, go_on),
         };
+        const uint8_t *slow = j->stubs[wide].slow;
+        j->stubs[wide].io = make_light(&e, wide, jit_io, slow, go_on);
+        j->stubs[wide].device = make_light(&e, wide, jit_device, slow, go_on);
         j->stubs[wide].fp_load = make_fp_load(&e, wide, j->stubs[wide].exit_step);
     }
     j->enter = (void (*)(struct x86_cpu *, const uint8_t *))(uintptr_t)codemem_rx(&j->code, enter);

@@ -194,9 +194,13 @@ void trans_slow_paths(struct trans *t)
         }
         emit_mov_imm(&t->e, HOST_8, (uintptr_t)t->jb);
         emit_mov_imm(&t->e, HOST_9, p->index | trans_fp_slow(t));
+        unsigned move = trans_move(&t->block->insns[p->index]);
+        if (move) {
+            emit_mov_imm(&t->e, HOST_10, move);
+        }
         emit_u8(&t->e, 0xe8);                           /* call */
         emit_imm(&t->e, 0, 4);
-        emit_link(t->e.at - 4, stubs_of(t)->slow);
+        emit_link(t->e.at - 4, move ? stubs_of(t)->device : stubs_of(t)->slow);
         trans_reload(t, p->held);
         emit_link(emit_jmp(&t->e), p->back);
     }

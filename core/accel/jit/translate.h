@@ -276,6 +276,10 @@ static inline unsigned trans_shift_count(const struct insn *in)
 /* Does emit_shift do it? */
 bool trans_can_shift(const struct jit *j, const struct insn *in, const struct insn_info *info);
 
+/* ---- emit_io.c ---- */
+/* MOVE_* of an instruction that only moves to or from memory; 0: it is none. */
+unsigned trans_move(const struct insn *in);
+
 /* ---- the emitters ---- */
 #define CALL_RUN NULL
 bool emit_alu(struct trans *t), emit_test(struct trans *t), emit_unary(struct trans *t);
@@ -294,7 +298,7 @@ bool emit_lods(struct trans *t), emit_stos(struct trans *t), emit_movs(struct tr
 bool emit_scas(struct trans *t), emit_pop_memory(struct trans *t);
 bool emit_movsxd(struct trans *t), emit_bit_mem(struct trans *t), emit_scan(struct trans *t);
 bool emit_double_shift(struct trans *t), emit_exchange(struct trans *t);
-bool emit_pushf(struct trans *t);
+bool emit_pushf(struct trans *t), emit_in(struct trans *t), emit_out(struct trans *t);
 bool emit_vec(struct trans *t), emit_vex(struct trans *t), emit_bitcount(struct trans *t);
 bool emit_x87(struct trans *t), emit_x87_intel(struct trans *t), emit_x87_control(struct trans *t);
 
