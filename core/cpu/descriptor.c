@@ -42,20 +42,45 @@ void x86_desc_need(struct x86_cpu *cpu, uint16_t sel, struct x86_desc *d, unsign
     }
 }
 
-void x86_desc_accessed(struct x86_cpu *cpu, struct x86_desc *d)
+/* Stores @val in the byte with the type of the descriptor at @lin if that is @old. One operation for
+ * all other processors ([SDM3] "Automatic Locking"). */
+static bool type_cas(struct x86_cpu *cpu, uint64_t lin, uint64_t old, uint64_t val)
 {
-    if (!(d->attr & AR_ACCESSED)) {
-        d->attr |= AR_ACCESSED;
-        sys_write(cpu, d->lin + 5, d->attr & 0xff, 1);
+    uint8_t explicit = cpu->super_tlb;
+    uint64_t seen = old;
+    lin = x86_linear(cpu, lin + 5);
+    cpu->super_tlb = TLB_SUPER; /* as sys_write */
+    uint8_t *p = x86_lin_host(cpu, lin, 1, false);
+    if (likely(p)) {
+        seen = x86_host_cas(cpu, p, old, val, 1);
+    } else {
+        x86_lin_write(cpu, lin, val, 1, false);
     }
+    cpu->super_tlb = explicit;
+    return seen == old;
 }
 
-void x86_desc_busy(struct x86_cpu *cpu, uint16_t sel, bool busy)
+void x86_desc_accessed(struct x86_cpu *cpu, struct x86_desc *d)
 {
-    uint64_t lin;
+    uint64_t type = d->attr & 0xff;
+    while (!(type & AR_ACCESSED) && !type_cas(cpu, d->lin, type, type | AR_ACCESSED)) {
+        type = sys_read(cpu, d->lin + 5, 1);
+    }
+    d->attr |= AR_ACCESSED;
+}
+
+bool x86_desc_take(struct x86_cpu *cpu, const struct x86_desc *d)
+{
+    return type_cas(cpu, d->lin, d->attr & 0xff, (d->attr & 0xff) | TSS_BUSY);
+}
+
+void x86_desc_release(struct x86_cpu *cpu, uint16_t sel)
+{
+    uint64_t lin, type;
     if (table_of(cpu, sel, &lin)) {
-        uint64_t byte = sys_read(cpu, lin + 5, 1);
-        sys_write(cpu, lin + 5, busy ? byte | TSS_BUSY : byte & ~(uint64_t)TSS_BUSY, 1);
+        do {
+            type = sys_read(cpu, lin + 5, 1);
+        } while (!type_cas(cpu, lin, type, type & ~(uint64_t)TSS_BUSY));
     }
 }
 
@@ -118,25 +143,33 @@ void x86_lldt(struct x86_cpu *cpu, uint16_t sel)
     cpu->s.ldtr.base |= high;
 }
 
+/* A TSS that is there and available. */
+static void available_tss(struct x86_cpu *cpu, uint16_t sel, struct x86_desc *d)
+{
+    x86_desc_need(cpu, sel, d, X86_GP);
+    unsigned type = attr_system(d->attr);
+    if (type != SYS_TSS32 && (type != SYS_TSS16 || cpu->lma)) {
+        x86_fault(cpu, X86_GP, SEL_ERR(sel));
+    }
+    if (!(d->attr & AR_P)) {
+        x86_fault(cpu, X86_NP, SEL_ERR(sel));
+    }
+}
+
 void x86_ltr(struct x86_cpu *cpu, uint16_t sel)
 {
     struct x86_desc d;
+    uint64_t high;
     if (sel_null(sel)) {
         x86_fault(cpu, X86_GP, 0);
     }
     if (sel & 4) {
         x86_fault(cpu, X86_GP, SEL_ERR(sel));
     }
-    x86_desc_need(cpu, sel, &d, X86_GP);
-    unsigned type = attr_system(d.attr);
-    if (type != SYS_TSS32 && (type != SYS_TSS16 || cpu->lma)) {
-        x86_fault(cpu, X86_GP, SEL_ERR(sel));
-    }
-    if (!(d.attr & AR_P)) {
-        x86_fault(cpu, X86_NP, SEL_ERR(sel));
-    }
-    uint64_t high = high_base(cpu, &d);
-    x86_desc_busy(cpu, sel, true);
+    do {
+        available_tss(cpu, sel, &d);
+        high = high_base(cpu, &d);
+    } while (!x86_desc_take(cpu, &d));
     d.attr |= TSS_BUSY;
     cpu->s.tr = x86_desc_seg(&d);
     cpu->s.tr.base |= high;

@@ -164,8 +164,11 @@ void x86_desc_need(struct x86_cpu *cpu, uint16_t sel, struct x86_desc *d, unsign
 void x86_desc_high(struct x86_cpu *cpu, struct x86_desc *d);
 /* Sets the accessed bit in memory and in *d. */
 void x86_desc_accessed(struct x86_cpu *cpu, struct x86_desc *d);
-/* Changes the busy bit of a TSS descriptor in memory. */
-void x86_desc_busy(struct x86_cpu *cpu, uint16_t sel, bool busy);
+/* Makes an available TSS busy in memory. False: another processor changed the descriptor since it
+ * was read; all of it is to be looked at anew. */
+bool x86_desc_take(struct x86_cpu *cpu, const struct x86_desc *d);
+/* Makes the TSS that @sel names available. */
+void x86_desc_release(struct x86_cpu *cpu, uint16_t sel);
 struct x86_seg x86_desc_seg(const struct x86_desc *d);
 
 /* ---- segment registers (segment.c) ---- */

@@ -205,24 +205,25 @@ void x86_task_switch(struct x86_cpu *cpu, uint16_t tss_sel, enum x86_task_source
     bool iret = source == TASK_IRET, nested = source == TASK_CALL || source == TASK_GATE;
     struct x86_desc d;
     struct task t;
-    check_tss(cpu, tss_sel, iret, &d);
-    struct x86_seg tss = x86_desc_seg(&d);
-    bool wide = tss.attr & 8;
-    read_task(cpu, tss.base, wide, &t);
-    probe(cpu, &d, tss.base, nested);
+    struct x86_seg tss;
+    bool wide;
+    do { /* taken as late as a fault can still go back to the old task */
+        check_tss(cpu, tss_sel, iret, &d);
+        tss = x86_desc_seg(&d);
+        wide = tss.attr & 8;
+        read_task(cpu, tss.base, wide, &t);
+        probe(cpu, &d, tss.base, nested);
+    } while (!iret && !x86_desc_take(cpu, &d));
     trace_task_switch(cpu->s.tr.sel, tss_sel, source, next_rip);
 
     uint16_t old = cpu->s.tr.sel;
     if (!nested) {
-        x86_desc_busy(cpu, old, false);
+        x86_desc_release(cpu, old);
     }
     write_task(cpu, next_rip, x86_get_rflags(cpu) & ~(uint64_t)(iret ? FL_NT : 0));
     if (nested) {
         sys_write(cpu, tss.base, old, 2);
         t.eflags |= FL_NT;
-    }
-    if (!iret) {
-        x86_desc_busy(cpu, tss_sel, true);
     }
     tss.attr |= TSS_BUSY;
     cpu->s.tr = tss;

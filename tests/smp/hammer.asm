@@ -5,7 +5,7 @@
 ;
 ; Loaded at 7C00h by the BIOS, loads the rest of itself behind that; application processors start at
 ; 9000h. All processors go to 32-bit protected mode, flat.
-SECTORS equ 5
+SECTORS equ 6
 
         bits 16
         org 7c00h
@@ -15,6 +15,7 @@ ICR     equ 0fee00300h
 ROUNDS  equ 100000
 SPLITS  equ 20                  ; a lock across the border of two lines stops everybody
 PATCHES equ 5000
+TAKES   equ 500
 
 ; dwords, each in a line of its own
 DATA    equ 20000h
@@ -32,6 +33,7 @@ VERSION equ DATA + 2c0h
 FAILED  equ DATA + 300h
 DONE    equ DATA + 340h
 GO      equ DATA + 380h
+WON     equ DATA + 3c0h
 TURN_A  equ DATA + 400h         ; litmus: rounds begun
 TURN_B  equ DATA + 440h
 X       equ 22000h              ; a dword a round
@@ -42,6 +44,7 @@ LITMUS  equ 2000
 PAGES   equ 34000h              ; page directory, page table
 PTE     equ PAGES + 1000h + (TARGET >> 12) * 4
 TARGET  equ 300000h
+IDT     equ 36000h
 STACKS  equ 40000h
 
 start:  xor ax, ax
@@ -80,8 +83,13 @@ protect_end:
 gdt:    dq 0
         dq 0x00cf9a000000ffff   ; 8: code
         dq 0x00cf92000000ffff   ; 10h: data
+        dq 0x00cf92000000ffff   ; 18h: data that nobody needs
+        dq 0x0000890000000067   ; 20h: TSS
 gdtr:   dw gdtr - gdt - 1
         dd gdt
+
+idtr:   dw 14 * 8 - 1
+        dd IDT
 
 number: dd 0                    ; of processors
 
@@ -307,6 +315,51 @@ enter:  mov ebp, 1              ; EBP = id
         je .marker
 .marked:
         barrier
+
+; ---- 4: the first changes a descriptor that the processors of the others mark ----
+        mov dword [DONE], 0
+        barrier
+        cmp ebp, 0
+        jne .loader
+        mov ecx, ROUNDS
+        xor ebx, ebx
+.turn:  lock and byte [gdt + 18h + 5], ~1       ; A: who loads it now sets it
+        lock xor byte [gdt + 18h + 5], 60h      ; DPL
+        xor ebx, 60h
+        mov al, [gdt + 18h + 5]
+        and al, 60h
+        cmp al, bl
+        je .same
+        fails 4
+.same:  loop .turn
+        mov dword [DONE], 1
+        jmp .loaded
+.loader: mov eax, 18h
+        mov es, ax
+        cmp dword [DONE], 0
+        je .loader
+.loaded:
+        barrier
+
+; ---- 5: one of all gets the TSS ----
+        mov dword [IDT + 13 * 8], 80000h + refused
+        mov dword [IDT + 13 * 8 + 4], 8e00h
+        lidt [idtr]
+        mov esi, TAKES
+.take:  barrier
+        mov byte [gdt + 20h + 5], 89h
+        mov dword [WON], 0
+        barrier
+        mov eax, 20h
+        ltr ax
+        lock inc dword [WON]
+.taken: barrier
+        cmp dword [WON], 1
+        je .alone
+        fails 5
+.alone: dec esi
+        jnz .take
+        barrier
         cmp ebp, 0
         jne .rest
 
@@ -334,6 +387,11 @@ enter:  mov ebp, 1              ; EBP = id
 .rest:  cli
         hlt
         jmp .rest
+
+; #GP: the TSS is busy.
+refused: add esp, 4
+        mov dword [esp], enter.taken
+        iretd
 
 putc:   mov ah, al
         mov edx, 3fdh
