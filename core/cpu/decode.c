@@ -110,6 +110,14 @@ static bool need(struct cursor *c, unsigned count)
     return true;
 }
 
+/* #UD, unless there are too many bytes, which comes first. */
+static void invalid(struct cursor *c)
+{
+    if (c->status == DECODE_OK) {
+        c->status = DECODE_UD;
+    }
+}
+
 /* The next @size bytes, sign-extended; 0 with c->status set if they are not there. */
 static int64_t take(struct cursor *c, unsigned size)
 {
@@ -344,23 +352,21 @@ static void modrm(struct cursor *c, struct insn *in, bool registers, bool vsib)
         return;
     }
     in->mem = true;
-    if (vsib) {
-        if (rm != 4 || in->adsize == 2) {
-            c->status = DECODE_UD;
-            return;
-        }
+    if (vsib && rm == 4 && in->adsize != 2) {
         bool there = need(c, 1);
         unsigned index = there ? ((c->bytes[c->pos] >> 3) & 7) | (c->rex & 2) << 2 : 0;
         modrm32(c, in, mod, rm);
         in->index = (uint8_t)index;
-        if (c->status == DECODE_OK &&
-            (in->reg == index || in->reg == in->vvvv || index == in->vvvv)) {
-            c->status = DECODE_UD; /* result, mask and indices are three registers */
+        if (in->reg == index || in->reg == in->vvvv || index == in->vvvv) {
+            invalid(c); /* result, mask and indices are three registers */
         }
     } else if (in->adsize == 2) {
         modrm16(c, in, mod, rm);
     } else {
         modrm32(c, in, mod, rm);
+    }
+    if (vsib && (rm != 4 || in->adsize == 2)) {
+        invalid(c);
     }
 }
 
@@ -481,17 +487,17 @@ static void operand(struct cursor *c, struct insn *in, const struct insn_info *i
     case OPD_Sw:
         in->reg &= 7;
         if (in->reg > S_GS || (number == 0 && in->reg == S_CS)) {
-            c->status = DECODE_UD;
+            invalid(c);
         }
         break;
     case OPD_Cy:
         if (in->reg != 0 && (in->reg < 2 || in->reg > 4) && in->reg != 8) {
-            c->status = DECODE_UD;
+            invalid(c);
         }
         break;
     case OPD_Dy:
         if (in->reg > 7) {
-            c->status = DECODE_UD;
+            invalid(c);
         }
         break;
     default: break;
@@ -517,6 +523,9 @@ enum decode_status decode(const uint8_t *bytes, unsigned n, enum decode_mode mod
     in->ea_shift = 64 - 8 * in->adsize;
     in->opsize = (uint8_t)operand_size(&c, in, info);
     if (info->has_modrm) {
+        if ((info->attr & A_FPU) && need(&c, 1)) {
+            in->vvvv = c.bytes[c.pos];
+        }
         modrm(&c, in, info->operand[0] == OPD_Ry || info->operand[1] == OPD_Ry,
               info->attr & A_VSIB);
     }
@@ -527,8 +536,8 @@ enum decode_status decode(const uint8_t *bytes, unsigned n, enum decode_mode mod
     if (c.seg >= 0 && (mode != DECODE_64 || c.seg >= S_FS)) {
         in->seg = (uint8_t)c.seg;
     }
-    if (in->lock && (!in->mem || !(info->attr & A_LOCK)) && c.status == DECODE_OK) {
-        c.status = DECODE_UD; /* [SDM2] "LOCK" */
+    if (in->lock && (!in->mem || !(info->attr & A_LOCK))) {
+        invalid(&c); /* [SDM2] "LOCK" */
     }
     in->len = (uint8_t)c.pos;
     return c.status;

@@ -42,8 +42,8 @@ void x86_desc_need(struct x86_cpu *cpu, uint16_t sel, struct x86_desc *d, unsign
     }
 }
 
-/* Stores @val in the byte with the type of the descriptor at @lin if that is @old. One operation for
- * all other processors ([SDM3] "Automatic Locking"). */
+/* Stores @val in the byte with the type of the descriptor at @lin if that is @old, as one operation
+ * for all other processors ([SDM3] "Automatic Locking"). */
 static bool type_cas(struct x86_cpu *cpu, uint64_t lin, uint64_t old, uint64_t val)
 {
     uint8_t explicit = cpu->super_tlb;

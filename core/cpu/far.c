@@ -156,8 +156,8 @@ static void call_same(struct x86_cpu *cpu, struct x86_desc *d, const struct x86_
 {
     struct x86_stack st;
     x86_stack_current(cpu, &st);
-    if (cpu->lma && (cs->attr & AR_L)) {
-        st.mask = ~0ull;         /* from compatibility mode, too: SS no longer counts */
+    if (cpu->lma) { /* the stack is that of the code called, in either direction */
+        st.mask = cs->attr & AR_L ? ~0ull : st.seg.attr & AR_DB ? 0xffffffff : 0xffff;
     }
     x86_stack_add(&st, cpu->s.seg[S_CS].sel);
     x86_stack_add(&st, next);
@@ -293,6 +293,9 @@ static void outer_stack(struct x86_cpu *cpu, unsigned at, unsigned size, unsigne
         x86_stack_desc(cpu, ss, cpl, X86_GP, ssd);
         seg = x86_desc_seg(ssd);
         seg.attr |= AR_ACCESSED;
+    }
+    if (!wide && !(seg.attr & AR_DB)) { /* the upper half of ESP stays */
+        sp = (cpu->s.gpr[R_SP] & 0xffff0000) | (sp & 0xffff);
     }
     x86_stack_new(st, &seg, wide ? sp : (uint32_t)sp, cpl);
     if (wide) {

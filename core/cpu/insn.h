@@ -43,7 +43,8 @@ struct insn {
     uint8_t seg;         /* effective segment of the memory operand: enum x86_sreg */
     uint8_t reg, rm;     /* modrm fields with REX bits, as numbers: sreg, CRn, DRn, ST(i), XMMn */
     uint8_t opcode;      /* last opcode byte; condition code in its low four bits for Jcc & co. */
-    uint8_t vvvv;        /* VEX.vvvv as a number; for letters VHx and HUx what stands for it */
+    uint8_t vvvv;        /* VEX.vvvv as a number; for letters VHx and HUx what stands for it; of x87
+                            instructions the ModRM byte, which FOP shows */
     bool mem;            /* the modrm operand is in memory */
     bool lock;
     uint8_t rep;         /* enum insn_rep */

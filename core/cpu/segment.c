@@ -75,11 +75,18 @@ static bool implicit_stack(const struct x86_cpu *cpu, uint64_t lin)
            (lin - cpu->s.gpr[R_SP] + 256 < 512 || lin - cpu->s.gpr[R_BP] + 256 < 512);
 }
 
+/* An access to the memory operand of the instruction. */
+static bool at_operand(const struct x86_cpu *cpu, const struct insn *in, uint64_t lin)
+{
+    bool based = in->seg == S_FS || in->seg == S_GS;
+    return in->mem && lin - insn_ea(cpu, in) - (based ? cpu->s.seg[in->seg].base : 0) < 32;
+}
+
 void x86_not_canonical(struct x86_cpu *cpu, uint64_t lin)
 {
     const struct insn *in = cpu->cur;
-    bool stack = in && (in->mem && !implicit_stack(cpu, lin) ? in->seg == S_SS
-                                                             : implicit_stack(cpu, lin));
+    bool operand = in && in->mem && (at_operand(cpu, in, lin) || !implicit_stack(cpu, lin));
+    bool stack = operand ? in->seg == S_SS : in && implicit_stack(cpu, lin);
     bad_address(cpu, stack ? S_SS : S_DS);
 }
 

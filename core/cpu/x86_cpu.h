@@ -285,6 +285,15 @@ struct tlb_entry *x86_translate(struct x86_cpu *cpu, uint64_t lin, enum x86_acce
 /* For debuggers: no fault, no A/D bits. False if not present. */
 bool x86_translate_debug(struct x86_cpu *cpu, uint64_t lin, uint64_t *phys);
 
+/* Offset in its segment of the memory operand of @in, of the address size. */
+static inline uint64_t insn_ea(const struct x86_cpu *cpu, const struct insn *in)
+{
+    const uint8_t *gpr = (const uint8_t *)cpu->s.gpr;
+    uint64_t ea = ld64le(gpr + in->base) + (ld64le(gpr + in->index) << in->scale) +
+                  (uint64_t)(int64_t)in->disp;
+    return ea & (~0ull >> in->ea_shift);
+}
+
 /* #AC where alignment is checked and seg:off is no multiple of @align. */
 void x86_align_check(struct x86_cpu *cpu, unsigned seg, uint64_t off, unsigned align);
 /* Segmentation: the linear address of @size bytes at seg:off, or #GP/#SS. The latter two check the

@@ -52,6 +52,24 @@ static inline uint8_t *put_vex(struct random *rnd_, const struct insn_info *info
     return p;
 }
 
+enum { PADDING_MAX = 14, ENCODED_MAX = PADDING_MAX + 10 };
+
+/* Now and then prefixes in any order, again and again, with REX where it counts for nothing: what
+ * the row wants comes behind them. */
+static inline uint8_t *put_padding(struct random *rnd_, enum decode_mode mode, uint8_t *p)
+{
+    static const uint8_t pads[] = {0x26, 0x2e, 0x36, 0x3e, 0x66, 0x67, 0xf2, 0xf3, 0x40, 0x48};
+    uint64_t r = rnd(rnd_) >> 8;
+    unsigned kinds = mode == DECODE_64 ? ARRAY_SIZE(pads) : ARRAY_SIZE(pads) - 2;
+    unsigned n = r & 7 ? 0 : 1 + (r >> 8) % PADDING_MAX, one = (unsigned)(r >> 16) % kinds;
+    for (bool same = r & 0x8000; n > 0; n--) {
+        uint64_t v = rnd(rnd_) >> 8;
+        uint8_t pad = pads[same ? one : v % kinds];
+        *p++ = (uint8_t)(pad | (pad >> 4 == 4 ? v >> 8 & 7 : 0));
+    }
+    return p;
+}
+
 /* Prefixes that the row wants or takes, and seldom others. */
 static inline uint8_t *put_prefixes(struct random *rnd_, const struct insn_info *info,
                                     enum decode_mode mode, uint8_t *p)
@@ -84,9 +102,11 @@ static inline uint8_t *put_prefixes(struct random *rnd_, const struct insn_info 
     return p;
 }
 
+/* At most ENCODED_MAX bytes. */
 static inline uint8_t *put_opcode(struct random *r, const struct insn_info *info,
                                   enum decode_mode mode, uint8_t *p)
 {
+    p = put_padding(r, mode, p);
     p = put_prefixes(r, info, mode, p);
     if (info->map >= MAP_V0F) {
         p = put_vex(r, info, mode, p);

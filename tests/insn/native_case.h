@@ -33,14 +33,16 @@ static bool decode_case(struct native_case *c, unsigned row)
 static bool make_bytes(struct random *r, unsigned row, struct native_case *c)
 {
     const struct insn_info *info = &insn_info[row];
-    uint8_t *p = put_opcode(r, info, c->mode, c->bytes);
-    c->modrm_at = (unsigned)(p - c->bytes);
+    uint8_t bytes[ENCODED_MAX + sizeof(c->bytes)];
+    uint8_t *p = put_opcode(r, info, c->mode, bytes);
+    c->modrm_at = (unsigned)(p - bytes);
     if (info->has_modrm) {
         *p++ = random_modrm(r, info);
     }
-    while (p < c->bytes + sizeof(c->bytes)) {
+    while (p < bytes + sizeof(bytes)) {
         *p++ = (uint8_t)random_integer(r);
     }
+    memcpy(c->bytes, bytes, sizeof(c->bytes));
     return decode_case(c, row);
 }
 
@@ -161,9 +163,22 @@ static uint64_t aim_stack(struct random *r, struct native_case *c)
     return at;
 }
 
-static uint8_t *case_data(struct native_case *c, uint64_t linear)
+/* Memory at @linear, of what lies in the data area. */
+static void put_data(struct native_case *c, uint64_t linear, const void *from, unsigned n)
 {
-    return c->data + (linear - DATA) % (DATA_BYTES - 64);
+    for (unsigned i = 0; i < n; i++) {
+        if (linear + i - DATA < DATA_BYTES) {
+            c->data[linear + i - DATA] = ((const uint8_t *)from)[i];
+        }
+    }
+}
+
+static void get_data(const struct native_case *c, uint64_t linear, void *to, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        bool inside = linear + i - DATA < DATA_BYTES;
+        ((uint8_t *)to)[i] = inside ? c->data[linear + i - DATA] : 0;
+    }
 }
 
 /* ---- state ---- */
@@ -206,6 +221,9 @@ static void random_segments(struct random *r, struct native_case *c)
 static void random_fpu(struct random *r, struct x86_state *s, bool x87)
 {
     uint64_t v = rnd(r) >> 16;
+    s->fop = rnd(r) >> 53;
+    s->fip = rnd(r) >> 17;
+    s->fdp = rnd(r) >> 17;
     s->fcw = FCW_INIT;
     s->fsw = (uint16_t)(v & FSW_TOP);
     s->ftag = (uint8_t)(v >> 16);

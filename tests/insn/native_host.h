@@ -96,6 +96,7 @@ static struct host_result host_result;
 static struct {
     bool avx, ldt, fsgsbase;
     uint64_t fs_base; /* this thread's */
+    uint64_t xcr0;
 } host;
 
 /* ---- after the instruction ---- */
@@ -308,6 +309,7 @@ static void host_find_features(void)
     if (host_has(X86_FEATURE(1_ECX, 27))) { /* OSXSAVE */
         __asm__ volatile("xgetbv" : "=a"(eax), "=d"(edx) : "c"(0));
         host.avx = host_has(X86_F_AVX) && (eax & 7) == 7;
+        host.xcr0 = (uint64_t)edx << 32 | eax;
     }
     host.fsgsbase = getauxval(AT_HWCAP2) & 2; /* Linux: the kernel has switched it on */
     if (host.fsgsbase) {

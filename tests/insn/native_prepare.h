@@ -38,7 +38,7 @@ static bool prepare_branch(struct random *r, struct native_case *c)
         uint64_t to = random_target(r, c);
         if (c->in.mem) {
             uint64_t at = data_target(r);
-            memcpy(case_data(c, at), &to, 8);
+            put_data(c, at, &to, 8);
             return aim(r, c, at);
         }
         c->s.gpr[c->in.m / 8] = to;
@@ -59,8 +59,8 @@ static uint16_t random_selector(struct random *r)
     return sel[(rnd(r) >> 32) % ARRAY_SIZE(sel)];
 }
 
-/* Far pointers: mostly to code that exists. */
-static void put_far(struct random *r, const struct native_case *c, uint8_t *p, unsigned size)
+/* Far pointers: mostly to code that exists. Returns the selector. */
+static uint16_t random_far(struct random *r, uint8_t *p, unsigned size)
 {
     static const uint16_t code[] = {SEL_CODE16, SEL_CODE32, SEL_USER32, SEL_USER64};
     uint64_t v = rnd(r) >> 16;
@@ -72,24 +72,27 @@ static void put_far(struct random *r, const struct native_case *c, uint8_t *p, u
     }
     memcpy(p, &to, size);
     memcpy(p + size, &sel, 2);
+    return sel;
 }
 
 static bool prepare_far(struct random *r, struct native_case *c)
 {
     const struct insn_info *info = &insn_info[c->in.row];
     uint64_t at = data_target(r);
+    uint8_t far[10];
     unsigned size = c->in.opsize;
     if (!strcmp(info->name, "callf")) {
         aim_stack(r, c); /* always: a host was seen to hang at one beyond the limit */
     }
     if (info->operand[0] == OPD_Ap) {
-        put_far(r, c, c->bytes + c->in.len - size - 2, size);
+        random_far(r, c->bytes + c->in.len - size - 2, size);
     } else if (info->operand[0] == OPD_Mp) {
-        put_far(r, c, case_data(c, at), size);
+        random_far(r, far, size);
+        put_data(c, at, far, size + 2);
         return aim(r, c, at);
     } else { /* RETF: of one level */
-        uint8_t *frame = case_data(c, aim_stack(r, c));
-        put_far(r, c, frame, size);
+        random_far(r, far, size);
+        put_data(c, aim_stack(r, c), far, size + 2);
         if (info->operand[0] == OPD_Iw) {
             c->bytes[c->in.len - 1] &= 3; /* no wrap of SP at 64 KiB: seen both ways */
         }
@@ -105,12 +108,12 @@ static bool prepare_selector(struct random *r, struct native_case *c)
     uint16_t sel = random_selector(r);
     uint64_t at = data_target(r);
     if (info->attr & A_STACK) {
-        memcpy(case_data(c, aim_stack(r, c)), &sel, 2);
+        put_data(c, aim_stack(r, c), &sel, 2);
     } else if (has_operand(info, OPD_Mp)) {
-        memcpy(case_data(c, at) + c->in.opsize, &sel, 2);
+        put_data(c, at + c->in.opsize, &sel, 2);
         return aim(r, c, at);
     } else if (c->in.mem) {
-        memcpy(case_data(c, at), &sel, 2);
+        put_data(c, at, &sel, 2);
         return aim(r, c, at);
     } else {
         memcpy((uint8_t *)c->s.gpr + c->in.m, &sel, 2);
@@ -120,44 +123,89 @@ static bool prepare_selector(struct random *r, struct native_case *c)
 
 /* ---- images in memory ---- */
 
-/* The memory operand is @n bytes of which some are to be sensible. */
-static uint8_t *operand_bytes(struct random *r, struct native_case *c)
-{
-    uint64_t at = data_target(r);
-    return aim(r, c, at) ? case_data(c, at) : NULL;
-}
-
 static bool prepare_extended(struct random *r, struct native_case *c)
 {
-    uint8_t *p = operand_bytes(r, c);
+    uint64_t at = data_target(r);
     struct x86_fpr v = random_extended(r);
-    if (p != NULL) {
-        st64le(p, v.mant);
-        st16le(p + 8, v.se);
-    }
-    return p != NULL;
+    put_data(c, at, &v.mant, 8);
+    put_data(c, at + 8, &v.se, 2);
+    return aim(r, c, at);
 }
 
 /* Decimal digits; others are undefined. */
 static bool prepare_bcd(struct random *r, struct native_case *c)
 {
-    uint8_t *p = operand_bytes(r, c);
-    for (unsigned i = 0; p != NULL && i < 9; i++) {
+    uint64_t at = data_target(r);
+    for (unsigned i = 0; i < 9; i++) {
         uint64_t v = rnd(r) >> 20;
-        p[i] = (uint8_t)(v % 10 | (v >> 8) % 10 << 4);
+        uint8_t digits = (uint8_t)(v % 10 | (v >> 8) % 10 << 4);
+        put_data(c, at + i, &digits, 1);
     }
-    return p != NULL;
+    return aim(r, c, at);
 }
 
-/* LDMXCSR and FXRSTOR: mostly no reserved bits. */
+static void put_mxcsr(struct random *r, struct native_case *c, uint64_t at)
+{
+    uint32_t v;
+    get_data(c, at, &v, 4);
+    v &= rnd(r) >> 62 ? 0xffff : ~0u; /* mostly no reserved bits */
+    put_data(c, at, &v, 4);
+}
+
 static bool prepare_mxcsr(struct random *r, struct native_case *c)
 {
-    uint8_t *p = operand_bytes(r, c);
-    if (p != NULL) {
-        p += strcmp(insn_info[c->in.row].name, "fxrstor") == 0 ? 24 : 0;
-        st32le(p, ld32le(p) & (rnd(r) >> 62 ? 0xffff : ~0u));
+    uint64_t at = data_target(r);
+    put_mxcsr(r, c, at);
+    return aim(r, c, at);
+}
+
+/* The x87's pointers, and MXCSR. Of pointers in 64-bit form a processor keeps what makes a linear
+ * address: 48 bits, or 57. */
+static void put_legacy(struct random *r, struct native_case *c, uint64_t at)
+{
+    int64_t pointer[2];
+    get_data(c, at + 8, pointer, 16);
+    if (c->in.w) {
+        pointer[0] = (int64_t)((uint64_t)pointer[0] << 16) >> 16;
+        pointer[1] = (int64_t)((uint64_t)pointer[1] << 16) >> 16;
     }
-    return p != NULL;
+    put_data(c, at + 8, pointer, 16);
+    put_mxcsr(r, c, at + 24);
+}
+
+static bool prepare_fxrstor(struct random *r, struct native_case *c)
+{
+    uint64_t at = data_target(r);
+    put_legacy(r, c, at);
+    return aim(r, c, at);
+}
+
+/* State components that both have, and some that neither has. */
+static uint64_t random_components(struct random *r)
+{
+    uint64_t v = rnd(r) >> 8;
+    return (v & 7) | (v & 0xf00 ? 0 : rnd(r) & ~host.xcr0);
+}
+
+/* An image with a header that is mostly valid, at a place that mostly is. */
+static bool prepare_xsave(struct random *r, struct native_case *c)
+{
+    uint64_t at = data_target(r), v = rnd(r) >> 8, asked = random_components(r);
+    uint64_t header[8] = {random_components(r)};
+    set_masked(&c->s.gpr[R_AX], 0xffffffff, asked);
+    set_masked(&c->s.gpr[R_DX], 0xffffffff, asked >> 32);
+    put_legacy(r, c, at);
+    if (v & 1) { /* compacted */
+        header[1] = BIT64(63) | random_components(r);
+        header[0] &= v & 0xe ? header[1] & ~BIT64(63) : ~0ull;
+    }
+    if ((v & 0xf0) == 0) {
+        header[1 + (v >> 8) % 7] ^= v >> 16 & ~host.xcr0;
+    }
+    put_data(c, at + 512, header, sizeof(header));
+    /* Not of an address that took the registers' place. */
+    return aim(r, c, at) && (uint32_t)c->s.gpr[R_AX] == (uint32_t)asked &&
+           (uint32_t)c->s.gpr[R_DX] == (uint32_t)(asked >> 32);
 }
 
 /* ---- values that meet ---- */
@@ -167,12 +215,10 @@ static bool prepare_cmpxchg(struct random *r, struct native_case *c)
 {
     uint64_t at = data_target(r);
     if (rnd(r) >> 63) {
-        memcpy(&c->s.gpr[R_AX], case_data(c, at), 4);
-        c->s.gpr[R_DX] = ld32le(case_data(c, at) + 4);
-        if (c->in.w) {
-            c->s.gpr[R_AX] = ld64le(case_data(c, at));
-            c->s.gpr[R_DX] = ld64le(case_data(c, at) + 8);
-        }
+        unsigned half = c->in.w ? 8 : 4;
+        c->s.gpr[R_DX] = 0;
+        get_data(c, at, &c->s.gpr[R_AX], half);
+        get_data(c, at + half, &c->s.gpr[R_DX], half);
     }
     return aim(r, c, at);
 }
@@ -193,8 +239,36 @@ static bool prepare_divide(struct random *r, struct native_case *c)
 /* No single step: it would trap at the INT3 behind. */
 static bool prepare_popf(struct random *r, struct native_case *c)
 {
-    uint8_t *p = case_data(c, aim_stack(r, c));
-    st64le(p, rnd(r) & 0xfffffffffffffeff);
+    uint64_t flags = rnd(r) & ~(uint64_t)FL_TF;
+    put_data(c, aim_stack(r, c), &flags, 8);
+    return true;
+}
+
+/* IRET to the same level: IP, CS and flags, in 64-bit code SP and SS, too. AC stays clear:
+ * 64-bit IRET checks alignment by the flags that it loads, and Linux, which sees an #AC with AC
+ * clear then, takes it for a split lock and tries again. */
+static bool prepare_iret(struct random *r, struct native_case *c)
+{
+    uint64_t at = aim_stack(r, c), flags = rnd(r) & ~(uint64_t)(FL_TF | FL_AC), sp;
+    unsigned size = c->in.opsize;
+    uint8_t far[10];
+    c->s.rflags &= ~(uint64_t)FL_AC;
+    random_far(r, far, size);
+    put_data(c, at, far, size + 2);
+    put_data(c, at + 2 * size, &flags, size);
+    if (c->mode == DECODE_64) {
+        uint16_t ss = rnd(r) >> 61 ? (uint16_t)SEL_USER_DATA : random_selector(r);
+        sp = rnd(r) >> 61 ? DATA + (rnd(r) >> 20) % DATA_BYTES : random_integer(r);
+        put_data(c, at + 3 * size, &sp, size);
+        put_data(c, at + 4 * size, &ss, 2);
+    }
+    return true;
+}
+
+/* Registers that may have none (XGETBV), leaves and counters. */
+static bool prepare_index(struct random *r, struct native_case *c)
+{
+    set_masked(&c->s.gpr[R_CX], 0xffffffff, rnd(r) >> 63 ? (rnd(r) >> 20) % 4 : random_integer(r));
     return true;
 }
 
@@ -251,6 +325,12 @@ static const struct preparation {
     bool (*prepare)(struct random *r, struct native_case *c);
 } preparations[] = {
     {"popf", prepare_popf},
+    {"iret", prepare_iret},
+    {"xgetbv", prepare_index},
+    {"xsave", prepare_xsave},
+    {"xsavec", prepare_xsave},
+    {"xsaveopt", prepare_xsave},
+    {"xrstor", prepare_xsave},
     {"cmpxchg", prepare_cmpxchg},
     {"cmpxchg8b", prepare_cmpxchg},
     {"div", prepare_divide},
@@ -261,7 +341,7 @@ static const struct preparation {
     {"btc", prepare_bit},
     {"fbld", prepare_bcd},
     {"ldmxcsr", prepare_mxcsr},
-    {"fxrstor", prepare_mxcsr},
+    {"fxrstor", prepare_fxrstor},
     {"vldmxcsr", prepare_mxcsr},
     {"lar", prepare_selector},
     {"lsl", prepare_selector},
@@ -303,7 +383,9 @@ static bool must_prepare(const struct insn_info *info)
     for (unsigned i = 0; i < ARRAY_SIZE(preparations); i++) {
         if (!strcmp(info->name, preparations[i].name)) {
             return preparations[i].prepare == prepare_transcendental ||
-                   preparations[i].prepare == prepare_selector;
+                   preparations[i].prepare == prepare_selector ||
+                   preparations[i].prepare == prepare_iret ||
+                   preparations[i].prepare == prepare_xsave;
         }
     }
     return false;

@@ -345,6 +345,27 @@ static void returns_to_an_outer_level_are_checked(void **state) /* [SDM2] "RET" 
     ASSERT_FAULT(b, x86_ld8(cpu, S_DS, 0), X86_GP, 0);
 }
 
+/* [SDM2] "IRET", "RET": of a stack of 16 bits only SP is loaded. */
+static void returns_to_a_16_bit_stack_keep_the_upper_half_of_esp(void **state)
+{
+    struct cpu_bench *b = *state;
+    struct x86_cpu *cpu = b->cpu;
+    static const uint32_t frame[] = {0x1234, SEL_CODE3, FL_1, 0x77777000, FREE * 8 | 3};
+    static const uint32_t far_frame[] = {0x1234, SEL_CODE3, 0x77777000, FREE * 8 | 3};
+    bench_desc(b, BENCH_GDT, FREE, 0, 0xffff, 0x00f3);
+    memcpy(bench_mem(b, 0x18000), frame, sizeof(frame));
+    memcpy(bench_mem(b, 0x28000), far_frame, sizeof(far_frame));
+    const struct x86_state before = cpu->s;
+    cpu->s.gpr[R_SP] = 0x18000;
+    ASSERT_FINE(b, x86_iret(cpu, 4));
+    assert_int_equal(cpu->s.gpr[R_SP], 0x17000);
+    cpu->s = before;
+    x86_state_loaded(cpu);
+    cpu->s.gpr[R_SP] = 0x28000;
+    ASSERT_FINE(b, x86_far_ret(cpu, 4, 0));
+    assert_int_equal(cpu->s.gpr[R_SP], 0x27000);
+}
+
 static void iret_loads_what_privilege_allows(void **state) /* [SDM2] "IRET" */
 {
     struct cpu_bench *b = *state;
@@ -483,6 +504,7 @@ int main(void)
         TP(sixteen_bit_call_gate_uses_16_bit_offsets),
         TP(call_gates_are_checked),
         TP(returns_to_an_outer_level_are_checked),
+        TP(returns_to_a_16_bit_stack_keep_the_upper_half_of_esp),
         TP(iret_loads_what_privilege_allows),
         TP(iret_enters_virtual_8086_mode),
         TP(lar_lsl_verr_verw_see_what_privilege_allows),

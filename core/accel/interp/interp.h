@@ -139,14 +139,6 @@ static inline uint64_t reg_r(const struct x86_cpu *cpu, unsigned off, unsigned s
     return ld_le((const uint8_t *)cpu->s.gpr + off, size);
 }
 
-/* Offset in its segment of the memory operand, of the address size. */
-static inline uint64_t insn_ea(const struct x86_cpu *cpu, const struct insn *in)
-{
-    uint64_t ea = reg_r64(cpu, in->base) + (reg_r64(cpu, in->index) << in->scale) +
-                  (uint64_t)(int64_t)in->disp;
-    return ea & (~0ull >> in->ea_shift);
-}
-
 /* Offset @ea + @plus within the address size: the second part of m16:32, BOUND's pair and so on. */
 static inline uint64_t insn_ea_plus(const struct insn *in, uint64_t ea, unsigned plus)
 {

@@ -101,6 +101,26 @@ static uint64_t lane_linear(struct x86_cpu *cpu, const struct insn *in, unsigned
     return vec_lin_any(cpu, in, ea & cpu->lin_mask, bytes, write);
 }
 
+/* Where the pages of a store's lanes are not there: on Intel's processors a fault names the first
+ * byte of the first lane to be written or else the last byte of the last one. */
+static void probe_lanes(struct x86_cpu *cpu, const struct insn *in, const union vec *mask,
+                        unsigned bytes)
+{
+    uint64_t first = 0, last = 0;
+    bool any = false;
+    for (unsigned i = 0; i < in->opsize / bytes; i++) {
+        if (mask->b[(i + 1) * bytes - 1] & 0x80) {
+            last = lane_linear(cpu, in, i, bytes, true);
+            first = any ? first : last;
+            any = true;
+        }
+    }
+    if (any) {
+        x86_lin_probe_write(cpu, first, 1, cpu->cpl == 3);
+        x86_lin_probe_write(cpu, (last + bytes - 1) & cpu->lin_mask, 1, cpu->cpl == 3);
+    }
+}
+
 #define MASKMOV(name, t, st, bytes)                                                                \
     OP(name##_load)                                                                                \
     {                                                                                              \
@@ -118,12 +138,7 @@ static uint64_t lane_linear(struct x86_cpu *cpu, const struct insn *in, unsigned
     {                                                                                              \
         vec_begin(cpu, in);                                                                        \
         const union vec *mask = vec_h(cpu, in), *v = vec_g(cpu, in);                               \
-        for (unsigned i = 0; i < in->opsize / (bytes); i++) {                                      \
-            if (mask->st[i] < 0) {                                                                 \
-                x86_lin_probe_write(cpu, lane_linear(cpu, in, i, bytes, true), bytes,              \
-                                    cpu->cpl == 3);                                                \
-            }                                                                                      \
-        }                                                                                          \
+        probe_lanes(cpu, in, mask, bytes);                                                         \
         for (unsigned i = 0; i < in->opsize / (bytes); i++) {                                      \
             if (mask->st[i] < 0) {                                                                 \
                 vec_store(cpu, lane_linear(cpu, in, i, bytes, true), &v->t[i], bytes);             \

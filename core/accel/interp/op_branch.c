@@ -242,15 +242,16 @@ void run_too_long(struct x86_cpu *cpu, const struct insn *in)
     x86_fault(cpu, X86_GP, 0);
 }
 
-/* [SDM2] "BOUND": signed, limits included. */
+/* [SDM2] "BOUND": signed, limits included. The upper one is not read if the lower one decides, as
+ * on Intel's processors. */
 OP(bound)
 {
     uint64_t ea = insn_ea(cpu, in), high_ea = insn_ea_plus(in, ea, in->opsize);
     unsigned shift = 64 - 8 * in->opsize;
     int64_t index = (int64_t)(g_read(cpu, in, in->opsize) << shift) >> shift;
     int64_t low = (int64_t)(mem_read(cpu, in->seg, ea, in->opsize) << shift) >> shift;
-    int64_t high = (int64_t)(mem_read(cpu, in->seg, high_ea, in->opsize) << shift) >> shift;
-    if (index < low || index > high) {
+    if (index < low ||
+        index > (int64_t)(mem_read(cpu, in->seg, high_ea, in->opsize) << shift) >> shift) {
         x86_fault_noerr(cpu, X86_BR);
     }
 }

@@ -3,8 +3,6 @@
  *
  * Source: [SDM1] "Saving the x87 FPU's State", "x87 FPU Control Instructions"; [SDM2], the entry of
  *         each instruction.
- * Unsure: FOP is built from what the decoder kept: a displacement longer than needed shows as the
- *         short form.
  */
 #include "core/accel/interp/x87.h"
 
@@ -162,13 +160,20 @@ static void take_env(struct x86_cpu *cpu, const struct insn *in, const uint8_t *
     x87_update_es(cpu);
 }
 
-/* Images are made of words of the operand size, which decides their alignment. */
+/* Images are made of words of the operand size, which decides their alignment. Faults come as on
+ * Intel's processors: of the first word, the last byte, then the rest. */
+static unsigned image_word(const struct insn *in)
+{
+    return in->opsize == 2 ? 2 : 4;
+}
+
 static void image_read(struct x86_cpu *cpu, const struct insn *in, uint8_t *image, unsigned len)
 {
-    uint64_t ea = insn_ea(cpu, in), lin = x86_lin_r(cpu, in->seg, ea, len);
-    x86_align_check(cpu, in->seg, ea, in->opsize == 2 ? 2 : 4);
-    if ((lin & PAGE_OFFSET) + len > PAGE_BYTES) { /* the first byte, the last, then all */
-        x86_lin_read(cpu, lin, 1, cpu->cpl == 3);
+    uint64_t ea = insn_ea(cpu, in);
+    x86_lin_r(cpu, in->seg, ea, image_word(in));
+    uint64_t lin = x86_seg_check(cpu, in->seg, ea, len, false);
+    if ((lin & PAGE_OFFSET) + len > PAGE_BYTES) {
+        x86_lin_read(cpu, lin, image_word(in), cpu->cpl == 3);
         x86_lin_read(cpu, (lin + len - 1) & cpu->lin_mask, 1, cpu->cpl == 3);
     }
     x86_lin_read_bytes(cpu, lin, image, len, cpu->cpl == 3);
@@ -177,10 +182,11 @@ static void image_read(struct x86_cpu *cpu, const struct insn *in, uint8_t *imag
 static void image_write(struct x86_cpu *cpu, const struct insn *in, const uint8_t *image,
                         unsigned len)
 {
-    uint64_t ea = insn_ea(cpu, in), lin = x86_lin_w(cpu, in->seg, ea, len);
-    x86_align_check(cpu, in->seg, ea, in->opsize == 2 ? 2 : 4);
-    if ((lin & PAGE_OFFSET) + len > PAGE_BYTES) { /* the first byte, the last, then all */
-        x86_lin_probe_write(cpu, lin, 1, cpu->cpl == 3);
+    uint64_t ea = insn_ea(cpu, in);
+    x86_lin_w(cpu, in->seg, ea, image_word(in));
+    uint64_t lin = x86_seg_check(cpu, in->seg, ea, len, true);
+    if ((lin & PAGE_OFFSET) + len > PAGE_BYTES) {
+        x86_lin_probe_write(cpu, lin, image_word(in), cpu->cpl == 3);
         x86_lin_probe_write(cpu, (lin + len - 1) & cpu->lin_mask, 1, cpu->cpl == 3);
     }
     x86_lin_write_bytes(cpu, lin, image, len, cpu->cpl == 3);

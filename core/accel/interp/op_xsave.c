@@ -69,6 +69,12 @@ static void put_x87(struct x86_cpu *cpu, const struct insn *in, uint8_t *p)
     }
 }
 
+/* Pointers of 64 bits are made canonical. */
+static uint64_t canonical(uint64_t lin)
+{
+    return (uint64_t)((int64_t)(lin << 16) >> 16);
+}
+
 static void get_x87(struct x86_cpu *cpu, const struct insn *in, const uint8_t *p)
 {
     struct x86_state *s = &cpu->s;
@@ -77,9 +83,9 @@ static void get_x87(struct x86_cpu *cpu, const struct insn *in, const uint8_t *p
     s->fsw = (uint16_t)((ld16le(p + 2) & ~(uint32_t)FSW_ES) | (was_es ? FSW_ES : 0));
     s->ftag = p[4];
     s->fop = ld16le(p + 6) & 0x7ff;
-    s->fip = in->w ? ld64le(p + 8) : ld32le(p + 8);
+    s->fip = in->w ? canonical(ld64le(p + 8)) : ld32le(p + 8);
     s->fcs = in->w ? 0 : ld16le(p + 12);
-    s->fdp = in->w ? ld64le(p + 16) : ld32le(p + 16);
+    s->fdp = in->w ? canonical(ld64le(p + 16)) : ld32le(p + 16);
     s->fds = in->w ? 0 : ld16le(p + 20);
     for (unsigned i = 0; i < 8; i++) {
         x87_st(cpu, i)->mant = ld64le(p + FX_ST + 16 * i);
@@ -109,18 +115,17 @@ static void get_xmm(struct x86_cpu *cpu, const uint8_t *p)
     }
 }
 
-/* The operand's linear address: aligned, in its segment. With #AC on, what is no multiple of 4
- * raises that in place of #GP, even in a segment that cannot be written, as on Intel's processors;
- * [SDM2] "FXSAVE" leaves it open. */
+/* The operand's linear address: aligned, in its segment. What raises which fault is as on Intel's
+ * processors, [SDM2] "FXSAVE" leaves it open: its first word comes first, then the alignment, then
+ * the rest. With #AC on, what is no multiple of 4 raises that in place of #GP. */
 static uint64_t image_lin(struct x86_cpu *cpu, const struct insn *in, unsigned bytes,
                           unsigned align, bool write)
 {
     uint64_t ea = insn_ea(cpu, in);
-    x86_seg_check(cpu, in->seg, ea, bytes, false);
+    x86_seg_check(cpu, in->seg, ea, 4, false);
     x86_align_check(cpu, in->seg, ea, 4);
-    uint64_t lin = x86_seg_check(cpu, in->seg, ea, bytes, write);
     vec_aligned(cpu, in, ea, align);
-    return lin;
+    return x86_seg_check(cpu, in->seg, ea, bytes, write);
 }
 
 static void fx_available(struct x86_cpu *cpu)
@@ -128,7 +133,8 @@ static void fx_available(struct x86_cpu *cpu)
     x87_available(cpu);
 }
 
-/* Bytes 416-511, and without 64-bit mode 288-511, stay as they are. */
+/* Bytes 416-511, and without 64-bit mode 288-511, stay as they are. A page fault
+ * names the image's last byte or else the first, as on Intel's processors. */
 OP(fxsave)
 {
     uint8_t image[FX_BYTES] = {0};
@@ -138,7 +144,7 @@ OP(fxsave)
     put_xmm(cpu, image);
     st32le(image + 24, cpu->s.mxcsr);
     st32le(image + 28, MXCSR_ALL);
-    x86_lin_probe_write(cpu, lin, FX_BYTES, cpu->cpl == 3);
+    x86_lin_probe_write(cpu, (lin + FX_BYTES - 1) & cpu->lin_mask, 1, cpu->cpl == 3);
     x86_lin_write_bytes(cpu, lin, image, FX_XMM + 16 * xmm_count(cpu), cpu->cpl == 3);
 }
 
@@ -147,6 +153,7 @@ OP(fxrstor)
     uint8_t image[FX_BYTES];
     fx_available(cpu);
     uint64_t lin = image_lin(cpu, in, FX_BYTES, 16, false);
+    x86_lin_read(cpu, (lin + FX_BYTES - 1) & cpu->lin_mask, 1, cpu->cpl == 3);
     x86_lin_read_bytes(cpu, lin, image, FX_BYTES, cpu->cpl == 3);
     load_mxcsr(cpu, ld32le(image + 24));
     get_x87(cpu, in, image);
@@ -195,7 +202,8 @@ static uint64_t in_use(struct x86_cpu *cpu)
     return use | (x87 ? XCR0_X87 : 0);
 }
 
-/* Writes @components; the header says @bv and @comp. Parts that are not saved stay as they are. */
+/* Writes @components; the header says @bv and @comp. Parts that are not saved stay as they are. A
+ * page fault names the last byte or else the first, as on Intel's processors. */
 static void xsave(struct x86_cpu *cpu, const struct insn *in, uint64_t components, uint64_t asked,
                   bool compact)
 {
@@ -203,7 +211,8 @@ static void xsave(struct x86_cpu *cpu, const struct insn *in, uint64_t component
     bool user = cpu->cpl == 3;
     unsigned len = asked & XCR0_AVX ? X_BYTES : X_YMM;
     uint64_t lin = image_lin(cpu, in, len, 64, true);
-    x86_lin_probe_write(cpu, lin, len, user);
+    x86_lin_probe_write(cpu, (lin + len - 1) & cpu->lin_mask, 1, user);
+    x86_lin_probe_write(cpu, lin, 1, user);
     uint64_t bv = x86_lin_read(cpu, lin + X_HEADER, 8, user);
     bv = compact ? asked & in_use(cpu) : (bv & ~asked) | (asked & in_use(cpu));
     put_x87(cpu, in, image);
@@ -272,6 +281,7 @@ OP(xrstor)
     x_available(cpu);
     uint64_t asked = cpu->s.xcr0 & edx_eax(cpu);
     uint64_t lin = image_lin(cpu, in, X_YMM, 64, false);
+    x86_lin_read(cpu, (lin + X_HEADER + 8) & cpu->lin_mask, 8, user); /* the first to fault */
     x86_lin_read_bytes(cpu, lin, image, X_YMM, user);
     uint64_t bv = ld64le(image + X_HEADER), load = asked & bv;
     bool compact = ld64le(image + X_HEADER + 8) & XCOMP_COMPACT;

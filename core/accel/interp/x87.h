@@ -137,17 +137,16 @@ static inline void x87_begin(struct x86_cpu *cpu)
     x87_pending(cpu);
 }
 
-/* The ModRM byte as the shortest encoding has it. */
-static inline uint8_t x87_modrm(const struct insn *in)
+/* [SDM1] "Last Instruction Opcode": the second byte and the low bits of the first. */
+static inline uint16_t x87_fop(const struct insn *in)
 {
-    unsigned mod = !in->mem ? 3 : in->disp == 0 ? 0 : in->disp == (int8_t)in->disp ? 1 : 2;
-    return (uint8_t)(mod << 6 | (in->reg & 7) << 3 | (in->rm & 7));
+    return (uint16_t)((in->opcode & 7) << 8 | in->vvvv);
 }
 
 /* Instruction and operand pointers, by what is no control instruction. */
 static inline void x87_note(struct x86_cpu *cpu, const struct insn *in)
 {
-    cpu->s.fop = (uint16_t)((in->opcode & 7) << 8 | x87_modrm(in));
+    cpu->s.fop = x87_fop(in);
     cpu->s.fip = x86_insn_rip(cpu);
     cpu->s.fcs = cpu->s.seg[S_CS].sel;
     if (in->mem) {

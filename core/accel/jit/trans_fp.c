@@ -66,7 +66,7 @@ void trans_fp_note(struct trans *t, int noted)
     struct host_mem fop = cpu_field(CPU_OFFSET(s.fop));
     struct host_mem cs = cpu_field(CPU_OFFSET(s.seg[S_CS].sel));
     emit_rm(e, 0xc7, 2, 0, &fop);
-    emit_imm(e, (in->opcode & 7u) << 8 | x87_modrm(in), 2);
+    emit_imm(e, x87_fop(in), 2);
     emit_mov_imm(e, HOST_10, (t->jb->rip + in->offset) & (t->wide ? ~0ull : 0xffffffff));
     emit_store(e, 8, HOST_10, CPU_OFFSET(s.fip));
     emit_rm(e, 0x0fb7, 4, HOST_10, &cs);
