@@ -10,6 +10,7 @@
 #include "core/cpu/mech.h"
 
 #define PAGES_WORTH 4u       /* a run has at least so many, or pieces of a large page */
+#define PAGES_MANY  32u
 
 static const struct tlb_entry *entry_of(const struct x86_cpu *cpu, unsigned kind, uint64_t page)
 {
@@ -147,6 +148,13 @@ int x86_tlb_run_at(struct x86_cpu *cpu, unsigned kind, uint64_t lin, bool write)
     now.home_bytes = now.bytes;
     runs[smallest] = now;
     return smallest;
+}
+
+int x86_tlb_large_run(const struct x86_cpu *cpu, unsigned kind, bool write)
+{
+    const struct tlb_run *runs = cpu->runs[kind][write];
+    int larger = runs[1].bytes > runs[0].bytes;
+    return runs[larger].bytes >= PAGES_MANY * PAGE_BYTES ? larger : -1;
 }
 
 void x86_tlb_close_page(struct x86_cpu *cpu, uint64_t ram)

@@ -250,6 +250,8 @@ void x86_tlb_flush_page(struct x86_cpu *cpu, uint64_t lin);
 
 /* Is linear address @lin in a run of TLB @kind, or can a run be made around it? Which; -1: none. */
 int x86_tlb_run_at(struct x86_cpu *cpu, unsigned kind, uint64_t lin, bool write);
+/* A run of many pages; -1: none. */
+int x86_tlb_large_run(const struct x86_cpu *cpu, unsigned kind, bool write);
 /* A line of the page at ram address @ram was marked: its otags go. */
 void x86_tlb_close_page(struct x86_cpu *cpu, uint64_t ram);
 

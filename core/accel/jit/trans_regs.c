@@ -1,11 +1,9 @@
 /*
  * R8 to R15 of 64-bit code. They live in the context; inside a block the instructions that name
- * them find them in two host registers. Whatever is written goes to memory at once, so that nothing
+ * them find them in three host registers. Whatever is written goes to memory at once, so that nothing
  * has to be saved on the way out.
  */
 #include "core/accel/jit/translate.h"
-
-static const enum host_reg homes[HELD] = {HOST_12, HOST_13};
 
 static int held_at(const struct trans *t, unsigned reg)
 {
@@ -79,7 +77,7 @@ static int take(struct trans *t, unsigned reg, unsigned busy, bool load)
             t->held[i] = (uint8_t)reg;
             t->next_held = i + 1;
             if (load) {
-                emit_load(&t->e, 8, homes[i], 8 * (int32_t)reg);
+                emit_load(&t->e, 8, trans_homes[i], 8 * (int32_t)reg);
             }
             return (int)i;
         }
@@ -126,7 +124,7 @@ enum host_reg trans_ea_reg(struct trans *t, unsigned offset, enum host_reg scrat
     }
     int at = held_at(t, offset >> 3);
     if (at >= 0) {
-        return homes[at];
+        return trans_homes[at];
     }
     emit_load(&t->e, 8, scratch, offset);
     return scratch;
@@ -154,7 +152,7 @@ void trans_reload(struct trans *t, const uint8_t held[HELD])
 {
     for (unsigned i = 0; i < HELD; i++) {
         if (held[i]) {
-            emit_load(&t->e, 8, homes[i], 8 * held[i]);
+            emit_load(&t->e, 8, trans_homes[i], 8 * held[i]);
         }
     }
 }

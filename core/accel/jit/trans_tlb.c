@@ -124,6 +124,37 @@ static void look_in_run(struct trans *t, unsigned run, unsigned size, enum acces
     comes_back(t);
 }
 
+/* Did the block change this register (offset into gpr), so that where it leads is not known? The
+ * stack stays where it is. */
+static bool is_changed(const struct trans *t, unsigned offset)
+{
+    bool stack = offset == GPR_OFF(R_SP) || (offset == GPR_OFF(R_BP) && !t->wide);
+    bool changed = false;
+    for (const struct insn *i = t->block->insns; i < t->in && !changed; i++) {
+        changed = offset <= GPR_OFF(R_15) && !stack && trans_may_write(i, offset);
+    }
+    return changed;
+}
+
+static bool is_unsure(const struct trans *t)
+{
+    return t->in->mem && (is_changed(t, t->in->base) || is_changed(t, t->in->index));
+}
+
+/* The run in which the access will probably be; -1: none. A displacement that is an address says
+ * more than registers that have changed; else memory of which there is much is likely. */
+static int likely_run(const struct trans *t, uint64_t lin, bool write)
+{
+    struct x86_cpu *cpu = &t->j->e->cpu;
+    uint64_t table = t->in->disp & cpu->lin_mask;
+    if (!is_unsure(t)) {
+        return x86_tlb_run_at(cpu, t->context->tlb, lin, write);
+    }
+    int run = table >= 0x10000 && table + 0x10000 > table
+                  ? x86_tlb_run_at(cpu, t->context->tlb, table, write) : -1;
+    return run >= 0 ? run : x86_tlb_large_run(cpu, t->context->tlb, write);
+}
+
 /* Will a store to @lin find a page without marks? */
 static bool is_open(const struct trans *t, uint64_t lin)
 {
@@ -135,14 +166,14 @@ static bool is_open(const struct trans *t, uint64_t lin)
 
 void trans_look_up(struct trans *t, uint64_t lin, bool fixed, unsigned size, enum access access)
 {
-    bool quick = access == READ || is_open(t, lin);
+    bool quick = access == READ || is_open(t, lin) || is_unsure(t);
     int run = -1;
     if (fixed && quick && (lin & PAGE_OFFSET) + size <= PAGE_BYTES) {
         look_up_fixed(t, lin, size, access);
         return;
     }
     if (quick && size <= TLB_RUN_OPERAND) {
-        run = x86_tlb_run_at(&t->j->e->cpu, t->context->tlb, lin, access != READ);
+        run = likely_run(t, lin, access != READ);
     }
     if (run >= 0) {
         look_in_run(t, (unsigned)run, size, access);
@@ -188,6 +219,8 @@ void trans_note_store(struct trans *t, unsigned size)
     struct host_mem next = cpu_field(ENGINE_OFFSET(translated.stores));
     struct host_mem word = {HOST_10, HOST_NONE, 0, 0}, at = {HOST_11, HOST_NONE, 0, 0};
     struct host_mem old = {HOST_11, HOST_NONE, 0, (int32_t)offsetof(struct check_store, old)};
+    emit_u8(e, 0x41);                                   /* push r11: it may be held */
+    emit_u8(e, 0x53);
     for (unsigned i = 0; i < size + 8; i += 8) {
         emit_lea(e, 8, HOST_10, t->operand.base, t->operand.index,
                  (int32_t)(i < size ? i : size - 1));
@@ -203,6 +236,8 @@ void trans_note_store(struct trans *t, unsigned size)
         emit_rm(e, 0x83, 8, 0, &next);                  /* add next, size of a note */
         emit_u8(e, sizeof(struct check_store));
     }
+    emit_u8(e, 0x41);                                   /* pop r11 */
+    emit_u8(e, 0x5b);
 }
 
 /* Of an operand that may lie in two lines the next line's mark is looked at, too; if one is set,

@@ -13,7 +13,7 @@
 
 #define SLOW_JUMPS 12
 #define TRANS_FAULTS (8 * BLOCK_INSNS)
-#define HELD 2               /* host registers for R8 to R15 of the guest */
+#define HELD 3               /* host registers for R8 to R15 of the guest */
 
 enum access { READ, WRITE, MODIFY };
 
@@ -71,7 +71,8 @@ struct trans {
     const struct insn *in;   /* being translated */
     const struct insn_info *info;
     bool wide;               /* 64-bit code */
-    uint8_t held[HELD];      /* R_8 to R_15: the guest register that is (also) there; 0: none */
+    uint8_t held[HELD];      /* R_8 to R_15: the guest register that is also in trans_homes[i];
+                              * 0: none */
     unsigned next_held;
     bool fixed;              /* the memory operand's offset is known: */
     uint64_t offset;
@@ -103,12 +104,21 @@ static inline const struct jit_stubs *stubs_of(const struct trans *t)
     return &t->j->stubs[t->wide];
 }
 
+/* Where R8 to R15 of the guest may be held. The last one is also a scratch register: who uses it
+ * calls trans_scratch first. */
+static const enum host_reg trans_homes[HELD] = {HOST_12, HOST_13, HOST_11};
+static inline void trans_scratch(struct trans *t)
+{
+    t->held[2] = 0;
+}
+
 /* The host register of a guest register operand (offset into gpr). The registers that the
  * instruction's ModRM byte and opcode name have one while its emitter runs. */
 static inline enum host_reg trans_reg(const struct trans *t, unsigned offset)
 {
     if (unlikely(offset >= GPR_OFF(R_8))) {
-        return t->held[0] == offset >> 3 ? HOST_12 : HOST_13;
+        unsigned i = t->held[0] == offset >> 3 ? 0 : t->held[1] == offset >> 3 ? 1 : 2;
+        return trans_homes[i];
     }
     return offset & 7 ? (enum host_reg)(HOST_AH + (offset >> 3)) : guest_reg(offset >> 3);
 }
