@@ -421,10 +421,10 @@ static void tlb_drop_all(struct x86_cpu *cpu, bool keep_global)
     }
 }
 
-static void code_stale(struct x86_cpu *cpu)
+static void code_stale(struct x86_cpu *cpu, enum x86_moved what, uint64_t lin)
 {
     if (cpu->flush_code) {
-        cpu->flush_code(cpu);
+        cpu->flush_code(cpu, what, lin);
     }
 }
 
@@ -433,7 +433,7 @@ void x86_tlb_flush(struct x86_cpu *cpu)
     tlb_drop_all(cpu, false);
     cpu->tlb_large = false;
     cpu->walk_range = NULL;
-    code_stale(cpu);
+    code_stale(cpu, MOVED_ALL, 0);
 }
 
 void x86_tlb_first_flush(struct x86_cpu *cpu)
@@ -448,7 +448,7 @@ void x86_tlb_first_flush(struct x86_cpu *cpu)
 void x86_tlb_flush_nonglobal(struct x86_cpu *cpu)
 {
     tlb_drop_all(cpu, true);
-    code_stale(cpu);
+    code_stale(cpu, MOVED_NOT_GLOBAL, 0);
 }
 
 static bool maps(const struct tlb_entry *e, uint64_t lin)
@@ -479,7 +479,7 @@ void x86_tlb_flush_page(struct x86_cpu *cpu, uint64_t lin)
             tlb_drop(tlb_at(cpu, i));
         }
     }
-    code_stale(cpu);
+    code_stale(cpu, MOVED_PAGE, lin);
 }
 
 /* ---- access ---- */

@@ -79,6 +79,10 @@ enum x86_access { ACC_READ, ACC_WRITE, ACC_FETCH };
 
 #define X86_NO_PAGE (~0ull)
 
+/* What linear addresses lead elsewhere: all (paging, view, A20); all but global pages; the page of
+ * one address, of whatever size. */
+enum x86_moved { MOVED_ALL, MOVED_NOT_GLOBAL, MOVED_PAGE };
+
 struct x86_host_ops {
     uint64_t (*read)(void *host, struct space *s, uint64_t addr, unsigned size);
     void (*write)(void *host, struct space *s, uint64_t addr, uint64_t val, unsigned size);
@@ -162,8 +166,8 @@ struct x86_cpu {
     struct x86_topology topology;
     const struct view_range *walk_range; /* last range a page walk used; of space->view */
     /* Told by mechanisms: */
-    /* cached code by address is stale (paging, view, A20) */
-    void (*flush_code)(struct x86_cpu *cpu);
+    /* cached code by linear address is stale */
+    void (*flush_code)(struct x86_cpu *cpu, enum x86_moved what, uint64_t lin);
     /* leave the block when this instruction is done */
     void (*stop_after_insn)(struct x86_cpu *cpu);
     /* a device was accessed: look at slice and pending; or NULL */

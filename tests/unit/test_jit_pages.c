@@ -191,6 +191,93 @@ static void an_operand_does_not_wrap_around_into_page_0(void **state)
     assert_int_equal(b->cpu->s.cr2, (uint64_t)-3);
 }
 
+#define MOV_CR3_RDX "\x0f\x22\xda"
+#define INVLPG_RDX  "\x0f\x01\x3a"
+
+/* MOV EAX, @val and RET at physical @phys. */
+static void put_function(struct interp_bench *b, uint64_t phys, uint8_t val)
+{
+    const uint8_t code[] = {0xb8, val, 0, 0, 0, 0xc3};
+    ibench_poke(b, phys, code, sizeof(code));
+}
+
+/* The four tables once more, with another page table entry; returns what CR3 is to be. */
+static uint64_t second_tables(struct interp_bench *b, unsigned page, uint64_t entry)
+{
+    const uint64_t to = LB_PML4 + 0x10000;
+    memcpy(ibench_mem(b, to), ibench_mem(b, LB_PML4), 0x4000);
+    for (uint64_t level = 0; level < 3; level++) {
+        uint64_t *table = (uint64_t *)ibench_mem(b, to + level * 0x1000);
+        for (unsigned i = 0; i < 512; i++) {
+            bool is_table = table[i] >= LB_PDPT && table[i] < LB_PT + 0x1000;
+            table[i] += is_table ? 0x10000 : 0;
+        }
+    }
+    lb_put64(b, to + 0x3000 + page * 8, entry);
+    return to;
+}
+
+static void each_address_space_has_its_own_code(void **state)
+{
+    struct interp_bench *b = *state;
+    uint64_t function = LB_PAGES + 0x1100;
+    lb_put64(b, LB_PD, 0x187);                          /* the stack stays in the TLB */
+    uint64_t other = second_tables(b, 1, OTHER | 7);
+    put_function(b, function, 0x11);
+    put_function(b, OTHER + 0x100, 0x22);
+    static const uint8_t loop[] = {
+        0x0f, 0x22, 0xda,                               /* again: mov cr3, rdx */
+        0xff, 0xd6,                                     /* call rsi */
+        0x48, 0x01, 0xc3,                               /* add rbx, rax */
+        0x0f, 0x22, 0xdf,                               /* mov cr3, rdi */
+        0xff, 0xd6,                                     /* call rsi */
+        0x48, 0x6b, 0xc0, 0x10,                         /* imul rax, rax, 16 */
+        0x48, 0x01, 0xc3,                               /* add rbx, rax */
+        0xff, 0xc9,                                     /* dec ecx */
+        0x75, 0xe8,                                     /* jnz again */
+    };
+    b->cpu->s.gpr[R_DX] = LB_PML4;
+    run_with(b, loop, sizeof(loop), TIMES, other, function);
+    assert_int_equal(b->cpu->s.gpr[R_BX], (0x11 + 0x220) * TIMES);
+}
+
+/* [SDM3] "Global Pages": a load of CR3 leaves their translations, INVLPG does not. */
+static void code_of_global_pages_outlives_a_load_of_cr3(void **state)
+{
+    struct interp_bench *b = *state;
+    uint64_t function = LB_PAGES + 0x1100;
+    put_page(b, 1, LB_PAGES + 0x1000, 0x107);
+    put_function(b, function, 0x11);
+    put_function(b, OTHER + 0x100, 0x22);
+    assert_int_equal(sum_of_calls(b, function, MOV_CR3_RDX, 3, LB_PML4), 0x11 * TIMES);
+    uint32_t generation = b->e->global_generation;
+    assert_int_equal(sum_of_calls(b, function, MOV_CR3_RDX, 3, LB_PML4), 0x11 * TIMES);
+    assert_int_equal(b->e->global_generation, generation);
+    put_page(b, 1, OTHER, 0x107);
+    assert_int_equal(sum_of_calls(b, function, INVLPG_RDX, 3, function), 0x22 * TIMES);
+    put_page(b, 1, LB_PAGES + 0x1000, 0x107);
+    /* mov rax, cr4; btc eax, 7; mov cr4, rax: PGE off */
+    assert_int_equal(sum_of_calls(b, function, "\x0f\x20\xe0\x0f\xba\xf8\x07\x0f\x22\xe0", 10, 0),
+                     0x11 * TIMES);
+}
+
+/* What INVLPG drops is a page of whatever size; one without code changes nothing for code. */
+static void invlpg_drops_the_code_of_its_page_alone(void **state)
+{
+    struct interp_bench *b = *state;
+    uint64_t function = 0x600000 + 0x7100, data = LB_PAGES + 0x9000;
+    put_function(b, function, 0x11);
+    put_function(b, function + 0x200000, 0x22);
+    assert_int_equal(sum_of_calls(b, function, "", 0, 0), 0x11 * TIMES);
+    sum_of_calls(b, function, INVLPG_RDX, 3, data);
+    uint32_t generation = b->e->generation;
+    assert_int_equal(sum_of_calls(b, function, INVLPG_RDX, 3, data), 0x11 * TIMES);
+    assert_int_equal(b->e->generation, generation);
+    lb_put64(b, LB_PD + 3 * 8, 0x800000 | 0x87);
+    assert_int_equal(sum_of_calls(b, function, INVLPG_RDX, 3, 0x600000 + 0x1ff000), 0x22 * TIMES);
+    assert_int_not_equal(b->e->generation, generation);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +286,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_store_finds_code_that_came_later, fresh, done),
         cmocka_unit_test_setup_teardown(operands_at_the_end_of_a_run, fresh, done),
         cmocka_unit_test_setup_teardown(an_operand_does_not_wrap_around_into_page_0, fresh, done),
+        cmocka_unit_test_setup_teardown(each_address_space_has_its_own_code, fresh, done),
+        cmocka_unit_test_setup_teardown(code_of_global_pages_outlives_a_load_of_cr3, fresh, done),
+        cmocka_unit_test_setup_teardown(invlpg_drops_the_code_of_its_page_alone, fresh, done),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -435,7 +435,7 @@ static void cr0_and_cr4_refuse_bad_values(void **state) /* [SDM2] "MOV to CR" */
 }
 
 static unsigned flushes;
-static void count_flush(struct x86_cpu *cpu)
+static void count_flush(struct x86_cpu *cpu, enum x86_moved what, uint64_t lin)
 {
     flushes++;
 }

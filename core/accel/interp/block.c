@@ -272,21 +272,7 @@ void block_flush_all(struct interp *e)
     if (e->translator) {
         e->translator->flushed(e);
     }
-    block_new_generation(e);
-}
-
-void block_new_generation(struct interp *e)
-{
-    if (++e->generation == UINT32_MAX) { /* KEY_NEVER's */
-        memset(e->jump, 0, sizeof(e->jump));
-        e->generation = 1;
-    }
-    if (e->key != KEY_NEVER) {
-        e->key = (uint64_t)e->generation << 32;
-    }
-    if (e->translator) {
-        e->translator->moved(e);
-    }
+    moved_all(e);
 }
 
 /* Space for a block of @n instructions and their lines. Freed with its part. */
@@ -592,7 +578,7 @@ struct block *block_find(struct interp *e)
     struct x86_cpu *cpu = &e->cpu;
     uint64_t rip = cpu->s.rip;
     uint64_t lin = (cpu->s.seg[S_CS].base + rip) & cpu->lin_mask, ram;
-    uint32_t generation = e->generation;
+    uint32_t generation = e->generation, global_generation = e->global_generation;
     if (rip > e->cs_last) {
         x86_fault(cpu, X86_GP, 0);
     }
@@ -612,8 +598,12 @@ struct block *block_find(struct interp *e)
     }
     /* The memory map may have changed while others were let pass. */
     if (e->key != KEY_NEVER && generation == e->generation &&
+        global_generation == e->global_generation &&
         !(unlikely(e->debug.stops != NULL) && interp_debug_code(e, lin, false))) {
-        *jump_slot(e, lin) = (struct jump_entry){.lin = lin, .key = e->key | cpu->mode, .block = b};
+        uint64_t last = b->bytes > b->bytes1 ? (lin + b->bytes - 1) & cpu->lin_mask : lin;
+        *jump_slot(e, lin) = (struct jump_entry){
+            .lin = lin, .key = moved_key(e, lin, last) | cpu->mode, .block = b,
+        };
     }
     return b;
 }
@@ -628,7 +618,8 @@ bool block_cache_init(struct interp *e)
     e->blocks = p;
     begin_part(e, 0);
     e->generation = 1;
-    e->key = (uint64_t)e->generation << 32;
+    e->global_generation = 2;
+    moved_set_keys(e, false);
     return true;
 }
 

@@ -90,10 +90,10 @@ void interp_debug_resync(struct interp *e)
     enum cpu_mode mode = cpu_mode_of(&cpu->s);
     if (d->step != STEP_OFF) {
         e->single = true;
-        e->key = KEY_NEVER;
+        moved_set_keys(e, true);
     }
     if (d->hit.kind != HIT_NONE) {
-        e->key = KEY_NEVER;
+        moved_set_keys(e, true);
     }
     if (d->step == STEP_INSN_NO_INTR && cpu->s.activity == ACT_RUNNING) {
         cpu->pend_mask &= ~(uint32_t)(PEND_INTR | PEND_NMI | PEND_SMI);
@@ -141,7 +141,7 @@ static void accessed(struct x86_cpu *cpu, uint64_t lin, uint64_t phys, unsigned 
     e->debug.hit = (struct debug_hit){
         .kind = HIT_DATA, .addr = p->addr, .on = p->on, .physical = p->physical,
     };
-    e->key = KEY_NEVER;
+    moved_set_keys(e, true);
     e->due = true;
     interp_stop_after_insn(cpu);
 }

@@ -26,6 +26,7 @@
 #define BLOCK_HASH       65536u
 #define LINE_HASH        65536u
 #define JUMP_ENTRIES     4096u
+#define CODE_PAGES       16384u   /* bits: pages by hash */
 #define INVALID_QUEUE    64u
 #define REP_CHUNK        4096u    /* iterations that count as one instruction */
 
@@ -58,7 +59,7 @@ struct block_line {
 
 struct jump_entry {
     uint64_t lin;
-    uint64_t key;                /* generation << 32 | mode */
+    uint64_t key;                /* interp.key or global_key of the time | mode */
     struct block *block;
 };
 
@@ -72,13 +73,14 @@ struct interp_translator {
     /* its bytes changed: it is never entered again */
     void (*dropped)(struct interp *e, struct block *b);
     void (*flushed)(struct interp *e);                  /* all blocks are gone */
-    void (*moved)(struct interp *e);                    /* code is at other linear addresses now */
+    /* code is at other linear addresses now; that of global pages only if @all */
+    void (*moved)(struct interp *e, bool all);
 };
 
 /* What translated code itself looks at, within reach of the context pointer. */
 struct interp_translated {
     uint16_t flags;              /* OSZAPC: AH as by LAHF in bits 15:8, OF in bit 0 */
-    uint64_t jump_key;           /* what entries of jumps[] must have besides the offset */
+    uint64_t jump_key, global_key; /* entries of jumps[] have one besides the offset */
     void *jumps;
     const uint8_t *marks; /* the arena's, so that host address >> RAM_LINE_SHIFT indexes them */
     const uint8_t *base;         /* what REG_MARKS holds outside 64-bit code: those, or the window */
@@ -145,12 +147,15 @@ struct interp_traced {
 struct interp {
     struct x86_cpu cpu;
     struct interp_host host;
-    uint64_t key;                /* what jump entries must have besides the mode, or KEY_NEVER */
+    /* What jump entries must have besides the mode; global_key: those of global pages. Or both
+     * KEY_NEVER. */
+    uint64_t key, global_key;
     uint64_t cs_last;            /* last offset that code may be fetched from */
     struct block *block;         /* running, or run last */
     struct insn *patched;        /* its run is run_stop for now */
     insn_run patched_run;
-    uint32_t generation;
+    uint32_t generation, global_generation; /* of the keys: no number comes twice */
+    uint64_t code_pages[CODE_PAGES / 64]; /* pages that jump entries may be of (moved.c) */
     bool single;                 /* one instruction at a time: TF or a code breakpoint */
     bool endless;                /* the slice is, and stays so until run is left */
     bool due;                    /* a device access made something due: a REP must pause */
@@ -200,8 +205,6 @@ void block_cache_fini(struct interp *e);
 struct block *block_find(struct interp *e);
 /* Forgets every block. Not while one runs. */
 void block_flush_all(struct interp *e);
-/* Forgets what linear addresses translate to. */
-void block_new_generation(struct interp *e);
 /* A store hit [addr, addr+len) of the arena. On the engine's thread, or while it is outside run. */
 void block_invalidate(struct interp *e, uint64_t addr, uint64_t len);
 /* The ram_listener: on any thread. */
@@ -213,6 +216,23 @@ insn_run block_op(const struct block *b, const struct insn *in);
 void block_drain(struct interp *e);
 /* The bytes of the first instruction of @b, which is at CS:RIP; 0: not in memory. */
 unsigned block_code(struct interp *e, const struct block *b, uint8_t bytes[INSN_MAX_BYTES]);
+
+/* ---- what linear addresses translate to (moved.c) ---- */
+
+/* Forgets all of it. */
+void moved_all(struct interp *e);
+/* cpu->flush_code */
+void moved_code(struct x86_cpu *cpu, enum x86_moved what, uint64_t lin);
+/* The key of a jump entry for code at @lin, which is in the TLB, and up to @last. */
+uint64_t moved_key(struct interp *e, uint64_t lin, uint64_t last);
+/* Does the TLB say that the page of code at @lin is global? */
+bool moved_is_global(struct interp *e, uint64_t lin);
+/* Makes the keys those of now; @never: no entry has them. */
+static inline void moved_set_keys(struct interp *e, bool never)
+{
+    e->key = never ? KEY_NEVER : (uint64_t)e->generation << 32;
+    e->global_key = never ? KEY_NEVER : (uint64_t)e->global_generation << 32;
+}
 
 /* ---- running (interp.c) ---- */
 
@@ -298,7 +318,8 @@ static inline void interp_goto(struct x86_cpu *cpu, uint64_t rip)
     struct interp *e = interp_of(cpu);
     uint64_t lin = (cpu->s.seg[S_CS].base + rip) & cpu->lin_mask;
     const struct jump_entry *j = jump_slot(e, lin);
-    if (likely(j->lin == lin && j->key == (e->key | cpu->mode))) {
+    if (likely(j->lin == lin &&
+               (j->key == (e->key | cpu->mode) || j->key == (e->global_key | cpu->mode)))) {
         struct block *b = j->block;
         int64_t left = cpu->budget, budget = left - b->n;
         if (likely(budget >= 0 && rip + b->bytes - 1 <= e->cs_last &&

@@ -54,16 +54,9 @@ void interp_stop_after_insn(struct x86_cpu *cpu)
         patch(e, e->block, cpu->cur->index_in_block + 1u);
     }
     if (cpu->watch_hits) { /* a branch must not go on, nor a REP */
-        e->key = KEY_NEVER;
+        moved_set_keys(e, true);
         e->due = true;
     }
-}
-
-/* Translations changed: nothing is found by linear address any more. */
-static void flush_code(struct x86_cpu *cpu)
-{
-    block_new_generation(interp_of(cpu));
-    interp_stop_after_insn(cpu);
 }
 
 void run_stop(struct x86_cpu *cpu, const struct insn *in)
@@ -160,12 +153,13 @@ static uint32_t event_mask(const struct x86_state *s)
 void interp_resync(struct interp *e)
 {
     struct x86_cpu *cpu = &e->cpu;
+    unpatch(e); /* the block that was to stop is over */
     cpu->pend_mask = event_mask(&cpu->s);
     e->cs_last = cpu->mode & MODE_CS64 ? ~0ull : cpu->s.seg[S_CS].limit;
     e->single = (cpu->mode & MODE_TF) || (unlikely(cpu->s.dr[7] & 0xff) && code_breakpoints(cpu));
     bool alone = e->single || cpu->s.shadow || cpu->watch_hits ||
                  cpu->s.activity != ACT_RUNNING || interp_traces();
-    e->key = alone ? KEY_NEVER : (uint64_t)e->generation << 32;
+    moved_set_keys(e, alone);
     interp_trail_code(e);
     if (unlikely(e->debug.stops != NULL)) {
         interp_debug_resync(e);
@@ -449,7 +443,7 @@ struct interp *interp_new(struct ram_arena *arena, const struct interp_host *hos
     interp_share(e, e);
     e->cpu.arena = arena;
     e->cpu.pending = &e->own_pending;
-    e->cpu.flush_code = flush_code;
+    e->cpu.flush_code = moved_code;
     e->cpu.stop_after_insn = interp_stop_after_insn;
     e->cpu.after_device = interp_after_device;
     e->thread = pthread_self();

@@ -52,7 +52,7 @@ static bool has_upper_halves(const struct x86_cpu *cpu)
 static bool still_there(const struct jit *j, const struct jit_context *c)
 {
     const struct x86_cpu *cpu = &j->e->cpu;
-    return c->generation == j->jump_generation && c->seg_changes == cpu->seg_changes &&
+    return c->generation == j->global_generation && c->seg_changes == cpu->seg_changes &&
            cpu->s.seg[S_CS].base == c->cs_base && j->e->cs_last == c->cs_last &&
            cpu->mode == c->mode && !c->unreal && cpu->tlb == cpu->tlbs[c->tlb] &&
            cpu->pg == c->paged && (!c->mapped || !(j->window->failed || has_upper_halves(cpu)));
@@ -127,7 +127,7 @@ static unsigned search_context(struct jit *j)
         j->contexts[j->n_contexts++] = now;
     }
     j->contexts[i].seg_changes = cpu->seg_changes;
-    j->contexts[i].generation = j->jump_generation;
+    j->contexts[i].generation = j->global_generation;
     *hint = (uint16_t)i;
     return i;
 }
@@ -141,6 +141,7 @@ void jit_find_context(struct jit *j)
     j->context = *last;
     j->e->translated.base = j->contexts[*last].mapped ? j->window->base : j->e->translated.marks;
     j->e->translated.jump_key = j->jump_generation * JIT_CONTEXTS + j->context + 1;
+    j->e->translated.global_key = j->global_generation * JIT_CONTEXTS + j->context + 1;
 }
 
 bool jit_context_holds(const struct jit *j, const struct jit_block *jb)

@@ -233,12 +233,15 @@ void jit_flush(struct jit *j)
     forget(j);
 }
 
-static void code_moved(struct interp *e)
+static void code_moved(struct interp *e, bool all)
 {
     struct jit *j = jit_of(e);
-    jit_unlink_far(j);
     j->wanted = NULL;
-    j->jump_generation++;
+    j->jump_generation = j->generations++;
+    if (all) {
+        jit_unlink_far(j);
+        j->global_generation = j->generations++;
+    }
 }
 
 static const struct interp_translator translator = {
@@ -280,6 +283,8 @@ bool jit_attach(struct interp *e, struct error **err)
         error_set(err, "jit: no memory for its tables");
         goto fini_code;
     }
+    j->jump_generation = j->generations++;
+    j->global_generation = j->generations++;
     e->translated.jumps = j->jumps;
     e->translated.marks = e->cpu.arena->marks - ((uintptr_t)e->cpu.arena->base >> RAM_LINE_SHIFT);
     j->window = window_of(e);

@@ -61,7 +61,7 @@ struct jit_context {
     uint32_t tlb;            /* which of cpu->tlbs */
     uint32_t segs;           /* enum seg_kind << 2 * sreg */
     struct jit_window windows[2]; /* from 0 on; from 1 MiB on in 32-bit code */
-    uint64_t seg_changes;    /* cpu->seg_changes and jump_generation when it was found last */
+    uint64_t seg_changes;    /* cpu->seg_changes and global_generation when it was found last */
     uint64_t generation;
     bool mapped;             /* what is flat is reached in the window */
     bool paged;
@@ -96,7 +96,7 @@ struct jit_link {
 
 struct jit_jump {
     uint64_t rip;
-    uint64_t key;            /* jump_key of the time; 0: none */
+    uint64_t key;            /* jump_key or global_key of the time; 0: none */
     const uint8_t *entry;    /* executable view */
     uint64_t unused;         /* 32 bytes: translated code scales an index to them */
 };
@@ -138,7 +138,9 @@ struct jit {
     unsigned n_contexts, context; /* how many; the last one entered in */
     uint16_t context_hint[256]; /* by code segment: where it was found last */
     uint16_t context_of_mode[256]; /* by mode word: the one entered in last */
-    uint64_t jump_generation; /* how often linear addresses may have moved */
+    /* How often linear addresses may have moved; also those of global pages. */
+    uint64_t jump_generation, global_generation;
+    uint64_t generations;    /* numbers given to them */
     struct jit_block *blocks;
     struct jit_link *links;
     struct jit_link *wanted; /* led out of translated code just now: to the block entered next */

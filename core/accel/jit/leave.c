@@ -99,7 +99,7 @@ static const uint8_t *resume(struct x86_cpu *cpu)
     struct jit *j = jit_of(e);
     interp_resync(e);
     bool pending = atomic_load_explicit(cpu->pending, memory_order_relaxed) & cpu->pend_mask;
-    if (likely(!pending && !e->patched && !j->check && jit_may_enter(e, e->block))) {
+    if (likely(!pending && !j->check && jit_may_enter(e, e->block))) {
         jit_find_context(j);
         const uint8_t *code = jit_find_jump(j, cpu->s.rip);
         if (likely(code)) {

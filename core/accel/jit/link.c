@@ -63,8 +63,12 @@ void jit_add_jump(struct jit *j, struct jit_block *jb)
     if (j->check) {
         return;
     }
+    const struct block *b = jb->block;
+    uint64_t lin = (j->contexts[jb->context].cs_base + jb->rip) & j->e->cpu.lin_mask;
+    bool global = b->bytes == b->bytes1 && moved_is_global(j->e, lin);
     *jit_jump_slot(j, jb->rip) = (struct jit_jump){
-        .rip = jb->rip, .key = j->e->translated.jump_key,
+        .rip = jb->rip,
+        .key = global ? j->e->translated.global_key : j->e->translated.jump_key,
         .entry = codemem_rx(&j->code, jb->entry),
     };
 }
@@ -72,7 +76,8 @@ void jit_add_jump(struct jit *j, struct jit_block *jb)
 const uint8_t *jit_find_jump(struct jit *j, uint64_t rip)
 {
     const struct jit_jump *to = jit_jump_slot(j, rip);
-    return to->rip == rip && to->key == j->e->translated.jump_key ? to->entry : NULL;
+    bool holds = to->key == j->e->translated.jump_key || to->key == j->e->translated.global_key;
+    return to->rip == rip && holds ? to->entry : NULL;
 }
 
 void jit_drop_jump(struct jit *j, const struct jit_block *jb)

@@ -122,6 +122,7 @@ void trans_jump_known(struct trans *t)
 {
     struct emit *e = &t->e;
     struct host_mem key = cpu_field(ENGINE_OFFSET(translated.jump_key));
+    struct host_mem global_key = cpu_field(ENGINE_OFFSET(translated.global_key));
     struct host_mem jumps = cpu_field(ENGINE_OFFSET(translated.jumps));
     struct host_mem slot = {HOST_10, HOST_NONE, 0, offsetof(struct jit_jump, rip)};
     struct host_mem slot_key = {HOST_10, HOST_NONE, 0, offsetof(struct jit_jump, key)};
@@ -145,9 +146,16 @@ void trans_jump_known(struct trans *t)
     emit_rm(e, 0x3b, 8, HOST_9, &slot_key);
     uint8_t *stale = emit_jcc(e, 5);
     emit_rm(e, 0xff, 4, 4, &entry);                     /* jmp [entry] */
+    emit_link(stale, e->at);
+    if (t->context->paged) {                            /* or of a global page */
+        emit_rm(e, 0x8b, 8, HOST_9, &global_key);
+        emit_rm(e, 0x3b, 8, HOST_9, &slot_key);
+        stale = emit_jcc(e, 5);
+        emit_rm(e, 0xff, 4, 4, &entry);
+        emit_link(stale, e->at);
+    }
     emit_link(out, e->at);
     emit_link(miss, e->at);
-    emit_link(stale, e->at);
 }
 
 void trans_exit_unknown(struct trans *t)
