@@ -3,11 +3,11 @@
  */
 #include "core/accel/jit/translate.h"
 
-/* A block that uses the FPU has its registers taken out and back around C code: a slow
- * instruction. */
+/* A block that uses the FPU has its registers taken out and back around C code, and a trial ends
+ * before a device: slow instructions. */
 static bool emit_io(struct trans *t, unsigned port_operand, unsigned access)
 {
-    if (t->fp.wanted) {
+    if (t->fp.wanted || t->j->check) {
         return false;
     }
     trans_fp_settle(t);
@@ -40,7 +40,8 @@ bool emit_out(struct trans *t)
     return emit_io(t, 0, IO_WRITE);
 }
 
-unsigned trans_move(const struct insn *in)
+/* MOVE_* of an instruction that only moves to or from memory; 0: it is none. */
+static unsigned move_of(const struct insn *in)
 {
     const struct insn_info *info = &insn_info[in->row];
     trans_emitter emitter = trans_emitters[in->row];
@@ -63,4 +64,14 @@ unsigned trans_move(const struct insn *in)
     default:
         return whole | MOVE_STORE | (info->opcode >= 0xc6 && info->map == MAP_M1 ? MOVE_IMM : in->r);
     }
+}
+
+const uint8_t *trans_slow_stub(struct trans *t, const struct insn *in)
+{
+    unsigned move = t->j->check ? 0 : move_of(in);
+    if (!move) {
+        return stubs_of(t)->slow;
+    }
+    emit_mov_imm(&t->e, HOST_10, move);
+    return move & MOVE_STORE ? stubs_of(t)->store : stubs_of(t)->load;
 }

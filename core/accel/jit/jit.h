@@ -111,7 +111,7 @@ struct jit_stubs {
     uint8_t *slow;           /* called: the same as exit_step, and back */
     uint8_t *fp_load;        /* called: jit_fp_load for jit_block R8 and registers R9 */
     uint8_t *io;             /* called: jit_io for jit_block R8, instruction R9 and port R10 */
-    uint8_t *device;         /* called: jit_device for jit_block R8, instruction R9 and move R10 */
+    uint8_t *load, *store;   /* called: the same for jit_load, jit_store and move R10 */
 };
 
 struct jit_part {
@@ -239,7 +239,8 @@ int jit_io(struct x86_cpu *cpu, struct jit_block *jb, unsigned index, unsigned a
 #define IO_WRITE      0x100000u
 /* Called by translated code: a move to or from memory that it does not reach. As jit_io; to
  * jit_slow if it is not simply a device's. */
-int jit_device(struct x86_cpu *cpu, struct jit_block *jb, unsigned index, unsigned move);
+int jit_load(struct x86_cpu *cpu, struct jit_block *jb, unsigned index, unsigned move);
+int jit_store(struct x86_cpu *cpu, struct jit_block *jb, unsigned index, unsigned move);
 #define MOVE_SIZE_SHIFT 8    /* @move: offset of the register into gpr, bytes of memory, */
 #define MOVE_TO_SHIFT   12   /* bytes that a load makes of them, and */
 #define MOVE_STORE      0x10000u

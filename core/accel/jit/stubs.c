@@ -211,7 +211,8 @@ void jit_make_stubs(struct jit *j)
         };
         const uint8_t *slow = j->stubs[wide].slow;
         j->stubs[wide].io = make_light(&e, wide, jit_io, slow, go_on);
-        j->stubs[wide].device = make_light(&e, wide, jit_device, slow, go_on);
+        j->stubs[wide].load = make_light(&e, wide, jit_load, slow, go_on);
+        j->stubs[wide].store = make_light(&e, wide, jit_store, slow, go_on);
         j->stubs[wide].fp_load = make_fp_load(&e, wide, j->stubs[wide].exit_step);
     }
     j->enter = (void (*)(struct x86_cpu *, const uint8_t *))(uintptr_t)codemem_rx(&j->code, enter);

@@ -202,13 +202,10 @@ void trans_slow_paths(struct trans *t)
         }
         emit_mov_imm(&t->e, HOST_8, (uintptr_t)t->jb);
         emit_mov_imm(&t->e, HOST_9, p->index | trans_fp_slow(t));
-        unsigned move = trans_move(&t->block->insns[p->index]);
-        if (move) {
-            emit_mov_imm(&t->e, HOST_10, move);
-        }
+        const uint8_t *stub = trans_slow_stub(t, &t->block->insns[p->index]);
         emit_u8(&t->e, 0xe8);                           /* call */
         emit_imm(&t->e, 0, 4);
-        emit_link(t->e.at - 4, move ? stubs_of(t)->device : stubs_of(t)->slow);
+        emit_link(t->e.at - 4, stub);
         trans_reload(t, p->held);
         emit_link(emit_jmp(&t->e), p->back);
     }

@@ -287,8 +287,8 @@ static inline unsigned trans_shift_count(const struct insn *in)
 bool trans_can_shift(const struct jit *j, const struct insn *in, const struct insn_info *info);
 
 /* ---- emit_io.c ---- */
-/* MOVE_* of an instruction that only moves to or from memory; 0: it is none. */
-unsigned trans_move(const struct insn *in);
+/* The stub for an instruction whose operand translated code does not reach. Sets R10. */
+const uint8_t *trans_slow_stub(struct trans *t, const struct insn *in);
 
 /* ---- the emitters ---- */
 #define CALL_RUN NULL
