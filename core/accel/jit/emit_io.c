@@ -21,6 +21,7 @@ static bool emit_io(struct trans *t, unsigned port_operand, unsigned access)
     } else {
         emit_mov_imm(&t->e, HOST_10, access | (unsigned)t->in->imm);
     }
+    trans_forget_held(t);
     emit_mov_imm(&t->e, HOST_8, (uintptr_t)t->jb);
     emit_mov_imm(&t->e, HOST_9, t->in->index_in_block);
     emit_u8(&t->e, 0xe8);                               /* call */
@@ -66,9 +67,10 @@ static unsigned move_of(const struct insn *in)
     }
 }
 
-const uint8_t *trans_slow_stub(struct trans *t, const struct insn *in)
+const uint8_t *trans_slow_stub(struct trans *t, const struct slow_path *p)
 {
-    unsigned move = t->j->check ? 0 : move_of(in);
+    bool light = !t->j->check && !p->direct;
+    unsigned move = light ? move_of(&t->block->insns[p->index]) : 0;
     if (!move) {
         return stubs_of(t)->slow;
     }

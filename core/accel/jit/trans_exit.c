@@ -202,7 +202,7 @@ void trans_slow_paths(struct trans *t)
         }
         emit_mov_imm(&t->e, HOST_8, (uintptr_t)t->jb);
         emit_mov_imm(&t->e, HOST_9, p->index | trans_fp_slow(t));
-        const uint8_t *stub = trans_slow_stub(t, &t->block->insns[p->index]);
+        const uint8_t *stub = trans_slow_stub(t, p);
         emit_u8(&t->e, 0xe8);                           /* call */
         emit_imm(&t->e, 0, 4);
         emit_link(t->e.at - 4, stub);

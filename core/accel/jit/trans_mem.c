@@ -10,6 +10,7 @@ void trans_need_path(struct trans *t)
         t->path = &t->slow[t->n_slow++];
         *t->path = (struct slow_path){
             .index = t->in->index_in_block, .noted = t->fp.noted, .again = t->again,
+            .direct = t->direct,
             .flags = t->saved ? FLAGS_SAVED : t->in_host ? FLAGS_IN_HOST : FLAGS_AGAIN,
         };
     }

@@ -31,6 +31,7 @@ struct slow_path {
     uint8_t *from[SLOW_JUMPS]; /* displacements that lead to it */
     unsigned n;
     unsigned index;
+    bool direct;             /* from an access in the window, around which EFLAGS stays */
     enum flags_where flags;
     struct flags_again again;
     const uint8_t *at;       /* its code */
@@ -287,8 +288,8 @@ static inline unsigned trans_shift_count(const struct insn *in)
 bool trans_can_shift(const struct jit *j, const struct insn *in, const struct insn_info *info);
 
 /* ---- emit_io.c ---- */
-/* The stub for an instruction whose operand translated code does not reach. Sets R10. */
-const uint8_t *trans_slow_stub(struct trans *t, const struct insn *in);
+/* The stub for an instruction that is not done by translated code. Sets R10. */
+const uint8_t *trans_slow_stub(struct trans *t, const struct slow_path *p);
 
 /* ---- the emitters ---- */
 #define CALL_RUN NULL

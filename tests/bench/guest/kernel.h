@@ -91,6 +91,8 @@ uint32_t run_cold(void);
 uint32_t run_ports(void);
 uint32_t run_pci(void);
 uint32_t run_text(void);
+uint32_t run_planar(void);
+uint32_t run_pixels(void);
 uint32_t run_int80(void);
 uint32_t run_syscall(void);
 uint32_t run_faults(void);

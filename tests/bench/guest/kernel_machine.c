@@ -1,5 +1,5 @@
 /*
- * What a system does: ports, PCI configuration, text video memory, system calls from ring 3, page
+ * What a system does: ports, PCI configuration, video memory, system calls from ring 3, page
  * faults, address spaces, timer interrupts. Guest only.
  */
 #include "kernel.h"
@@ -36,6 +36,101 @@ uint32_t run_text(void)
         cell[i % 2000] = (uint16_t)(0x0700 | (i & 0x3f));
         sum += cell[(i * 7) % 2000] & 0xff00;
     }
+    return sum;
+}
+
+/* ---- graphics memory: only what the processor sees of the modes is set up ---- */
+
+#define SEQUENCER 0x3c4
+#define GRAPHICS  0x3ce
+
+static void set_register(uint16_t port, uint8_t index, uint8_t val)
+{
+    out8(port, index);
+    out8(port + 1, val);
+}
+
+static uint8_t get_register(uint16_t port, uint8_t index)
+{
+    out8(port, index);
+    return in8(port + 1);
+}
+
+static const struct {
+    uint16_t port;
+    uint8_t index;
+} mode_registers[] = {
+    {SEQUENCER, 2}, {SEQUENCER, 4}, {GRAPHICS, 0}, {GRAPHICS, 1}, {GRAPHICS, 3},
+    {GRAPHICS, 4}, {GRAPHICS, 5}, {GRAPHICS, 6}, {GRAPHICS, 8},
+};
+#define MODE_REGISTERS (sizeof(mode_registers) / sizeof(mode_registers[0]))
+
+static void set_mode(const uint8_t val[MODE_REGISTERS])
+{
+    for (unsigned i = 0; i < MODE_REGISTERS; i++) {
+        set_register(mode_registers[i].port, mode_registers[i].index, val[i]);
+    }
+}
+
+static void get_mode(uint8_t val[MODE_REGISTERS])
+{
+    for (unsigned i = 0; i < MODE_REGISTERS; i++) {
+        val[i] = get_register(mode_registers[i].port, mode_registers[i].index);
+    }
+}
+
+/* Mode 12h: lines of pixels, filled areas and copies, by write modes 0 to 3. */
+uint32_t run_planar(void)
+{
+    static const uint8_t mode[MODE_REGISTERS] = {0x0f, 0x06, 0, 0, 0, 0, 0, 0x05, 0xff};
+    volatile uint8_t *window = (uint8_t *)0xa0000;
+    uint8_t before[MODE_REGISTERS];
+    uint32_t sum = 0;
+    get_mode(before);
+    set_mode(mode);
+    for (uint32_t i = 0; i < 38400; i++) {
+        window[i] = 0;
+    }
+    for (uint32_t round = 0; round < 64; round++) {
+        uint8_t write_mode = round & 3;
+        set_register(GRAPHICS, 5, write_mode);
+        set_register(GRAPHICS, 0, round >> 2);
+        set_register(GRAPHICS, 1, write_mode ? 0 : 0x05);
+        set_register(GRAPHICS, 3, write_mode ? 0 : round >> 2 & 0x18);
+        set_register(GRAPHICS, 8, write_mode == 2 ? 0x3c : 0xff);
+        for (uint32_t i = 0; i < 19200; i++) {
+            sum += window[i + round];
+            window[i + 19200] = (uint8_t)(i * 7 + round);
+        }
+    }
+    for (uint8_t plane = 0; plane < 4; plane++) {
+        set_register(GRAPHICS, 4, plane);
+        for (uint32_t i = 0; i < 38400; i++) {
+            sum = mix(sum, window[i]);
+        }
+    }
+    set_mode(before);
+    return sum;
+}
+
+/* Mode 13h: a byte a pixel. */
+uint32_t run_pixels(void)
+{
+    static const uint8_t mode[MODE_REGISTERS] = {0x0f, 0x0e, 0, 0, 0, 0, 0x40, 0x05, 0xff};
+    volatile uint8_t *pixel = (uint8_t *)0xa0000;
+    uint8_t before[MODE_REGISTERS];
+    uint32_t sum = 0;
+    get_mode(before);
+    set_mode(mode);
+    for (uint32_t i = 0; i < 64000; i++) {
+        pixel[i] = (uint8_t)i;
+    }
+    for (uint32_t i = 0; i < 2000000; i++) {
+        uint32_t at = i * 321 % 64000;
+        pixel[at] = (uint8_t)(pixel[at] + i);
+        sum += pixel[i % 64000];
+    }
+    set_mode(before);
     return sum;
 }
 

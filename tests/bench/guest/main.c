@@ -71,6 +71,8 @@ static const struct kernel kernels[] = {
     GUEST_KERNEL("port", run_ports, FLAT | LONG),
     GUEST_KERNEL("pci", run_pci, FLAT | LONG),
     GUEST_KERNEL("vgatext", run_text, GUEST),
+    GUEST_KERNEL("vgaplanar", run_planar, FLAT | LONG),
+    GUEST_KERNEL("vga256-", run_pixels, FLAT | LONG),
     GUEST_KERNEL("int80-", run_int80, GUEST),
     LONG_GUEST_KERNEL("syscall", run_syscall, LONG),
     GUEST_KERNEL("fault", run_faults, PAGED | LONG),
