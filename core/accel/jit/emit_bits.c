@@ -29,7 +29,6 @@ static void bit_operand(struct trans *t)
     emit_u8(e, size == 8 ? 6 : 5);
     emit_rm(e, 0x8d, t->in->adsize, HOST_8, &word);
     trans_probe(t, t->in->seg, size, t->info->opcode == 0xa3 ? READ : MODIFY);
-    trans_scratch(t);
     emit_mov(e, 4, HOST_11, bit);
     emit_rr(e, 0x83, 4, 4, HOST_11);                    /* and */
     emit_u8(e, size * 8 - 1);
@@ -125,7 +124,6 @@ bool emit_pushf(struct trans *t)
     trans_flags_aside(t);
     trans_stack_offset(t, -(int)size);
     trans_probe(t, S_SS, size, WRITE);
-    trans_scratch(t);
     emit_load(e, 4, HOST_10, CPU_OFFSET(s.rflags));
     emit_rr(e, 0x81, 4, 4, HOST_10);                    /* and */
     emit_imm(e, ~(uint32_t)(FL_OSZAPC | FL_RF | FL_VM), 4);

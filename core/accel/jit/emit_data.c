@@ -380,7 +380,6 @@ bool emit_imul(struct trans *t)
 static void check_div(struct trans *t, unsigned size)
 {
     struct emit *e = &t->e;
-    trans_scratch(t);
     if (size == 1) {
         emit_rr(e, 0x0fb7, 4, HOST_11, HOST_AX);        /* ah < divisor */
         emit_rr(e, 0xc1, 4, 5, HOST_11);
@@ -396,7 +395,6 @@ static void check_div(struct trans *t, unsigned size)
 static void check_idiv(struct trans *t, unsigned size)
 {
     struct emit *e = &t->e;
-    trans_scratch(t);
     emit_mov(e, size, HOST_11, HOST_AX);
     emit_rr(e, 0xc1, size, 7, HOST_11);                 /* sar */
     emit_u8(e, 8 * size - 1);

@@ -227,7 +227,6 @@ bool emit_scas(struct trans *t)
     trans_flags_aside(t);
     string_offset(t, HOST_DI);
     trans_probe(t, S_ES, size, READ);
-    trans_scratch(t);
     make_step(t, HOST_11);
     emit_rm(&t->e, size == 1 ? 0x3a : 0x3b, size, HOST_AX, trans_op(t));
     string_move(t, HOST_DI, HOST_11);

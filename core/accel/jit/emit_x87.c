@@ -81,7 +81,6 @@ static bool load_control(struct trans *t)
     emit_rm(e, 0x0fb7, 4, HOST_10, trans_op(t));
     emit_rr(e, 0x81, 4, 4, HOST_10);                    /* and: what can be set */
     emit_imm(e, 0x1f3f, 4);
-    trans_scratch(t);
     emit_mov(e, 4, HOST_11, HOST_10);
     emit_rr(e, 0xf7, 4, 2, HOST_11);                    /* not */
     emit_rr(e, 0xf6, 1, 0, HOST_11);                    /* test */

@@ -158,6 +158,8 @@ void trans_make_again(struct trans *t, struct flags_again a)
     struct operands o = operands_of(in);
     enum host_reg to = HOST_10;
     bool extra = trans_is_extra(o.to);
+    trans_clean_one(t, o.to);
+    trans_clean_one(t, o.from);
     if (extra) {
         emit_load(&t->e, 8, HOST_10, (int32_t)o.to);
     } else if (how == SUM || how == COUNT) {

@@ -194,6 +194,7 @@ void trans_slow_paths(struct trans *t)
         for (unsigned k = 0; k < p->n; k++) {
             emit_link(p->from[k], t->e.at);
         }
+        trans_clean_path(t, p);
         trans_flags_of_path(t, p);
         trans_fp_note(t, p->noted);
         if (!p->back) {

@@ -12,7 +12,9 @@ void trans_need_path(struct trans *t)
             .index = t->in->index_in_block, .noted = t->fp.noted, .again = t->again,
             .direct = t->direct,
             .flags = t->saved ? FLAGS_SAVED : t->in_host ? FLAGS_IN_HOST : FLAGS_AGAIN,
+            .dirty = t->dirty,
         };
+        memcpy(t->path->was_held, t->held, sizeof(t->held));
     }
 }
 

@@ -1,7 +1,7 @@
 /*
  * R8 to R15 of 64-bit code. They live in the context; inside a block the instructions that name
- * them find them in three host registers. Whatever is written goes to memory at once, so that nothing
- * has to be saved on the way out.
+ * them find them in three host registers. What is written goes to memory when its host register is
+ * wanted, before whatever may leave the block, and at the start of slow paths.
  */
 #include "core/accel/jit/translate.h"
 
@@ -64,25 +64,83 @@ static bool pure_result(const struct trans *t, bool g)
     return moves && t->in->opsize >= 4 && result(t, g);
 }
 
-/* A home for guest register @reg, none of which is in @busy (bits). -1: there is none. */
+static void clean_home(struct trans *t, unsigned i)
+{
+    if (t->dirty >> i & 1) {
+        emit_store(&t->e, 8, trans_homes[i], 8 * t->held[i]);
+        t->dirty &= (uint8_t)~(1u << i);
+    }
+}
+
+void trans_clean(struct trans *t)
+{
+    for (unsigned i = 0; i < HELD; i++) {
+        clean_home(t, i);
+    }
+}
+
+void trans_clean_one(struct trans *t, unsigned offset)
+{
+    int at = trans_is_extra(offset) ? held_at(t, offset >> 3) : -1;
+    if (at >= 0) {
+        clean_home(t, (unsigned)at);
+    }
+}
+
+void trans_clean_path(struct trans *t, const struct slow_path *p)
+{
+    for (unsigned i = 0; i < HELD; i++) {
+        if (p->dirty >> i & 1) {
+            emit_store(&t->e, 8, trans_homes[i], 8 * p->was_held[i]);
+        }
+    }
+}
+
+/* How many instructions from here the register is named again. */
+static unsigned next_use(const struct trans *t, unsigned reg)
+{
+    unsigned off = GPR_OFF(reg), i = t->in->index_in_block + 1u;
+    for (; i < t->block->n; i++) {
+        const struct insn *in = &t->block->insns[i];
+        if (in->r == off || (in->mem ? in->base == off || in->index == off : in->m == off)) {
+            break;
+        }
+    }
+    return i;
+}
+
+/* A home for guest register @reg, none of which is in @busy (bits): a free one, or that of the
+ * register that is named again last. -1: there is none. */
 static int take(struct trans *t, unsigned reg, unsigned busy, bool load)
 {
     int at = held_at(t, reg);
+    unsigned latest = 0;
     if (at >= 0) {
         return at;
     }
-    for (unsigned n = 0; n < HELD; n++) {
-        unsigned i = (t->next_held + n) % HELD;
-        if (!(busy >> i & 1)) {
-            t->held[i] = (uint8_t)reg;
-            t->next_held = i + 1;
-            if (load) {
-                emit_load(&t->e, 8, trans_homes[i], 8 * (int32_t)reg);
-            }
-            return (int)i;
+    for (unsigned i = 0; i < HELD; i++) {
+        unsigned use = t->held[i] ? next_use(t, t->held[i]) : ~0u;
+        if (!(busy >> i & 1) && use > latest) {
+            at = (int)i;
+            latest = use;
         }
     }
-    return -1;
+    if (at >= 0) {
+        clean_home(t, (unsigned)at);
+        t->held[at] = (uint8_t)reg;
+        if (load) {
+            emit_load(&t->e, 8, trans_homes[at], 8 * (int32_t)reg);
+        }
+    }
+    return at;
+}
+
+/* Does the emitter need the last home for itself? */
+static bool uses_scratch(const struct trans *t)
+{
+    trans_emitter e = trans_emitters[t->in->row];
+    return e == emit_div || e == emit_bit_mem || (e == emit_bit && t->in->mem) ||
+           e == emit_pushf || e == emit_scas || e == emit_x87_control || e == emit_jump_e;
 }
 
 void trans_hold(struct trans *t)
@@ -91,6 +149,11 @@ void trans_hold(struct trans *t)
     bool g = trans_is_extra(in->r), e = !in->mem && trans_is_extra(in->m);
     bool base = in->mem && trans_is_extra(in->base), index = in->mem && trans_is_extra(in->index);
     unsigned busy = 0;
+    if (uses_scratch(t)) {
+        clean_home(t, HELD - 1);
+        t->held[HELD - 1] = 0;
+        busy = 1u << (HELD - 1);
+    }
     /* What is there already and wanted stays. */
     for (unsigned i = 0; i < HELD; i++) {
         unsigned off = GPR_OFF(t->held[i]);
@@ -130,21 +193,23 @@ enum host_reg trans_ea_reg(struct trans *t, unsigned offset, enum host_reg scrat
     return scratch;
 }
 
-void trans_write_back(struct trans *t)
+void trans_written(struct trans *t)
 {
     const struct insn *in = t->in;
-    bool g = trans_is_extra(in->r) && result(t, true),
-         e = !in->mem && trans_is_extra(in->m) && result(t, false);
-    if (g) {
-        emit_store(&t->e, 8, trans_reg(t, in->r), in->r);
+    if (trans_is_extra(in->r) && result(t, true)) {
+        t->dirty |= (uint8_t)(1u << held_at(t, in->r >> 3));
     }
-    if (e && !(g && in->m == in->r)) {
-        emit_store(&t->e, 8, trans_reg(t, in->m), in->m);
+    if (!in->mem && trans_is_extra(in->m) && result(t, false)) {
+        t->dirty |= (uint8_t)(1u << held_at(t, in->m >> 3));
+    }
+    if (in->index_in_block + 1 == t->block->n) {
+        trans_clean(t);
     }
 }
 
 void trans_forget_held(struct trans *t)
 {
+    trans_clean(t);
     memset(t->held, 0, sizeof(t->held));
 }
 

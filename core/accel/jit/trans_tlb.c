@@ -219,8 +219,10 @@ void trans_note_store(struct trans *t, unsigned size)
     struct host_mem next = cpu_field(ENGINE_OFFSET(translated.stores));
     struct host_mem word = {HOST_10, HOST_NONE, 0, 0}, at = {HOST_11, HOST_NONE, 0, 0};
     struct host_mem old = {HOST_11, HOST_NONE, 0, (int32_t)offsetof(struct check_store, old)};
-    emit_u8(e, 0x41);                                   /* push r11: it may be held */
-    emit_u8(e, 0x53);
+    if (t->wide) {
+        emit_u8(e, 0x41);                               /* push r11: it may be held */
+        emit_u8(e, 0x53);
+    }
     for (unsigned i = 0; i < size + 8; i += 8) {
         emit_lea(e, 8, HOST_10, t->operand.base, t->operand.index,
                  (int32_t)(i < size ? i : size - 1));
@@ -236,8 +238,10 @@ void trans_note_store(struct trans *t, unsigned size)
         emit_rm(e, 0x83, 8, 0, &next);                  /* add next, size of a note */
         emit_u8(e, sizeof(struct check_store));
     }
-    emit_u8(e, 0x41);                                   /* pop r11 */
-    emit_u8(e, 0x5b);
+    if (t->wide) {
+        emit_u8(e, 0x41);                               /* pop r11 */
+        emit_u8(e, 0x5b);
+    }
 }
 
 /* Of an operand that may lie in two lines the next line's mark is looked at, too; if one is set,

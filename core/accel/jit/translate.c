@@ -30,6 +30,7 @@ static void call_interpreter(struct trans *t)
     unsigned index = t->in->index_in_block;
     trans_fp_settle(t);
     trans_save_flags(t);
+    trans_forget_held(t);
     emit_mov_imm(&t->e, HOST_8, (uintptr_t)t->jb);
     emit_mov_imm(&t->e, HOST_9, index | trans_fp_slow(t) |
                                     (trans_may_load_segment(t->in) ? SLOW_SEGMENT : 0));
@@ -38,7 +39,6 @@ static void call_interpreter(struct trans *t)
     emit_link(t->e.at - 4, stubs_of(t)->slow);
     t->in_host = true;
     t->fp.seg = -1;
-    trans_forget_held(t);
 }
 
 bool trans_exists(const struct trans *t, const struct insn *in)
@@ -67,12 +67,15 @@ static void translate_insn(struct trans *t)
         trans_fp_settle(t);
         t->fp.seg = -1;
     }
+    if (t->in->index_in_block + 1 == t->block->n) {
+        trans_clean(t);
+    }
     if (emitter && t->wide) {
         trans_hold(t);
     }
     if (emitter && emitter(t)) {
         if (!t->ended) {
-            trans_write_back(t);
+            trans_written(t);
             trans_again_over(t);
         }
         if (t->path && !t->ended) {
@@ -166,6 +169,7 @@ struct jit_block *jit_translate(struct jit *j, struct block *b, uint64_t rip)
     t.block = b;
     t.context = &j->contexts[j->context];
     t.wide = t.context->mode & MODE_CS64;
+    t.dirty = 0;
     trans_forget_held(&t);
     t.in_host = t.ended = false;
     t.saved = t.carry_saved = true;
@@ -186,6 +190,7 @@ struct jit_block *jit_translate(struct jit *j, struct block *b, uint64_t rip)
         trans_fp_settle(&t);
         trans_exit_to(&t, trans_next(&t));
     }
+    trans_forget_held(&t);
     trans_far_accesses(&t);
     trans_slow_paths(&t);
     no_budget(&t, too_few);

@@ -38,6 +38,7 @@ struct slow_path {
     uint8_t *back;           /* NULL: not back here, but on in the interpreter */
     int noted;               /* trans_fp.noted before it */
     uint8_t held[HELD];      /* what is expected there */
+    uint8_t was_held[HELD], dirty; /* trans.held and dirty before */
 };
 
 /* What an access does out of line: it is looked up in the TLB; the same, and then its marks; only
@@ -74,7 +75,7 @@ struct trans {
     bool wide;               /* 64-bit code */
     uint8_t held[HELD];      /* R_8 to R_15: the guest register that is also in trans_homes[i];
                               * 0: none */
-    unsigned next_held;
+    uint8_t dirty;           /* bit i: that is newer than memory */
     bool fixed;              /* the memory operand's offset is known: */
     uint64_t offset;
     uint64_t guess;          /* the offset by the registers of the moment */
@@ -105,13 +106,9 @@ static inline const struct jit_stubs *stubs_of(const struct trans *t)
     return &t->j->stubs[t->wide];
 }
 
-/* Where R8 to R15 of the guest may be held. The last one is also a scratch register: who uses it
- * calls trans_scratch first. */
+/* Where R8 to R15 of the guest may be held. The last one is also a scratch register: of emitters
+ * that uses_scratch (trans_regs.c) names. */
 static const enum host_reg trans_homes[HELD] = {HOST_12, HOST_13, HOST_11};
-static inline void trans_scratch(struct trans *t)
-{
-    t->held[2] = 0;
-}
 
 /* The host register of a guest register operand (offset into gpr). The registers that the
  * instruction's ModRM byte and opcode name have one while its emitter runs. */
@@ -129,11 +126,17 @@ static inline bool trans_high(enum host_reg r)
     return r >= HOST_AH && r <= HOST_BH;
 }
 
-/* ---- trans_regs.c: R8 to R15 of the guest, which are always right in memory ---- */
-/* Gives the instruction's registers host registers; writes back those that it wrote. */
+/* ---- trans_regs.c: R8 to R15 of the guest ---- */
+/* Gives the instruction's registers host registers; notes those that it wrote. EFLAGS stays. */
 void trans_hold(struct trans *t);
-void trans_write_back(struct trans *t);
+void trans_written(struct trans *t);
+/* Memory has what they have: all of them; this one (offset into gpr). EFLAGS stays. */
+void trans_clean(struct trans *t);
+void trans_clean_one(struct trans *t, unsigned offset);
+/* The same, and nothing is held any more. */
 void trans_forget_held(struct trans *t);
+/* At the start of a slow path, and when it comes back. */
+void trans_clean_path(struct trans *t, const struct slow_path *p);
 void trans_reload(struct trans *t, const uint8_t held[HELD]);
 /* May the instruction change this register (offset into gpr)? */
 bool trans_may_write(const struct insn *in, unsigned offset);
