@@ -63,6 +63,21 @@ void tlb_runs_gain(struct x86_cpu *cpu, unsigned kind, const struct tlb_entry *e
 void tlb_runs_lose(struct x86_cpu *cpu, unsigned kind, uint64_t page);
 void tlb_runs_drop(struct x86_cpu *cpu, bool keep_global);
 
+/* ---- slots of the TLB (tlb.c) ---- */
+
+/* Slot @index was filled. */
+void tlb_note(struct x86_cpu *cpu, unsigned index, struct tlb_entry *e);
+/* All that may be filled: how many, some perhaps twice; the i-th. */
+static inline unsigned tlb_used(const struct x86_cpu *cpu)
+{
+    return cpu->tlb_used[0].n + cpu->tlb_used[1].n;
+}
+static inline unsigned tlb_used_at(const struct x86_cpu *cpu, unsigned i)
+{
+    unsigned n = cpu->tlb_used[0].n;
+    return i < n ? cpu->tlb_used[0].slot[i] : cpu->tlb_used[1].slot[i - n];
+}
+
 /* ---- descriptors (descriptor.c) ---- */
 
 enum {

@@ -322,9 +322,8 @@ static void tlb_fill(struct x86_cpu *cpu, struct tlb_entry *e, uint64_t lin, con
     *e = (struct tlb_entry){
         .rtag = TLB_NONE, .wtag = TLB_NONE, .xtag = TLB_NONE, .otag = TLB_NONE, .ptag = lin,
         .phys = phys, .perms = (uint16_t)(w->dirty ? perms : perms & ~(unsigned)PERM_W),
-        .global = w->global, .span = (uint32_t)w->span,
+        .global = w->global, .noted = e->noted, .span = (uint32_t)w->span,
     };
-    cpu->tlb_large = cpu->tlb_large || w->span > PAGE_OFFSET;
     uint8_t *rd = phys_host(cpu, phys, PAGE_BYTES, false);
     uint8_t *wr = phys_host(cpu, phys, PAGE_BYTES, true);
     if (rd) {
@@ -340,16 +339,6 @@ static void tlb_fill(struct x86_cpu *cpu, struct tlb_entry *e, uint64_t lin, con
     }
     if (unlikely(cpu->watched)) {
         withhold(e, cpu->watched(cpu, lin, phys));
-    }
-}
-
-static void tlb_note(struct x86_cpu *cpu, unsigned index)
-{
-    if (cpu->tlb_fills < TLB_NOTED) {
-        cpu->tlb_filled[cpu->tlb_fills] = (uint16_t)index;
-    }
-    if (cpu->tlb_fills <= TLB_NOTED) {
-        cpu->tlb_fills++;
     }
 }
 
@@ -374,12 +363,11 @@ struct tlb_entry *x86_translate(struct x86_cpu *cpu, uint64_t lin, enum x86_acce
             page_fault(cpu, lin, &w, acc, user);
         }
     } while (!walk_set_flags(cpu, &w, acc == ACC_WRITE));
-    if (e->span == 0) {
-        tlb_note(cpu, kind << TLB_BITS | slot);
-    } else {
+    if (e->span != 0) {
         tlb_runs_lose(cpu, kind, e->ptag);
     }
     tlb_fill(cpu, e, page, &w, perms);
+    tlb_note(cpu, kind << TLB_BITS | slot, e);
     tlb_runs_gain(cpu, kind, e);
     return e;
 }
@@ -390,96 +378,6 @@ bool x86_translate_debug(struct x86_cpu *cpu, uint64_t lin, uint64_t *phys)
     walk(cpu, lin & ~PAGE_OFFSET, &w);
     *phys = x86_a20(cpu, w.phys) | (lin & PAGE_OFFSET);
     return w.present && !w.reserved && !(cpu->lma && !x86_canonical(lin));
-}
-
-static void tlb_drop(struct tlb_entry *e)
-{
-    e->rtag = e->wtag = e->xtag = e->otag = e->ptag = TLB_NONE;
-    e->span = 0;
-}
-
-static struct tlb_entry *tlb_at(struct x86_cpu *cpu, unsigned index)
-{
-    return &cpu->tlbs[index >> TLB_BITS][index & (TLB_SIZE - 1)];
-}
-
-/* Drops all entries, or all but global ones, and notes anew what stays. */
-static void tlb_drop_all(struct x86_cpu *cpu, bool keep_global)
-{
-    bool noted = cpu->tlb_fills <= TLB_NOTED;
-    unsigned n = noted ? cpu->tlb_fills : TLB_COUNT * TLB_SIZE;
-    cpu->tlb_fills = 0;
-    tlb_runs_drop(cpu, keep_global);
-    for (unsigned i = 0; i < n; i++) {
-        unsigned index = noted ? cpu->tlb_filled[i] : i;
-        struct tlb_entry *e = tlb_at(cpu, index);
-        if (keep_global && e->global && e->span != 0) {
-            tlb_note(cpu, index); /* behind i never before it has been read */
-        } else {
-            tlb_drop(e);
-        }
-    }
-}
-
-static void code_stale(struct x86_cpu *cpu, enum x86_moved what, uint64_t lin)
-{
-    if (cpu->flush_code) {
-        cpu->flush_code(cpu, what, lin);
-    }
-}
-
-void x86_tlb_flush(struct x86_cpu *cpu)
-{
-    tlb_drop_all(cpu, false);
-    cpu->tlb_large = false;
-    cpu->walk_range = NULL;
-    code_stale(cpu, MOVED_ALL, 0);
-}
-
-void x86_tlb_first_flush(struct x86_cpu *cpu)
-{
-    for (unsigned kind = 0; kind < TLB_COUNT; kind++) {
-        tlb_drop(&cpu->tlbs[kind][0]); /* all zeroes it would be page 0 */
-        tlb_drop(&cpu->tlbs[kind][TLB_SIZE - 1]); /* the slot of an operand that wraps to there */
-    }
-    x86_tlb_flush(cpu);
-}
-
-void x86_tlb_flush_nonglobal(struct x86_cpu *cpu)
-{
-    tlb_drop_all(cpu, true);
-    code_stale(cpu, MOVED_NOT_GLOBAL, 0);
-}
-
-static bool maps(const struct tlb_entry *e, uint64_t lin)
-{
-    return e->span != 0 && ((e->ptag ^ lin) & ~(uint64_t)e->span) == 0;
-}
-
-/* [SDM3] "Operations that Invalidate TLBs": INVLPG drops the page's translation, global or not; of
- * a large page that means all its pieces. */
-void x86_tlb_flush_page(struct x86_cpu *cpu, uint64_t lin)
-{
-    bool noted = cpu->tlb_fills <= TLB_NOTED;
-    for (unsigned i = 0; noted && i < cpu->tlb_fills;) {
-        struct tlb_entry *e = tlb_at(cpu, cpu->tlb_filled[i]);
-        if (maps(e, lin)) {
-            tlb_runs_lose(cpu, cpu->tlb_filled[i] >> TLB_BITS, e->ptag);
-            tlb_drop(e);
-            cpu->tlb_filled[i] = cpu->tlb_filled[--cpu->tlb_fills];
-        } else {
-            i++;
-        }
-    }
-    unsigned first = cpu->tlb_large ? 0 : (lin >> PAGE_BITS) & (TLB_SIZE - 1);
-    for (unsigned i = first; !noted && i < TLB_COUNT * TLB_SIZE;
-         i += cpu->tlb_large ? 1 : TLB_SIZE) {
-        if (maps(tlb_at(cpu, i), lin)) {
-            tlb_runs_lose(cpu, i >> TLB_BITS, tlb_at(cpu, i)->ptag);
-            tlb_drop(tlb_at(cpu, i));
-        }
-    }
-    code_stale(cpu, MOVED_PAGE, lin);
 }
 
 /* ---- access ---- */

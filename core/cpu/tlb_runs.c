@@ -160,10 +160,9 @@ int x86_tlb_large_run(const struct x86_cpu *cpu, unsigned kind, bool write)
 void x86_tlb_close_page(struct x86_cpu *cpu, uint64_t ram)
 {
     uint64_t host = (uintptr_t)cpu->arena->base + (ram & ~PAGE_OFFSET);
-    bool noted = cpu->tlb_fills <= TLB_NOTED;
-    unsigned n = noted ? cpu->tlb_fills : TLB_COUNT * TLB_SIZE;
+    unsigned n = tlb_used(cpu);
     for (unsigned i = 0; i < n; i++) {
-        unsigned index = noted ? cpu->tlb_filled[i] : i, kind = index >> TLB_BITS;
+        unsigned index = tlb_used_at(cpu, i), kind = index >> TLB_BITS;
         struct tlb_entry *e = &cpu->tlbs[kind][index & (TLB_SIZE - 1)];
         if (e->otag != TLB_NONE && e->otag + e->addend == host) {
             lose(cpu, kind, true, e->otag);

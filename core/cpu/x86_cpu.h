@@ -29,7 +29,6 @@
 
 #define TLB_BITS 13
 #define TLB_SIZE (1u << TLB_BITS)
-#define TLB_NOTED 4096       /* filled slots remembered, so that a flush need not visit all */
 
 /* One page. A tag is the page's linear address, or TLB_NONE. rtag, wtag and xtag are set only where
  * the page is backed by memory and that access is allowed (wtag: and the dirty bit is set); then
@@ -44,7 +43,8 @@ struct tlb_entry {
     uint64_t ptag;
     uint64_t phys;           /* physical page address, A20 applied */
     uint16_t perms;          /* PERM_* allowed, valid with ptag */
-    uint16_t global;
+    bool global;
+    uint8_t noted;           /* the slot's, not the page's: bit 0 in tlb_used[0], bit 1 in [1] */
     uint32_t span;           /* bytes, less one, of the page that it is a piece of; 0: empty */
 };
 _Static_assert(sizeof(struct tlb_entry) == 64, "translated code relies on it");
@@ -53,6 +53,8 @@ enum {
     /* Memory answers, but the tag is withheld: a debugger wants to hear of each access. */
     PERM_WATCH_R = 8, PERM_WATCH_W = 16,
 };
+
+#define TLB_LARGE 1024u      /* bits */
 
 /* One TLB a kind of access: permissions in it are that kind's. */
 enum { TLB_SUPER, TLB_USER, TLB_SUPER_AC /* EFLAGS.AC lets SMAP pass */, TLB_COUNT };
@@ -157,10 +159,10 @@ struct x86_cpu {
     uint8_t watch_ports;         /* DR0-3 that watch ports */
     uint32_t watch_hits;         /* DR6_B bits: breakpoints that the running instruction hit */
     uint64_t rf_icount;          /* EFLAGS.RF holds at this instruction count only */
-    bool tlb_large;              /* the TLB has pieces of large pages */
+    /* Where the TLB has pieces of large pages, by hash of the linear address above 2 MiB; pages of
+     * 1 GiB count as everywhere. */
+    uint64_t tlb_large[TLB_LARGE / 64];
     bool tlb_opens;              /* otag is wanted */
-    unsigned tlb_fills;          /* slots filled since the flush; above TLB_NOTED: not all noted */
-    uint16_t tlb_filled[TLB_NOTED]; /* which TLB << TLB_BITS | slot */
     uint64_t apic_page;          /* physical page that the local APIC answers, or X86_NO_PAGE */
     uint32_t apic_id;            /* initial APIC ID, as CPUID tells it */
     struct x86_topology topology;
@@ -184,6 +186,12 @@ struct x86_cpu {
     void (*msr_used)(struct x86_cpu *cpu, uint32_t index, uint64_t val, bool write);
     struct x86_notes notes;      /* for post-mortems */
 
+    /* Slots filled with pages that are not global, and with global ones, since these were dropped:
+     * which TLB << TLB_BITS | slot, each once. One may be in both and have neither. */
+    struct {
+        unsigned n;
+        uint16_t slot[TLB_COUNT * TLB_SIZE];
+    } tlb_used[2];
     struct tlb_run runs[TLB_COUNT][2][TLB_RUNS]; /* [0]: reads, [1]: writes */
     struct tlb_entry tlbs[TLB_COUNT][TLB_SIZE];
 };

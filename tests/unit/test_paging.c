@@ -157,7 +157,6 @@ static void invlpg_drops_all_of_a_large_page(void **state)
     ASSERT_FAULT(b, x86_lin_read(cpu, 0x801000, 4, false), X86_PF, 0);
 }
 
-/* With few entries, and with more than are noted one by one. */
 /* Fills one slot of the TLB @n times, by two pages in turn; in the end it is LIN's if @n is odd. A
  * function, since a fault in a loop would take the loop back. */
 static void fill_slot(struct x86_cpu *cpu, unsigned n)
@@ -191,7 +190,38 @@ static void invlpg_of_a_large_page_leaves_all_others(void **state)
     page_on(b);
     x86_set_cr4(b->cpu, CR4_PSE);
     large_page_goes_alone(b, 1);
-    large_page_goes_alone(b, TLB_NOTED + 11); /* more than are remembered */
+    large_page_goes_alone(b, 5001);
+}
+
+static void load_cr3_with(struct cpu_bench *b, uint32_t entry_was)
+{
+    *entry(b, PT, 0) = entry_was;
+    x86_tlb_flush_page(b->cpu, LIN);
+    x86_lin_read(b->cpu, LIN, 4, true);
+    x86_set_cr3(b->cpu, PD);
+    *entry(b, PT, 0) = 0;
+}
+
+/* [SDM3] "Global Pages": a slot has a global page and one that is not in turn; a load of CR3 drops it
+ * if the last one was not. */
+static void cr3_drops_what_is_not_global_now(void **state)
+{
+    struct cpu_bench *b = *state;
+    struct x86_cpu *cpu = b->cpu;
+    const uint32_t local = 0x50000 | P | W | U, global = local | G;
+    page_on(b);
+    x86_set_cr4(cpu, CR4_PGE);
+    load_cr3_with(b, global);
+    ASSERT_FINE(b, x86_lin_read(cpu, LIN, 4, true));
+    load_cr3_with(b, local);
+    ASSERT_FAULT(b, x86_lin_read(cpu, LIN, 4, true), X86_PF, 4);
+    load_cr3_with(b, global);
+    ASSERT_FINE(b, x86_lin_read(cpu, LIN, 4, true));
+    load_cr3_with(b, local);
+    ASSERT_FAULT(b, x86_lin_read(cpu, LIN, 4, true), X86_PF, 4);
+    load_cr3_with(b, global);
+    x86_tlb_flush(cpu);
+    ASSERT_FAULT(b, x86_lin_read(cpu, LIN, 4, true), X86_PF, 4);
 }
 
 static void invlpg_and_cr3_drop_translations(void **state)
@@ -471,6 +501,7 @@ int main(void)
         T(invlpg_and_cr3_drop_translations),
         T(a_flush_finds_every_entry),
         T6(global_pages_survive_cr3),
+        T6(cr3_drops_what_is_not_global_now),
         T6(pae_walks_three_levels),
         T6(pdptes_are_loaded_with_cr3_and_checked),
         T(a20_masks_bit_20),
