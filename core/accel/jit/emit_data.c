@@ -29,10 +29,24 @@ static void swap_halves(struct trans *t, enum host_reg high)
     emit_rr(&t->e, 0x86, 1, (enum host_reg)(high - HOST_AH), high);
 }
 
+/* The same where one register of the guest is in memory; of E, G that is G the other way round. */
+static void op_unheld(struct trans *t, unsigned op, unsigned size, enum host_reg reg)
+{
+    bool e = t->unheld == E_UNHELD, test = (op & ~1u) == 0x84;
+    struct host_mem m = cpu_field(e ? t->in->m : t->in->r);
+    if (e) {
+        emit_rm(&t->e, op, size, reg, &m);
+    } else {
+        emit_rm(&t->e, test ? op : op | 2, size, trans_reg(t, t->in->m), &m);
+    }
+}
+
 /* op E, reg (or reg, E); E is in memory and already probed, or a register. */
 static void op_e(struct trans *t, unsigned op, unsigned size, enum host_reg reg)
 {
-    if (!t->in->mem) {
+    if (t->unheld != NONE_UNHELD) {
+        op_unheld(t, op, size, reg);
+    } else if (!t->in->mem) {
         emit_rr(&t->e, op, size, reg, trans_reg(t, t->in->m));
     } else if (trans_high(reg)) {
         swap_halves(t, reg);

@@ -135,6 +135,41 @@ static int take(struct trans *t, unsigned reg, unsigned busy, bool load)
     return at;
 }
 
+/* Is the register named again before those that have the homes? */
+static bool is_worth_home(const struct trans *t, unsigned reg)
+{
+    unsigned mine = next_use(t, reg);
+    bool worth = held_at(t, reg) >= 0;
+    for (unsigned i = 0; i < HELD && mine < t->block->n; i++) {
+        worth = worth || !t->held[i] || next_use(t, t->held[i]) > mine;
+    }
+    return worth;
+}
+
+/* Emitters whose register operands go through op_e (emit_data.c). */
+static bool takes_memory(trans_emitter e)
+{
+    return e == emit_alu || e == emit_test || e == emit_move || e == emit_movx ||
+           e == emit_movsxd || e == emit_imul || e == emit_cmov;
+}
+
+/* One that is only read, or a whole register that is moved to, may be in memory. */
+static enum unheld find_unheld(const struct trans *t)
+{
+    const struct insn *in = t->in;
+    trans_emitter emitter = trans_emitters[in->row];
+    bool g_last = g_operand(t->info->operand[1]);
+    bool e = trans_is_extra(in->m) && !is_worth_home(t, in->m >> 3);
+    bool g = trans_is_extra(in->r) && !is_worth_home(t, in->r >> 3);
+    if (in->mem || in->opsize == 1 || in->r == in->m || !takes_memory(emitter)) {
+        return NONE_UNHELD;
+    }
+    if (e && (!result(t, false) || (emitter == emit_move && g_last && in->opsize == 8))) {
+        return E_UNHELD;
+    }
+    return g && g_last && !result(t, true) ? G_UNHELD : NONE_UNHELD;
+}
+
 /* Does the emitter need the last home for itself? */
 static bool uses_scratch(const struct trans *t)
 {
@@ -146,7 +181,9 @@ static bool uses_scratch(const struct trans *t)
 void trans_hold(struct trans *t)
 {
     const struct insn *in = t->in;
-    bool g = trans_is_extra(in->r), e = !in->mem && trans_is_extra(in->m);
+    t->unheld = find_unheld(t);
+    bool g = trans_is_extra(in->r) && t->unheld != G_UNHELD;
+    bool e = !in->mem && trans_is_extra(in->m) && t->unheld != E_UNHELD;
     bool base = in->mem && trans_is_extra(in->base), index = in->mem && trans_is_extra(in->index);
     unsigned busy = 0;
     if (uses_scratch(t)) {
@@ -199,7 +236,7 @@ void trans_written(struct trans *t)
     if (trans_is_extra(in->r) && result(t, true)) {
         t->dirty |= (uint8_t)(1u << held_at(t, in->r >> 3));
     }
-    if (!in->mem && trans_is_extra(in->m) && result(t, false)) {
+    if (!in->mem && trans_is_extra(in->m) && result(t, false) && t->unheld != E_UNHELD) {
         t->dirty |= (uint8_t)(1u << held_at(t, in->m >> 3));
     }
     if (in->index_in_block + 1 == t->block->n) {

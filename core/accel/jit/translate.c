@@ -62,6 +62,7 @@ static void translate_insn(struct trans *t)
     trans_emitter emitter =
         trans_exists(t, t->in) && !is_atomic(t) ? trans_emitters[t->in->row] : NULL;
     t->path = NULL;
+    t->unheld = NONE_UNHELD;
     t->fixed = false;
     if (!emitter || t->in->index_in_block + 1 == t->block->n || trans_may_load_segment(t->in)) {
         trans_fp_settle(t);

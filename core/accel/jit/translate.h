@@ -17,6 +17,9 @@
 
 enum access { READ, WRITE, MODIFY };
 
+/* The register operand that is in memory because it is not worth a host register. */
+enum unheld { NONE_UNHELD, E_UNHELD, G_UNHELD };
+
 /* Flags that can be made again, from what is still in registers. */
 struct flags_again {
     const struct insn *in;   /* by doing this over; NULL: they cannot */
@@ -76,6 +79,7 @@ struct trans {
     uint8_t held[HELD];      /* R_8 to R_15: the guest register that is also in trans_homes[i];
                               * 0: none */
     uint8_t dirty;           /* bit i: that is newer than memory */
+    enum unheld unheld;      /* of this instruction */
     bool fixed;              /* the memory operand's offset is known: */
     uint64_t offset;
     uint64_t guess;          /* the offset by the registers of the moment */
