@@ -266,6 +266,7 @@ static inline void x86_note_change(struct x86_cpu *cpu, enum x86_change what)
 /* ---- debug registers ---- */
 
 enum { DR7_GD = 0x2000 };
+enum { DEBUGCTL_LBR = 1, DEBUGCTL_BTF = 2 /* single steps stop at branches only */ };
 
 /* A debug exception with the conditions @dr6: those of DR0-3 replace what was there, all others
  * stay until software clears them ([SDM3] "Debug Status Register (DR6)"). */
@@ -298,7 +299,8 @@ void x86_put_cs(struct x86_cpu *cpu, const struct x86_seg *cs, uint64_t rip,
 
 /* ---- control registers (system.c) ---- */
 
-/* Bits of CR4 that the model has. */
+/* Bits of EFER and CR4 that the model has. */
+uint64_t x86_efer_known(const struct x86_model *m);
 uint64_t x86_cr4_known(const struct x86_model *m);
 /* Reads the PDPTE registers if paging uses them. False if one has a reserved bit set. */
 bool x86_reload_pdptes(struct x86_cpu *cpu);

@@ -76,7 +76,7 @@ static const struct plain {
     PLAIN(MSR_SYSENTER_ESP, sysenter_esp, SEP, ~0ull),
     PLAIN(MSR_SYSENTER_EIP, sysenter_eip, SEP, ~0ull),
     PLAIN(MSR_MCG_STATUS, mcg_status, MCA, ~0ull),
-    PLAIN(MSR_DEBUGCTL, debugctl, P6, 3),
+    PLAIN(MSR_DEBUGCTL, debugctl, P6, DEBUGCTL_LBR | DEBUGCTL_BTF),
     PLAIN(MSR_STAR, star, SYSCALL, ~0ull),
     PLAIN(MSR_LSTAR, lstar, LM, ~0ull),
     PLAIN(MSR_CSTAR, cstar, LM, ~0ull),
@@ -184,11 +184,15 @@ static bool has_efer(const struct x86_model *m)
     return x86_has(m, X86_F_LM) || x86_has(m, X86_F_NX) || x86_has(m, X86_F_SYSCALL);
 }
 
+uint64_t x86_efer_known(const struct x86_model *m)
+{
+    return (x86_has(m, X86_F_SYSCALL) ? EFER_SCE : 0) | (x86_has(m, X86_F_NX) ? EFER_NXE : 0) |
+           (x86_has(m, X86_F_LM) ? EFER_LME | EFER_LMA : 0);
+}
+
 static void write_efer(struct x86_cpu *cpu, uint64_t val)
 {
-    const struct x86_model *m = cpu->model;
-    uint64_t known = (x86_has(m, X86_F_SYSCALL) ? EFER_SCE : 0) |
-                     (x86_has(m, X86_F_NX) ? EFER_NXE : 0) | (x86_has(m, X86_F_LM) ? EFER_LME : 0);
+    uint64_t known = x86_efer_known(cpu->model) & ~(uint64_t)EFER_LMA;
     uint64_t old = cpu->s.efer;
     if ((val & ~(known | EFER_LMA)) || (cpu->pg && ((val ^ old) & EFER_LME))) {
         no_msr(cpu);

@@ -191,13 +191,17 @@ static void load_map(struct x86_cpu *cpu, const struct layout *l, struct x86_sta
     }
 }
 
-/* [SDM2] "RSM": state that puts the processor into shutdown. */
+/* [SDM2] "RSM", [AMD2] "RSM": state that puts the processor into shutdown. */
 static bool map_valid(const struct x86_cpu *cpu, const struct x86_state *now)
 {
-    uint64_t cr0 = now->cr0;
+    uint64_t cr0 = now->cr0, cr4 = now->cr4, efer = now->efer;
+    bool lma = efer & EFER_LMA;
     bool family5 = (cpu->model->signature >> 8 & 0xf) <= 5;
     return !((cr0 & CR0_PG) && !(cr0 & CR0_PE)) && !((cr0 & CR0_NW) && !(cr0 & CR0_CD)) &&
-           !(now->cr4 & ~x86_cr4_known(cpu->model)) && !(family5 && (now->smbase & 0x7fff));
+           !(cr4 & ~x86_cr4_known(cpu->model)) && !(family5 && (now->smbase & 0x7fff)) &&
+           !(efer & ~x86_efer_known(cpu->model)) && lma == ((cr0 & CR0_PG) && (efer & EFER_LME)) &&
+           !(lma && !(cr4 & CR4_PAE)) && !(lma && (now->rflags & FL_VM)) &&
+           !(!lma && (cr4 & CR4_PCIDE)) && !((cr0 | now->dr[6] | now->dr[7]) >> 32);
 }
 
 void x86_rsm(struct x86_cpu *cpu)

@@ -360,6 +360,7 @@ static void deliver(struct x86_cpu *cpu, const struct event *e)
     }
     if (e->vector == X86_DB && (e->kind == INT_EXCEPTION || e->kind == INT_ICEBP)) {
         cpu->s.dr[7] &= ~(uint64_t)DR7_GD;
+        cpu->s.debugctl &= ~(uint64_t)(DEBUGCTL_LBR | DEBUGCTL_BTF);
     }
     cpu->s.shadow = 0;
     cpu->exc.active = false;

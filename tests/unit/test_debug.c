@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "core/cpu/mech.h"
 #include "tests/unit/interp_bench.h"
 
 enum {
@@ -168,9 +169,44 @@ static void a_step_over_hlt_ends_the_halt(void **state)
     assert_int_equal(ld16le(ibench_mem(b, LOG + 4)), CODE + 1);
 }
 
+/* [SDM3] "Instruction-Breakpoint Exception Condition": RF stays set between the iterations. */
+static void a_code_breakpoint_at_a_rep_stops_once(void **state)
+{
+    static const struct program p = {.code = {0xf3, 0xaa}, .n = 2, .dr7 = DR7_CODE, .n_want = 0};
+    struct interp_bench *b = *state;
+    start(b, &p);
+    b->cpu->s.gpr[R_CX] = 3;
+    b->cpu->s.gpr[R_DI] = WATCHED;
+    b->cpu->s.rflags |= FL_RF; /* as the handler's IRETD leaves it */
+    x86_state_loaded(b->cpu);
+    assert_int_equal(ibench_run(b), EXIT_HALT);
+    assert_int_equal(ld16le(ibench_mem(b, LOG_END)), LOG);
+    assert_int_equal(b->cpu->s.gpr[R_CX], 0);
+}
+
+/* [SDM3] "Single-Stepping on Branches": and the exception clears the bit. */
+static void with_btf_a_step_goes_to_the_next_branch(void **state)
+{
+    static const struct program p = {/* nop; jc $+2; jmp $+3; nop; nop */
+                                     .code = {0x90, 0x72, 0x00, 0xeb, 0x01, 0x90, 0x90},
+                                     .n = 7,
+                                     .flags = FL_TF,
+                                     .n_want = 2};
+    struct interp_bench *b = *state;
+    start(b, &p);
+    b->cpu->s.debugctl = DEBUGCTL_BTF;
+    assert_int_equal(ibench_run(b), EXIT_HALT);
+    assert_int_equal(ld16le(ibench_mem(b, LOG_END)), LOG + 2 * 8);
+    assert_int_equal(ld16le(ibench_mem(b, LOG + 4)), CODE + 6);  /* behind JMP */
+    assert_int_equal(ld16le(ibench_mem(b, LOG + 12)), CODE + 7); /* and behind each again */
+    assert_int_equal(b->cpu->s.debugctl, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_code_breakpoint_at_a_rep_stops_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(with_btf_a_step_goes_to_the_next_branch, setup, teardown),
         cmocka_unit_test_setup_teardown(debug_exceptions_come_where_the_manual_says, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_step_over_hlt_ends_the_halt, setup, teardown),

@@ -731,6 +731,34 @@ static void a_rep_stops_at_a_data_breakpoint(void **state)
 
 /* ---- SMM ---- */
 
+/* [AMD2] "RSM": what cannot be restored. */
+static void rsm_shuts_down_on_an_invalid_long_mode_map(void **state)
+{
+    struct interp_bench *b = *state;
+    static const struct {
+        uint16_t at;
+        uint8_t bit;
+    } flips[] = {
+        {0xfed0, 2},  {0xfed0, 8},  {0xfed0, 10},
+        {0xfed0, 20}, /* EFER: reserved, LME, LMA, no bit */
+        {0xff58, 31}, {0xff58, 32}, {0xff48, 5},
+        {0xff48, 31},                             /* CR0.PG, its upper half; CR4.PAE */
+        {0xff70, 17}, {0xff60, 32}, {0xff68, 40}, /* VM, DR7, DR6 */
+    };
+    lb_start(b, LS_USER);
+    b->cpu->s.smbase = 0x200000;
+    for (unsigned i = 0; i < ARRAY_SIZE(flips); i++) {
+        struct x86_state before = b->cpu->s;
+        x86_smi(b->cpu);
+        uint8_t *p = ibench_mem(b, b->cpu->s.smbase + flips[i].at + flips[i].bit / 8u);
+        *p ^= (uint8_t)(1u << flips[i].bit % 8);
+        x86_rsm(b->cpu);
+        assert_int_equal(b->cpu->s.activity, ACT_SHUTDOWN);
+        b->cpu->s = before;
+        x86_state_loaded(b->cpu);
+    }
+}
+
 static void smm_keeps_long_mode(void **state)
 {
     struct interp_bench *b = *state;
@@ -783,6 +811,7 @@ int main(void)
         LONG_TEST(invpcid_checks_its_descriptor),
         LONG_TEST(data_breakpoints_trap_after_the_access),
         LONG_TEST(a_rep_stops_at_a_data_breakpoint),
+        LONG_TEST(rsm_shuts_down_on_an_invalid_long_mode_map),
         LONG_TEST(smm_keeps_long_mode),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

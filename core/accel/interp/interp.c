@@ -349,6 +349,14 @@ static bool boundary(struct interp *e, enum vcpu_exit_reason *reason)
     }
 }
 
+/* IA32_DEBUGCTL.BTF: only taken branches end a single step ([SDM3] "Single-Stepping on Branches").
+ * @attr: of the instruction that ran; @next: the address behind it. */
+static bool step_stops(const struct x86_cpu *cpu, unsigned attr, uint64_t next)
+{
+    return !(cpu->s.debugctl & DEBUGCTL_BTF) || (attr & A_FAR) ||
+           ((attr & A_JUMP) && cpu->s.rip != next);
+}
+
 /* Runs from CS:RIP until something has to be looked at. */
 static void run_blocks(struct interp *e)
 {
@@ -364,6 +372,8 @@ static void run_blocks(struct interp *e)
         return; /* fetching from a device used up the slice */
     }
     bool traps = cpu->s.rflags & FL_TF;
+    unsigned attr = insn_info[b->insns[0].row].attr;
+    uint64_t next = (cpu->s.rip + b->insns[0].len) & cpu->rip_mask;
     if (unlikely(traces)) {
         interp_trace_begin(e, b);
     }
@@ -391,7 +401,8 @@ static void run_blocks(struct interp *e)
     }
     /* MOV SS holds the traps of its own step back; two in a row do not hold each other's. */
     if (!(cpu->s.shadow & X86_SHADOW_MOVSS) || shadow) {
-        e->trap |= cpu->watch_hits | (traps && !e->no_step_trap ? (uint32_t)DR6_BS : 0);
+        bool steps = traps && !e->no_step_trap && step_stops(cpu, attr, next);
+        e->trap |= cpu->watch_hits | (steps ? (uint32_t)DR6_BS : 0);
         cpu->watch_hits = 0;
     }
 }

@@ -314,6 +314,16 @@ static inline bool rep_goes_on(const struct x86_cpu *cpu, const struct insn *in,
     return !compares || lf_zf(cpu) == (in->rep == REP_E);
 }
 
+/* [SDM3] "Instruction-Breakpoint Exception Condition": between iterations RF is set, so that a code
+ * breakpoint stops a REP once. */
+static inline void rep_ends(struct x86_cpu *cpu, const struct insn *in, bool done)
+{
+    cpu->s.rip = done ? x86_next_rip(cpu, in) : x86_insn_rip(cpu);
+    if (unlikely(!done && interp_of(cpu)->single)) {
+        x86_set_rflags(cpu, FL_RF, FL_RF);
+    }
+}
+
 /* The body of a REP: true when the instruction is done. It pauses when a device access made
  * something due. */
 #define REP_BODY(name, compares, N)                                                                \
@@ -327,7 +337,7 @@ static inline bool rep_goes_on(const struct x86_cpu *cpu, const struct insn *in,
         e->due = false;                                                                            \
         name##_begin(cpu, in);                                                                     \
         while (left > 0 && more && !e->due && ad_reg(cpu, in, R_CX) != 0) {                        \
-            if (compares) {      /* [SDM2] "REP": a fault leaves the flags of before */            \
+            if (compares) { /* [SDM2] "REP": a fault leaves the flags of before */                 \
                 cpu->lf_result = result;                                                           \
                 cpu->lf_aux = aux;                                                                 \
             }                                                                                      \
@@ -344,7 +354,7 @@ static inline bool rep_goes_on(const struct x86_cpu *cpu, const struct insn *in,
     }                                                                                              \
     RUN(str_##name##_rep##N)                                                                       \
     {                                                                                              \
-        cpu->s.rip = rep_##name##N(cpu, in) ? x86_next_rip(cpu, in) : x86_insn_rip(cpu);           \
+        rep_ends(cpu, in, rep_##name##N(cpu, in));                                                 \
         return interp_chain(cpu);                                                                  \
     }
 #define REP_BODIES(name, compares) FOR_SIZES_2(REP_BODY, name, compares)
