@@ -1,4 +1,4 @@
-/* The arena: reserved once, touched lazily, with a map of marks of one byte a line. Memory of a file
+/* The arena: reserved once, touched lazily, with a map of marks of one byte a line. It is a file
  * without a name, so that it can be mapped again elsewhere. */
 #include "core/mem/ram.h"
 
@@ -29,8 +29,8 @@ static void *reserve(uint64_t bytes, int fd, struct error **err)
     return p;
 }
 
-/* A guest that uses memory in bulk gets it in huge pages, where the host gives such to files: random
- * accesses to small ones wait for the host's page walks. The first and the last 2 MiB of a block,
+/* A guest that uses memory in bulk gets it in huge pages, where the host gives such to files:
+ * random accesses to small ones wait for the host's page walks. The first and the last 2 MiB of a block,
  * where firmware and small guests live, are left in small ones. */
 static void allow_huge_pages(struct ram_arena *a, uint64_t addr, uint64_t bytes)
 {

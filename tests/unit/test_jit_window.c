@@ -1,12 +1,14 @@
 /*
- * Translated flat 32-bit code reaches memory in the window (core/accel/jit/window.h): addresses wrap
- * at 4 GiB, stores to code are noticed, and what is no memory, or becomes something else, answers.
+ * Translated flat 32-bit code reaches memory in the window (core/accel/jit/window.h): addresses
+ * wrap at 4 GiB, stores to code are noticed, and what is no memory, or becomes something else, answers.
  */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <pthread.h>
+#include <sched.h>
 
 #include "unit/interp_bench.h"
 
@@ -144,6 +146,24 @@ static void a_device_in_the_place_of_memory_answers(void **state)
     assert_int_equal(run(b, both, 10, DATA), 2 * TIMES);
 }
 
+/* The flags that a comparison left outlive the device's access. */
+static void flags_outlive_an_access_of_a_device(void **state)
+{
+    struct interp_bench *b = *state;
+    static const struct region_ops ops = {.read = device_read, .write = device_write, .width = 4};
+    uint64_t written = 0;
+    region_io(&b->mmio_region, "device", &ops, &written, PAGE_BYTES);
+    region_map(&b->mem.root, &b->mmio_region, 4 * MiB, 1);
+    space_commit(&b->mem);
+    x86_tlb_flush(b->cpu);
+    /* cmp ecx, 101; mov [ebx], ecx; mov eax, [ebx]; adc edi, 0: ECX is below 100 times */
+    assert_int_equal(run(b, "\x83\xf9\x65\x89\x0b\x8b\x03\x83\xd7\0", 10, 4 * MiB), 100);
+    assert_int_equal(written, TIMES * (TIMES + 1) / 2);
+    assert_in_range(faults(b), 1, 4);
+    region_unmap(&b->mmio_region);
+    space_commit(&b->mem);
+}
+
 /* A page that is written again and again after its code has gone is reached at once again. */
 static void a_page_without_code_is_given_back(void **state)
 {
@@ -156,6 +176,59 @@ static void a_page_without_code_is_given_back(void **state)
     assert_false(ram_held(&b->arena, OTHER / PAGE_BYTES));
 }
 
+/* ---- the budget, and being told to look up ---- */
+
+static void *kick(void *opaque)
+{
+    struct interp_bench *b = opaque;
+    while (atomic_load(&jit_of(b->e)->guard.inside) == false) {
+        sched_yield();
+    }
+    atomic_fetch_or(b->cpu->pending, PEND_KICK);
+    b->e->translator->kick(b->e);
+    return NULL;
+}
+
+static void a_loop_without_end_hears_a_kick(void **state)
+{
+    struct interp_bench *b = *state;
+    pthread_t thread;
+    ibench_real(b, 0);
+    ibench_flat(b);
+    ibench_poke(b, CODE, "\xeb\xfe", 2);                /* jmp $ */
+    b->cpu->s.rip = CODE;
+    x86_state_loaded(b->cpu);
+    for (unsigned i = 0; i < 20; i++) {
+        assert_int_equal(pthread_create(&thread, NULL, kick, b), 0);
+        assert_int_equal(ibench_run(b), EXIT_KICKED);
+        pthread_join(thread, NULL);
+        assert_int_equal(b->cpu->s.rip, CODE);
+        atomic_fetch_and(b->cpu->pending, ~(uint32_t)PEND_KICK);
+    }
+    assert_true(jit_of(b->e)->stats.entries > 0);
+    assert_int_equal(faults(b), 0);
+}
+
+/* 3 instructions a turn, stopped after any number. */
+static void a_slice_ends_at_any_instruction(void **state)
+{
+    struct interp_bench *b = *state;
+    run(b, "\x47\x90", 2, 0);                           /* inc edi; nop; dec ecx; jnz */
+    ibench_poke(b, CODE, "\x47\x90\xeb\xfc", 4);        /* inc edi; nop; jmp */
+    b->cpu->s.activity = ACT_RUNNING;
+    b->cpu->s.rip = CODE;
+    b->cpu->s.gpr[R_DI] = 0;
+    uint64_t start = interp_icount(b->cpu);
+    for (unsigned i = 1; i < 3000; i += i % 7 + 1) {
+        b->stop_at = start + i;
+        assert_int_equal(ibench_run(b), EXIT_SLICE);
+        assert_int_equal(interp_icount(b->cpu), start + i);
+        assert_int_equal(b->cpu->s.gpr[R_DI], (i + 2) / 3);
+        assert_int_equal(b->cpu->s.rip, CODE + i % 3);
+    }
+    b->stop_at = ~0ull;
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fresh, done)
@@ -163,7 +236,8 @@ int main(void)
         TEST(memory_is_reached_without_a_fault), TEST(an_address_wraps_at_4_gib),
         TEST(an_operand_across_4_gib_is_in_two_places), TEST(data_in_the_page_of_code_is_written),
         TEST(data_that_becomes_code_is_watched), TEST(a_device_in_the_place_of_memory_answers),
-        TEST(a_page_without_code_is_given_back),
+        TEST(flags_outlive_an_access_of_a_device), TEST(a_page_without_code_is_given_back), TEST(a_loop_without_end_hears_a_kick),
+        TEST(a_slice_ends_at_any_instruction),
     };
 #undef TEST
     return cmocka_run_group_tests(tests, NULL, NULL);

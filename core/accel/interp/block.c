@@ -241,6 +241,9 @@ void block_touched(void *opaque, uint64_t addr, uint64_t len)
     }
     lock_drop(&e->queue_lock);
     atomic_fetch_or(e->cpu.pending, PEND_CODE);
+    if (e->translator) {
+        e->translator->kick(e);
+    }
 }
 
 void block_drain(struct interp *e)

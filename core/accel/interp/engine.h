@@ -75,6 +75,7 @@ struct interp_translator {
     void (*flushed)(struct interp *e);                  /* all blocks are gone */
     /* code is at other linear addresses now; that of global pages only if @all */
     void (*moved)(struct interp *e, bool all);
+    void (*kick)(struct interp *e); /* something is pending, on another thread */
 };
 
 /* What translated code itself looks at, within reach of the context pointer. */
@@ -82,6 +83,8 @@ struct interp_translated {
     uint16_t flags;              /* OSZAPC: AH as by LAHF in bits 15:8, OF in bit 0 */
     uint64_t jump_key, global_key; /* entries of jumps[] have one besides the offset */
     void *jumps;
+    void *live_jumps;            /* of code whose flags are in EFLAGS, and what entries must have */
+    uint64_t live_key;
     const uint8_t *marks; /* the arena's, so that host address >> RAM_LINE_SHIFT indexes them */
     const uint8_t *base;         /* what REG_MARKS holds outside 64-bit code: those, or the window */
     void *link;                  /* the exit that was taken, if it wants to be linked */
@@ -182,6 +185,7 @@ struct interp {
     struct interp_trail trail;
     struct interp_traced traced;
     const struct interp_translator *translator; /* NULL: none */
+    int64_t slice_most;          /* the translator's limit of a slice; 0: none */
     void *translator_data;
     struct interp_translated translated;
     union {                      /* an instruction that cannot be cached */

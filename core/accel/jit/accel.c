@@ -65,7 +65,9 @@ static void jit_run(struct vcpu *vcpu, struct vcpu_exit *exit)
 
 static void jit_kick(struct vcpu *vcpu)
 {
+    struct interp *e = vcpu->accel_data;
     interp_accel.kick(vcpu);
+    e->translator->kick(e);
 }
 
 static void jit_slice_changed(struct vcpu *vcpu)

@@ -50,6 +50,17 @@ static inline void emit_lea(struct emit *e, unsigned size, enum host_reg reg, en
     emit_rm(e, 0x8d, size, reg, &m);
 }
 
+/* translated.flags from EFLAGS, which stays. Uses R10. */
+static inline void emit_save_flags(struct emit *e)
+{
+    struct host_mem m = cpu_field(ENGINE_OFFSET(translated.flags));
+    emit_mov(e, 8, HOST_10, HOST_AX);
+    emit_u8(e, 0x9f);                                   /* lahf */
+    emit_rr(e, 0x0f90, 1, (enum host_reg)0, HOST_AX);   /* seto al */
+    emit_rm(e, 0x89, 2, HOST_AX, &m);
+    emit_mov(e, 8, HOST_AX, HOST_10);
+}
+
 /* EFLAGS from translated.flags; AX is overwritten. */
 static inline void emit_flags_to_host(struct emit *e)
 {

@@ -111,6 +111,8 @@ static unsigned search_context(struct jit *j)
     if (now.mapped) {
         fault_init();
     }
+    now.live = now.mapped && now.cs_base == 0 && now.cs_last == 0xffffffff && !cpu->parallel &&
+               !j->check;
     now.unreal = !(cpu->mode & MODE_PE) && has_flat(now.segs);
     uint64_t where = (now.cs_base >> 4) ^ now.segs ^ now.segs >> 6 ^ now.mode << 3 ^ now.tlb << 5;
     uint16_t *hint = &j->context_hint[where & 0xff];
@@ -140,6 +142,7 @@ void jit_find_context(struct jit *j)
     }
     j->context = *last;
     j->e->translated.base = j->contexts[*last].mapped ? j->window->base : j->e->translated.marks;
+    j->e->translated.live_key = (j->jump_generation * JIT_CONTEXTS + j->context + 1) << 32;
     j->e->translated.jump_key = j->jump_generation * JIT_CONTEXTS + j->context + 1;
     j->e->translated.global_key = j->global_generation * JIT_CONTEXTS + j->context + 1;
 }

@@ -178,3 +178,18 @@ void emit_link(uint8_t *at, const uint8_t *to)
     int32_t disp = (int32_t)(to - (at + 4));
     memcpy(at, &disp, 4);
 }
+
+uint8_t *emit_jrcxz(struct emit *e, unsigned size)
+{
+    if (size == 4) {
+        emit_u8(e, 0x67);
+    }
+    emit_u8(e, 0xe3);
+    emit_u8(e, 0);
+    return e->at - 1;
+}
+
+void emit_link_short(uint8_t *at, const uint8_t *to)
+{
+    *at = (uint8_t)(to - (at + 1));
+}

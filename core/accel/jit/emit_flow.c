@@ -131,9 +131,30 @@ bool emit_jump_cc(struct trans *t)
     if (!fits(t, trans_target(t))) {
         return false;
     }
-    trans_flags_before(t);
-    trans_save_flags(t);
+    if (!t->context->live) {
+        trans_flags_before(t);
+    }
+    trans_flags_leave(t);
     trans_exit_two(t, t->in->opcode & 15u);
+    return true;
+}
+
+/* LOOP and JCXZ where EFLAGS has to stay */
+static bool loop_live(struct trans *t)
+{
+    bool loop = t->in->opcode == 0xe2;
+    if (t->in->adsize != 4) {
+        return false;
+    }
+    trans_flags_to_host(t);
+    if (loop) {
+        emit_lea(&t->e, 4, HOST_CX, HOST_CX, HOST_NONE, -1);
+    }
+    uint8_t *zero = emit_jrcxz(&t->e, 4);
+    trans_exit_to(t, loop ? trans_target(t) : trans_next(t));
+    emit_link_short(zero, t->e.at);
+    trans_exit_to(t, loop ? trans_next(t) : trans_target(t));
+    t->ended = true;
     return true;
 }
 
@@ -143,6 +164,9 @@ bool emit_loop(struct trans *t)
     unsigned size = t->in->adsize;
     if (!fits(t, trans_target(t)) || t->in->opcode < 0xe2) {
         return false;
+    }
+    if (t->context->live) {
+        return loop_live(t);
     }
     trans_save_flags(t);
     t->in_host = false;
@@ -214,7 +238,7 @@ static void load_offset(struct trans *t, unsigned size, enum host_reg to)
 bool emit_ret(struct trans *t)
 {
     unsigned size = t->in->opsize, more = t->info->operand[0] == OPD_Iw ? (uint16_t)t->in->imm : 0;
-    trans_save_flags(t);
+    trans_flags_leave(t);
     trans_stack_offset(t, 0);
     trans_probe(t, S_SS, size, READ);
     load_offset(t, size, HOST_8);
@@ -234,7 +258,7 @@ bool emit_jump_e(struct trans *t)
     unsigned size = t->in->opsize;
     bool call = (t->in->reg & 7) == 2;
     struct emit *e = &t->e;
-    trans_save_flags(t);
+    trans_flags_leave(t);
     if (t->in->mem) {
         trans_mem(t, size, READ);
         load_offset(t, size, call ? HOST_11 : HOST_8);

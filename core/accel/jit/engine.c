@@ -118,6 +118,23 @@ bool jit_may_enter(struct interp *e, const struct block *b)
            ((e->cpu.mode & MODE_CS64) || e->cpu.s.gpr[R_SP] >> 32 == 0);
 }
 
+/* Translated code will hear of what becomes pending from now on. False: something is already. */
+static bool look_up_first(struct jit *j)
+{
+    const struct x86_cpu *cpu = &j->e->cpu;
+    bool outside = !j->e->translated.inside;
+    if (outside) {
+        guard_enter(&j->guard);
+    }
+    if ((guard_reopen(&j->guard) || outside) && (atomic_load(cpu->pending) & cpu->pend_mask)) {
+        if (outside) {
+            guard_leave(&j->guard);
+        }
+        return false;
+    }
+    return true;
+}
+
 /* insns[0].run of a translated block. */
 static void run_translated(struct x86_cpu *cpu, const struct insn *in)
 {
@@ -131,6 +148,9 @@ static void run_translated(struct x86_cpu *cpu, const struct insn *in)
     }
     jit_find_context(j);
     if (!b->translated) {                               /* that forgot everything */
+        return run_first(cpu, b);
+    }
+    if (!look_up_first(j)) {
         return run_first(cpu, b);
     }
     if (jb->context != j->context || jb->rip != cpu->block_rip) {
@@ -155,6 +175,7 @@ static void run_translated(struct x86_cpu *cpu, const struct insn *in)
     }
     e->translated.inside = true;
     j->enter(cpu, code);
+    guard_leave(&j->guard);
     e->translated.inside = false;
 }
 
@@ -199,12 +220,18 @@ static void block_dropped(struct interp *e, struct block *b)
     }
 }
 
+static void forget_live_jumps(struct jit *j)
+{
+    madvise(j->live_jumps, LIVE_JUMPS * sizeof(*j->live_jumps), MADV_DONTNEED);
+}
+
 static void forget(struct jit *j)
 {
     j->n_far_links = j->n_contexts = 0;
     jit_all_room(j);
     j->stats.flushes++;
     memset(j->jumps, 0, sizeof(j->jumps));
+    forget_live_jumps(j);
 }
 
 static void blocks_flushed(struct interp *e)
@@ -237,15 +264,28 @@ static void code_moved(struct interp *e, bool all)
 {
     struct jit *j = jit_of(e);
     j->wanted = NULL;
+    uint64_t before = j->jump_generation;
     j->jump_generation = j->generations++;
+    if ((before ^ j->jump_generation) * JIT_CONTEXTS >> 32) { /* live_key begins anew */
+        forget_live_jumps(j);
+    }
     if (all) {
         jit_unlink_far(j);
         j->global_generation = j->generations++;
     }
 }
 
+/* What its own thread makes pending the engine looks at when the access is done. */
+static void kick(struct interp *e)
+{
+    if (!pthread_equal(e->thread, pthread_self())) {
+        guard_close(&jit_of(e)->guard);
+    }
+}
+
 static const struct interp_translator translator = {
     .added = block_added, .dropped = block_dropped, .flushed = blocks_flushed, .moved = code_moved,
+    .kick = kick,
 };
 
 /* ---- life ---- */
@@ -279,13 +319,16 @@ bool jit_attach(struct interp *e, struct error **err)
     }
     j->blocks = reserve(JIT_BLOCKS * sizeof(*j->blocks));
     j->links = reserve(JIT_LINKS * sizeof(*j->links));
-    if (!j->blocks || !j->links) {
+    j->live_jumps = reserve(LIVE_JUMPS * sizeof(*j->live_jumps));
+    if (!j->blocks || !j->links || !j->live_jumps || !guard_init(&j->guard)) {
         error_set(err, "jit: no memory for its tables");
         goto fini_code;
     }
     j->jump_generation = j->generations++;
     j->global_generation = j->generations++;
     e->translated.jumps = j->jumps;
+    e->translated.live_jumps = j->live_jumps;
+    e->slice_most = GUARD_BYTES - BLOCK_INSNS;
     e->translated.marks = e->cpu.arena->marks - ((uintptr_t)e->cpu.arena->base >> RAM_LINE_SHIFT);
     j->window = window_of(e);
     jit_make_stubs(j);
@@ -329,6 +372,8 @@ void jit_detach(struct interp *e)
         jit_log_end(j);
         munmap(j->blocks, JIT_BLOCKS * sizeof(*j->blocks));
         munmap(j->links, JIT_LINKS * sizeof(*j->links));
+        munmap(j->live_jumps, LIVE_JUMPS * sizeof(*j->live_jumps));
+        guard_fini(&j->guard);
         codemem_fini(&j->code);
         window_put(j->window);
         check_free(j->check);

@@ -56,7 +56,7 @@ static void on_fault(int sig, siginfo_t *info, void *context)
     struct jit *j = expected;
     const uint8_t *path = j ? path_of(j, (const uint8_t *)(uintptr_t)regs[REG_RIP]) : NULL;
     if (path) {
-        j->faulted = true;
+        j->faulted = !guard_has(&j->guard, (uintptr_t)info->si_addr);
         j->fault_addr = (uintptr_t)info->si_addr;
         regs[REG_RIP] = (greg_t)(uintptr_t)path;
     } else if (others.sa_flags & SA_SIGINFO) {

@@ -17,7 +17,8 @@
  *
  * A translation holds for one instruction pointer and one context: code segment, mode word, TLB and
  * what is known of the segments' limits. Flags are in EFLAGS or in translated.flags; between blocks
- * always in the latter.
+ * always in the latter, or, in a context that is "live", always in EFLAGS, with the budget in the
+ * guard (guard.h). In one that is "mapped" R13 is the window (window.h).
  */
 #ifndef CORE_ACCEL_JIT_JIT_H
 #define CORE_ACCEL_JIT_JIT_H
@@ -26,6 +27,7 @@
 #include "core/cpu/flags.h"
 #include "core/accel/jit/codemem.h"
 #include "core/accel/jit/emit.h"
+#include "core/accel/jit/guard.h"
 #include "core/accel/jit/window.h"
 
 #define WARM           24          /* runs before a block is translated */
@@ -64,6 +66,7 @@ struct jit_context {
     uint64_t seg_changes;    /* cpu->seg_changes and global_generation when it was found last */
     uint64_t generation;
     bool mapped;             /* what is flat is reached in the window */
+    bool live;               /* flags are in EFLAGS between blocks, the budget is in the guard */
     bool paged;
     bool unreal;             /* a flat segment in real mode: its base may change unnoticed */
 };
@@ -77,7 +80,8 @@ struct jit_block {
     uint32_t context;        /* index */
     uint16_t misses;         /* entries in another context */
     uint8_t *entry;          /* takes the block's instructions from the budget; writable view */
-    uint8_t *body;           /* behind that */
+    uint8_t *body;           /* behind that, for C code; flags are in translated.flags */
+    uint8_t *cold;           /* entry, for C code */
     uint32_t code_bytes;     /* from entry on, with the table */
     unsigned n_faults;
     const struct fault_site *faults; /* behind the code */
@@ -101,6 +105,14 @@ struct jit_jump {
     uint64_t unused;         /* 32 bytes: translated code scales an index to them */
 };
 
+/* The same for code that keeps its flags in EFLAGS, where only a sum can be looked at: the offset,
+ * live_key and key make 0. Looked up by the low 16 bits of the offset. */
+struct jit_live_jump {
+    uint64_t key;
+    const uint8_t *entry;    /* executable view */
+};
+#define LIVE_JUMPS 65536u
+
 /* The ways out of translated code, in the writable view. */
 struct jit_stubs {
     uint8_t *exit_chain;     /* go on at offset R8 in the interpreter */
@@ -114,13 +126,18 @@ struct jit_stubs {
     uint8_t *load, *store;   /* called: the same for jit_load, jit_store and move R10 */
 };
 
+/* Code of 16 and 32 bits, of 64 bits, and with flags in EFLAGS; there exit_chain and exit_link find
+ * them in EFLAGS, too, and all others in translated.flags. */
+enum stubs_kind { STUBS_NARROW, STUBS_WIDE, STUBS_LIVE, STUBS_KINDS };
+
 struct jit_part {
     unsigned n_blocks, n_links;
     uint8_t *next;           /* free code memory, writable view */
 };
 
 struct jit_stats {
-    uint64_t translated, bytes, dropped, flushes, evictions, links, slow_calls, entries, mismatches, faults;
+    uint64_t translated, bytes, dropped, flushes, evictions, links, slow_calls, entries, mismatches;
+    uint64_t faults;         /* in the window */
     uint64_t slow_rows[ROW_COUNT]; /* slow_calls by row of insn.def */
 };
 
@@ -133,7 +150,7 @@ struct jit {
     uint64_t fillings;       /* of parts so far */
     unsigned part;           /* being filled */
     void (*enter)(struct x86_cpu *cpu, const uint8_t *code);
-    struct jit_stubs stubs[2]; /* [1]: for 64-bit code */
+    struct jit_stubs stubs[STUBS_KINDS];
     struct jit_context contexts[JIT_CONTEXTS];
     unsigned n_contexts, context; /* how many; the last one entered in */
     uint16_t context_hint[256]; /* by code segment: where it was found last */
@@ -146,6 +163,8 @@ struct jit {
     struct jit_link *wanted; /* led out of translated code just now: to the block entered next */
     unsigned n_far_links;
     struct jit_jump jumps[JIT_JUMPS];
+    struct jit_live_jump *live_jumps;
+    struct guard guard;
     bool shifts_match;       /* undefined flags of the host are those of insn.def */
     bool rotates_match;      /* but for OF of ROL and ROR by an immediate */
     bool muls_match;

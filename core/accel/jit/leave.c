@@ -98,6 +98,7 @@ static const uint8_t *resume(struct x86_cpu *cpu)
     struct interp *e = interp_of(cpu);
     struct jit *j = jit_of(e);
     interp_resync(e);
+    guard_reopen(&j->guard);
     bool pending = atomic_load_explicit(cpu->pending, memory_order_relaxed) & cpu->pend_mask;
     if (likely(!pending && !j->check && jit_may_enter(e, e->block))) {
         jit_find_context(j);

@@ -58,6 +58,11 @@ static struct jit_jump *jit_jump_slot(struct jit *j, uint64_t rip)
     return &j->jumps[((uint32_t)rip ^ (uint32_t)rip >> PAGE_BITS) & (JIT_JUMPS - 1)];
 }
 
+static struct jit_live_jump *live_slot(struct jit *j, uint64_t rip)
+{
+    return &j->live_jumps[rip % LIVE_JUMPS];
+}
+
 void jit_add_jump(struct jit *j, struct jit_block *jb)
 {
     if (j->check) {
@@ -69,8 +74,14 @@ void jit_add_jump(struct jit *j, struct jit_block *jb)
     *jit_jump_slot(j, jb->rip) = (struct jit_jump){
         .rip = jb->rip,
         .key = global ? j->e->translated.global_key : j->e->translated.jump_key,
-        .entry = codemem_rx(&j->code, jb->entry),
+        .entry = codemem_rx(&j->code, jb->cold),
     };
+    if (j->contexts[jb->context].live) {
+        *live_slot(j, jb->rip) = (struct jit_live_jump){
+            .key = 0 - (jb->rip + j->e->translated.live_key),
+            .entry = codemem_rx(&j->code, jb->entry),
+        };
+    }
 }
 
 const uint8_t *jit_find_jump(struct jit *j, uint64_t rip)
@@ -83,4 +94,7 @@ const uint8_t *jit_find_jump(struct jit *j, uint64_t rip)
 void jit_drop_jump(struct jit *j, const struct jit_block *jb)
 {
     jit_jump_slot(j, jb->rip)->key = 0;
+    if (j->contexts[jb->context].live) {
+        live_slot(j, jb->rip)->key = 0;
+    }
 }

@@ -26,20 +26,29 @@ static void move_sp(struct emit *e, int by)
     emit_lea(e, 8, HOST_SP, HOST_SP, HOST_NONE, by);
 }
 
-/* @wide: the budget stays in memory. */
-static void load_guest(struct emit *e, bool wide)
+/* Of 64-bit code the budget stays in memory. @guard: what is added to it, for STUBS_LIVE. Uses R10;
+ * EFLAGS stays. */
+static void load_guest(struct emit *e, enum stubs_kind kind, uintptr_t guard)
 {
-    if (!wide) {
+    if (kind != STUBS_WIDE) {
         emit_load(e, 8, REG_BUDGET, CPU_OFFSET(budget));
+    }
+    if (kind == STUBS_LIVE) {
+        emit_mov_imm(e, HOST_10, guard);
+        emit_lea(e, 8, REG_BUDGET, REG_BUDGET, HOST_10, 0);
     }
     for (unsigned r = 0; r < 8; r++) {
         emit_load(e, 8, guest_reg(r), 8 * (int32_t)r);
     }
 }
 
-static void store_integers(struct emit *e, bool wide)
+static void store_integers(struct emit *e, enum stubs_kind kind, uintptr_t guard)
 {
-    if (!wide) {
+    if (kind == STUBS_LIVE) {
+        emit_mov_imm(e, HOST_11, 0 - (uint64_t)guard);
+        emit_lea(e, 8, REG_BUDGET, REG_BUDGET, HOST_11, 0);
+    }
+    if (kind != STUBS_WIDE) {
         emit_store(e, 8, REG_BUDGET, CPU_OFFSET(budget));
     }
     for (unsigned r = 0; r < 8; r++) {
@@ -47,10 +56,10 @@ static void store_integers(struct emit *e, bool wide)
     }
 }
 
-static void store_guest(struct emit *e, bool wide)
+static void store_guest(struct emit *e, enum stubs_kind kind, uintptr_t guard)
 {
     jit_fp_emit_store(e);
-    store_integers(e, wide);
+    store_integers(e, kind, guard);
 }
 
 /* Back to C. */
@@ -72,7 +81,7 @@ static uint8_t *make_go_on(struct jit *j, struct emit *e, uint8_t **again)
     emit_mov(e, 8, HOST_8, HOST_AX);
     *again = e->at;
     emit_load(e, 8, REG_MARKS, ENGINE_OFFSET(translated.base));
-    load_guest(e, false);
+    load_guest(e, STUBS_NARROW, 0);
     emit_rr(e, 0xff, 4, 4, HOST_8);                     /* jmp r8 */
     emit_link(out, e->at);
     leave(e);
@@ -108,10 +117,14 @@ static void call_c(struct emit *e, uintptr_t f)
     emit_rr(e, 0xff, 4, 2, HOST_AX);                    /* call rax */
 }
 
-static uint8_t *make_exit(struct emit *e, bool wide, left f, const uint8_t *go_on)
+static uint8_t *make_exit(struct emit *e, enum stubs_kind kind, uintptr_t guard, left f,
+                          const uint8_t *go_on)
 {
     uint8_t *start = e->at;
-    store_guest(e, wide);
+    if (kind == STUBS_LIVE && (f == jit_leave_chain || f == jit_leave_link)) {
+        emit_save_flags(e);
+    }
+    store_guest(e, kind, guard);
     if (f == jit_leave_chain) {
         emit_store(e, 8, HOST_8, CPU_OFFSET(s.rip));
     }
@@ -131,11 +144,12 @@ static void leave_slow(struct emit *e, uint8_t *out, const uint8_t *go_on)
 }
 
 /* Called, so SP is off by 8. */
-static uint8_t *make_slow(struct emit *e, bool wide, const uint8_t *go_on)
+static uint8_t *make_slow(struct emit *e, enum stubs_kind kind, uintptr_t guard,
+                          const uint8_t *go_on)
 {
     called f = jit_slow;
     uint8_t *start = e->at;
-    store_guest(e, wide);
+    store_guest(e, kind, guard);
     move_sp(e, -8);
     call_c(e, (uintptr_t)f);
     move_sp(e, 8);
@@ -143,7 +157,7 @@ static uint8_t *make_slow(struct emit *e, bool wide, const uint8_t *go_on)
     uint8_t *out = emit_jcc(e, 5);
     jit_fp_emit_load(e);
     emit_flags_to_host(e);
-    load_guest(e, wide);
+    load_guest(e, kind, guard);
     emit_u8(e, 0xc3);
     leave_slow(e, out, go_on);
     return start;
@@ -151,40 +165,41 @@ static uint8_t *make_slow(struct emit *e, bool wide, const uint8_t *go_on)
 
 /* Likewise, with R10 as what @f does. Where the host holds registers of the FPU, it is a slow
  * instruction. */
-static uint8_t *make_light(struct emit *e, bool wide, called_light f, const uint8_t *slow,
-                           const uint8_t *go_on)
+static uint8_t *make_light(struct emit *e, enum stubs_kind kind, uintptr_t guard, called_light f,
+                           const uint8_t *slow, const uint8_t *go_on)
 {
     struct host_mem fp = cpu_field(ENGINE_OFFSET(translated.fp));
     uint8_t *start = e->at;
     emit_rm(e, 0x80, 1, 7, &fp);                        /* cmp byte [fp], 0 */
     emit_u8(e, 0);
     emit_link(emit_jcc(e, 5), slow);
-    store_integers(e, wide);
+    store_integers(e, kind, guard);
     move_sp(e, -8);
     emit_mov(e, 4, HOST_CX, HOST_10);
     call_c(e, (uintptr_t)f);
     move_sp(e, 8);
     emit_rr(e, 0x85, 4, HOST_AX, HOST_AX);
     uint8_t *out = emit_jcc(e, 5);
-    load_guest(e, wide);
+    load_guest(e, kind, guard);
     emit_u8(e, 0xc3);
     leave_slow(e, out, go_on);
     return start;
 }
 
 /* Called at the start of a block, all of which is the interpreter's if this cannot be. */
-static uint8_t *make_fp_load(struct emit *e, bool wide, const uint8_t *exit_step)
+static uint8_t *make_fp_load(struct emit *e, enum stubs_kind kind, uintptr_t guard,
+                             const uint8_t *exit_step)
 {
     called f = jit_fp_load;
     uint8_t *start = e->at;
-    store_guest(e, wide);
+    store_guest(e, kind, guard);
     emit_store(e, 8, HOST_8, ENGINE_OFFSET(translated.link));
     move_sp(e, -8);
     call_c(e, (uintptr_t)f);
     move_sp(e, 8);
     emit_mov(e, 4, HOST_9, HOST_AX);
     jit_fp_emit_load(e);
-    load_guest(e, wide);
+    load_guest(e, kind, guard);
     emit_rr(e, 0x85, 4, HOST_9, HOST_9);                /* test r9d, r9d */
     uint8_t *out = emit_jcc(e, 5);
     emit_u8(e, 0xc3);
@@ -200,20 +215,21 @@ void jit_make_stubs(struct jit *j)
 {
     struct emit e = {.at = j->code.rw, .end = j->code.rw + j->code.bytes};
     uint8_t *again, *go_on = make_go_on(j, &e, &again), *enter = make_enter(&e, again);
-    for (unsigned wide = 0; wide < 2; wide++) {
-        j->stubs[wide] = (struct jit_stubs){
-            .exit_chain = make_exit(&e, wide, jit_leave_chain, go_on),
-            .exit_link = make_exit(&e, wide, jit_leave_link, go_on),
-            .exit_step = make_exit(&e, wide, jit_leave_step, go_on),
-            .exit_stop = make_exit(&e, wide, jit_leave_stop, go_on),
-            .exit_op = make_exit(&e, wide, jit_leave_op, go_on),
-            .slow = make_slow(&e, wide, go_on),
+    uintptr_t guard = (uintptr_t)j->guard.base;
+    for (enum stubs_kind kind = 0; kind < STUBS_KINDS; kind++) {
+        j->stubs[kind] = (struct jit_stubs){
+            .exit_chain = make_exit(&e, kind, guard, jit_leave_chain, go_on),
+            .exit_link = make_exit(&e, kind, guard, jit_leave_link, go_on),
+            .exit_step = make_exit(&e, kind, guard, jit_leave_step, go_on),
+            .exit_stop = make_exit(&e, kind, guard, jit_leave_stop, go_on),
+            .exit_op = make_exit(&e, kind, guard, jit_leave_op, go_on),
+            .slow = make_slow(&e, kind, guard, go_on),
         };
-        const uint8_t *slow = j->stubs[wide].slow;
-        j->stubs[wide].io = make_light(&e, wide, jit_io, slow, go_on);
-        j->stubs[wide].load = make_light(&e, wide, jit_load, slow, go_on);
-        j->stubs[wide].store = make_light(&e, wide, jit_store, slow, go_on);
-        j->stubs[wide].fp_load = make_fp_load(&e, wide, j->stubs[wide].exit_step);
+        const uint8_t *slow = j->stubs[kind].slow;
+        j->stubs[kind].io = make_light(&e, kind, guard, jit_io, slow, go_on);
+        j->stubs[kind].load = make_light(&e, kind, guard, jit_load, slow, go_on);
+        j->stubs[kind].store = make_light(&e, kind, guard, jit_store, slow, go_on);
+        j->stubs[kind].fp_load = make_fp_load(&e, kind, guard, j->stubs[kind].exit_step);
     }
     j->enter = (void (*)(struct x86_cpu *, const uint8_t *))(uintptr_t)codemem_rx(&j->code, enter);
     j->first = e.at;

@@ -86,7 +86,7 @@ bool trans_lasts(const struct trans *t)
             return t->live[i] == 0;
         }
     }
-    return false;
+    return t->context->live;                            /* they are wanted in EFLAGS */
 }
 
 void trans_again_over(struct trans *t)

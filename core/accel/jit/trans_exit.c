@@ -73,7 +73,7 @@ void trans_exit_chain(struct trans *t, uint64_t rip)
 /* @cc ALWAYS, or 4 behind check_pending. */
 static void exit_direct(struct trans *t, unsigned cc, uint64_t rip)
 {
-    trans_save_flags(t);
+    trans_flags_leave(t);
     if (needs_look_up(t, rip)) {
         emit_mov_imm(&t->e, HOST_8, rip);
         trans_exit_indirect(t);
@@ -88,8 +88,8 @@ static void exit_direct(struct trans *t, unsigned cc, uint64_t rip)
 
 void trans_exit_to(struct trans *t, uint64_t rip)
 {
-    trans_save_flags(t);
-    if (is_backward(t, rip) && !needs_look_up(t, rip)) {
+    trans_flags_leave(t);
+    if (is_backward(t, rip) && !needs_look_up(t, rip) && !t->context->live) {
         check_pending(t);
         exit_direct(t, 4, rip);
     } else {
@@ -105,7 +105,7 @@ void trans_exit_call(struct trans *t, uint64_t rip)
 void trans_exit_two(struct trans *t, unsigned cc)
 {
     uint64_t to = trans_target(t);
-    if (is_backward(t, to) || needs_look_up(t, to)) {
+    if ((is_backward(t, to) && !t->context->live) || needs_look_up(t, to)) {
         uint8_t *taken = emit_jcc(&t->e, cc);
         trans_exit_to(t, trans_next(t));
         emit_link(taken, t->e.at);
@@ -118,6 +118,35 @@ void trans_exit_two(struct trans *t, unsigned cc)
     t->ended = true;
 }
 
+/* The same without a change of EFLAGS: JRCXZ looks whether the sum is 0. */
+static void jump_live(struct trans *t)
+{
+    struct emit *e = &t->e;
+    struct host_mem jumps = cpu_field(ENGINE_OFFSET(translated.live_jumps));
+    struct host_mem ctx_key = cpu_field(ENGINE_OFFSET(translated.live_key));
+    struct host_mem slot = {HOST_9, HOST_10, 3, 0};
+    struct host_mem key = {HOST_9, HOST_NONE, 0, offsetof(struct jit_live_jump, key)};
+    struct host_mem entry = {HOST_9, HOST_NONE, 0, offsetof(struct jit_live_jump, entry)};
+    _Static_assert(sizeof(struct jit_live_jump) == 16 && LIVE_JUMPS == 65536, "scaled below");
+    trans_flags_to_host(t);
+    emit_rm(e, 0x8b, 8, HOST_9, &jumps);
+    emit_rr(e, 0x0fb7, 4, HOST_10, HOST_8);             /* movzx r10d, r8w */
+    emit_mov(e, 8, HOST_11, HOST_CX);
+    emit_lea(e, 4, HOST_10, HOST_10, HOST_10, 0);
+    emit_rm(e, 0x8d, 8, HOST_9, &slot);
+    emit_rm(e, 0x8b, 8, HOST_CX, &key);
+    emit_rm(e, 0x8b, 8, HOST_10, &ctx_key);
+    emit_lea(e, 8, HOST_CX, HOST_CX, HOST_8, 0);
+    emit_lea(e, 8, HOST_CX, HOST_CX, HOST_10, 0);
+    uint8_t *known = emit_jrcxz(e, 8);
+    emit_mov(e, 8, HOST_CX, HOST_11);
+    uint8_t *unknown = emit_jmp(e);
+    emit_link_short(known, e->at);
+    emit_mov(e, 8, HOST_CX, HOST_11);
+    emit_rm(e, 0xff, 4, (enum host_reg)4, &entry);      /* jmp [entry] */
+    emit_link(unknown, e->at);
+}
+
 void trans_jump_known(struct trans *t)
 {
     struct emit *e = &t->e;
@@ -128,6 +157,9 @@ void trans_jump_known(struct trans *t)
     struct host_mem slot_key = {HOST_10, HOST_NONE, 0, offsetof(struct jit_jump, key)};
     struct host_mem entry = {HOST_10, HOST_NONE, 0, offsetof(struct jit_jump, entry)};
     _Static_assert(sizeof(struct jit_jump) == 32, "scaled below");
+    if (t->context->live) {
+        return jump_live(t);
+    }
     trans_save_flags(t);
     check_pending(t);
     uint8_t *out = emit_jcc(e, 5);

@@ -1,8 +1,8 @@
 /*
  * Flags: an operation leaves them in EFLAGS. What overwrites EFLAGS otherwise (a memory access, the
  * end of the block) first saves them, if they are not dead: overwritten before anything looks at
- * them. Whatever may fault or call the interpreter looks at all of them. If only that does, they are
- * not saved as long as they can be made again (trans_again.c).
+ * them. Whatever may fault or call the interpreter looks at all of them. If only that does, they
+ * are not saved as long as they can be made again (trans_again.c).
  */
 #include "core/accel/jit/translate.h"
 
@@ -83,17 +83,6 @@ void trans_find_live(struct trans *t)
     }
 }
 
-/* mov r10, rax; lahf; seto al; mov flags, ax; mov rax, r10 */
-static void save(struct trans *t)
-{
-    static const struct host_mem image = {REG_CPU, HOST_NONE, 0, ENGINE_OFFSET(translated.flags)};
-    emit_mov(&t->e, 8, HOST_10, HOST_AX);
-    emit_u8(&t->e, 0x9f);
-    emit_rr(&t->e, 0x0f90, 1, 0, HOST_AX);
-    emit_rm(&t->e, 0x89, 2, HOST_AX, &image);
-    emit_mov(&t->e, 8, HOST_AX, HOST_10);
-}
-
 void trans_save_flags(struct trans *t)
 {
     if (t->saved) {
@@ -103,7 +92,7 @@ void trans_save_flags(struct trans *t)
         trans_make_again(t, t->again);
         t->in_host = true;
     }
-    save(t);
+    emit_save_flags(&t->e);
     t->saved = t->carry_saved = true;
 }
 
@@ -121,7 +110,7 @@ void trans_flags_of_path(struct trans *t, const struct slow_path *p)
         trans_make_again(t, p->again);
     }
     if (p->flags != FLAGS_SAVED) {
-        save(t);
+        emit_save_flags(&t->e);
     }
 }
 
@@ -131,6 +120,25 @@ static void flags_to_host(struct trans *t)
     emit_flags_to_host(&t->e);
     emit_mov(&t->e, 8, HOST_AX, HOST_10);
     t->in_host = true;
+}
+
+void trans_flags_to_host(struct trans *t)
+{
+    if (!t->in_host && !t->saved) {
+        trans_make_again(t, t->again);
+        t->in_host = true;
+    } else if (!t->in_host) {
+        flags_to_host(t);
+    }
+}
+
+void trans_flags_leave(struct trans *t)
+{
+    if (t->context->live) {
+        trans_flags_to_host(t);
+    } else {
+        trans_save_flags(t);
+    }
 }
 
 void trans_flags_before(struct trans *t)

@@ -34,6 +34,7 @@ void trans_fp_begin(struct trans *t, const trans_emitter *emitters)
     if (!t->fp.wanted) {
         return;
     }
+    trans_flags_aside(t);
     emit_rm(&t->e, 0x0fb6, 4, HOST_10, &fp);
     emit_rr(&t->e, 0xf7, 4, 2, HOST_10);                /* not r10d */
     emit_rr(&t->e, 0xf6, 1, 0, HOST_10);                /* test r10b, wanted */

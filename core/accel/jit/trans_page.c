@@ -23,6 +23,7 @@ void trans_second_page_begin(struct trans *t)
     if (b->bytes == b->bytes1) {
         return;
     }
+    trans_flags_aside(t);
     uint64_t lin = (t->context->cs_base + t->jb->rip + b->bytes1) & (t->wide ? ~0ull : 0xffffffff);
     size_t slot = t->context->tlb * TLB_SIZE + (lin >> PAGE_BITS & (TLB_SIZE - 1));
     int32_t entry = CPU_OFFSET(tlbs) + (int32_t)(slot * sizeof(struct tlb_entry));

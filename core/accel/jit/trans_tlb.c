@@ -219,7 +219,7 @@ void trans_note_store(struct trans *t, unsigned size)
     struct host_mem next = cpu_field(ENGINE_OFFSET(translated.stores));
     struct host_mem word = {HOST_10, HOST_NONE, 0, 0}, at = {HOST_11, HOST_NONE, 0, 0};
     struct host_mem old = {HOST_11, HOST_NONE, 0, (int32_t)offsetof(struct check_store, old)};
-    if (t->wide) {
+    if (t->wide) {                                      /* and nothing faults in between */
         emit_u8(e, 0x41);                               /* push r11: it may be held */
         emit_u8(e, 0x53);
     }
@@ -233,8 +233,8 @@ void trans_note_store(struct trans *t, unsigned size)
         if (t->direct) {
             trans_may_fault(t);
         }
-        emit_rm(e, 0xff, 4, 6, &word);                  /* push [r10]; pop */
-        emit_rm(e, 0x8f, 4, 0, &old);
+        emit_rm(e, 0x8b, 8, HOST_10, &word);
+        emit_rm(e, 0x89, 8, HOST_10, &old);
         emit_rm(e, 0x83, 8, 0, &next);                  /* add next, size of a note */
         emit_u8(e, sizeof(struct check_store));
     }

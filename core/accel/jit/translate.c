@@ -111,18 +111,49 @@ static void take_budget(struct trans *t, unsigned digit)
     emit_u8(&t->e, t->block->n);
 }
 
+/* From C code: flags into EFLAGS, the budget into the guard. */
+static void make_live(struct trans *t)
+{
+    emit_mov_imm(&t->e, HOST_10, (uintptr_t)t->j->guard.base);
+    emit_lea(&t->e, 8, REG_BUDGET, REG_BUDGET, HOST_10, 0);
+    emit_mov(&t->e, 8, HOST_10, HOST_AX);
+    emit_flags_to_host(&t->e);
+    emit_mov(&t->e, 8, HOST_AX, HOST_10);
+}
+
+/* make_entry where EFLAGS has to stay. */
+static void make_live_entry(struct trans *t)
+{
+    struct host_mem guard = {REG_BUDGET, HOST_NONE, 0, 0};
+    make_live(t);
+    t->jb->entry = t->e.at;
+    emit_lea(&t->e, 8, REG_BUDGET, REG_BUDGET, HOST_NONE, -(int)t->block->n);
+    t->path = &t->too_few;
+    trans_may_fault(t);
+    emit_rm(&t->e, 0x0fb6, 4, HOST_10, &guard);
+}
+
 /* Takes the block's instructions from the budget, or leaves if there are not so many. Returns the
  * place of the displacement that leads to no_budget. */
 static uint8_t *make_entry(struct trans *t)
 {
+    if (t->context->live) {
+        make_live_entry(t);
+        return NULL;
+    }
     take_budget(t, 5);
     return emit_jcc(&t->e, 8);                          /* js */
 }
 
 static void no_budget(struct trans *t, uint8_t *from)
 {
-    emit_link(from, t->e.at);
-    take_budget(t, 0);
+    if (t->context->live) {
+        t->too_few.at = t->e.at;
+        emit_lea(&t->e, 8, REG_BUDGET, REG_BUDGET, HOST_NONE, t->block->n);
+    } else {
+        emit_link(from, t->e.at);
+        take_budget(t, 0);
+    }
     trans_exit_chain(t, t->jb->rip);
 }
 
@@ -136,6 +167,17 @@ static void tell(struct jit *j, const struct jit_block *jb)
         jit_dump(j, jb, &out);
         jit_log(&out);
         text_free(&out);
+    }
+}
+
+/* The body of such a block, for C code. */
+static void make_cold_body(struct trans *t)
+{
+    const uint8_t *body = t->jb->body;
+    if (t->context->live) {
+        t->jb->body = t->e.at;
+        make_live(t);
+        emit_link(emit_jmp(&t->e), body);
     }
 }
 
@@ -172,14 +214,16 @@ struct jit_block *jit_translate(struct jit *j, struct block *b, uint64_t rip)
     t.wide = t.context->mode & MODE_CS64;
     t.dirty = 0;
     trans_forget_held(&t);
-    t.in_host = t.ended = false;
-    t.saved = t.carry_saved = true;
+    t.ended = false;
+    t.in_host = t.context->live;
+    t.saved = t.carry_saved = !t.context->live;
     t.again.in = NULL;
     t.n_slow = t.n_far = t.n_faults = 0;
     t.direct = false;
     trans_find_live(&t);
     uint8_t *too_few = make_entry(&t);
     jb->body = t.e.at;
+    jb->cold = start;
     trans_second_page_begin(&t);
     trans_fp_begin(&t, trans_emitters);
     for (unsigned i = 0; i < b->n && !t.ended; i++) {
@@ -195,6 +239,7 @@ struct jit_block *jit_translate(struct jit *j, struct block *b, uint64_t rip)
     trans_far_accesses(&t);
     trans_slow_paths(&t);
     no_budget(&t, too_few);
+    make_cold_body(&t);
     trans_fp_end(&t);
     trans_second_page_end(&t);
     if (t.e.full) {

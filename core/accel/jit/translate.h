@@ -90,6 +90,7 @@ struct trans {
         struct slow_path *path;
     } faults[TRANS_FAULTS];
     unsigned n_faults;
+    struct slow_path too_few; /* where the block leaves because the budget is used up */
     bool in_host, saved;     /* the flags are in EFLAGS; in translated.flags */
     bool carry_saved;        /* CF is there, if not all of them */
     struct flags_again again; /* neither: how they are made */
@@ -107,7 +108,7 @@ struct trans {
 
 static inline const struct jit_stubs *stubs_of(const struct trans *t)
 {
-    return &t->j->stubs[t->wide];
+    return &t->j->stubs[t->wide ? STUBS_WIDE : t->context->live ? STUBS_LIVE : STUBS_NARROW];
 }
 
 /* Where R8 to R15 of the guest may be held. The last one is also a scratch register: of emitters
@@ -211,6 +212,9 @@ void trans_save_flags(struct trans *t);
 void trans_flags_aside(struct trans *t);
 /* What the operation reads or leaves alone is in EFLAGS. Uses R10. */
 void trans_flags_before(struct trans *t);
+/* All of them are in EFLAGS; where the next block expects them. Use R10. */
+void trans_flags_to_host(struct trans *t);
+void trans_flags_leave(struct trans *t);
 void trans_flags_after(struct trans *t);
 static inline uint16_t trans_live(const struct trans *t)
 {

@@ -41,8 +41,8 @@ void window_put(struct window *w);
 bool window_follow(struct window *w, const struct view *v);
 /* Would such an access fail, although it is below the end of memory? */
 bool window_refuses(struct window *w, uint64_t lin, unsigned size, bool write);
-/* An access at host address @addr failed. True: it will not again, since nothing watches the page any
- * more. */
+/* An access at host address @addr failed. True: it will not again, since nothing watches the page
+ * any more. */
 bool window_retry(struct window *w, uintptr_t addr);
 /* Where the arena itself has what is at @p, which may be in the window. */
 uint8_t *window_to_arena(const struct window *w, uint8_t *p);
