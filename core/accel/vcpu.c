@@ -532,11 +532,10 @@ struct vcpu *vcpu_new(struct machine *m, struct error **err)
     if (m->vcpu_group == NULL) {
         group_init(m);
     }
-    static const uint64_t no_page = UINT64_MAX;
     struct vcpu *cpu = NEW(struct vcpu);
     *cpu = (struct vcpu){
         .machine = m, .index = m->n_vcpus, .accel = m->accel, .a20 = true, .pause_wanted = true,
-        .stop_count = UINT64_MAX, .apic_page = &no_page,
+        .stop_count = UINT64_MAX,
     };
     irq_init(&cpu->pin_intr, intr_changed, cpu, 0);
     irq_init(&cpu->pin_nmi, edge_seen, cpu, PEND_NMI);

@@ -98,7 +98,7 @@ struct vcpu {
     struct irq *ferr;             /* where the FERR# pin leads; borrowed, NULL: nowhere */
     const struct vcpu_apic_ops *apic_ops; /* borrowed; NULL: no local APIC */
     void *apic;
-    const uint64_t *apic_page;    /* the APIC's, or one that holds ~0 */
+    const uint64_t *apic_page;    /* the APIC's own */
     uint8_t sipi_vector;          /* of the last SIPI [locked] */
     /* virtual clock bookkeeping */
     uint64_t clock_icount;        /* icount that is already in the clock */

@@ -132,7 +132,8 @@ static inline void access_end(struct vcpu *cpu)
 /* The registers of the local APIC are inside the processor: each vCPU finds its own there. */
 static inline bool at_apic(const struct vcpu *cpu, const struct space *s, uint64_t addr)
 {
-    return (addr & ~APIC_PAGE_OFFSET) == *cpu->apic_page && s != &cpu->machine->ports;
+    return s != &cpu->machine->ports && cpu->apic_page != NULL &&
+           (addr & ~APIC_PAGE_OFFSET) == *cpu->apic_page;
 }
 
 /* Does somebody want to hear of accesses? The one question while nobody does. */

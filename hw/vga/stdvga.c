@@ -189,6 +189,7 @@ bool stdvga_init(struct stdvga *v, struct machine *m, struct pci_bus *bus, unsig
         return false;
     }
     region_map(bus->mem, &v->vga.window, VGA_WINDOW_BASE, 0);
+    region_map(bus->mem, &v->vga.linear, VGA_WINDOW_BASE, 0); /* the later one wins */
     machine_add(m, &stdvga_type, "stdvga", v);
     m->display = &v->vga.source;
     return true;

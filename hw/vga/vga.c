@@ -38,6 +38,7 @@ static const struct state_field vga_state[] = {
     STATE(struct vga, latch),
     STATE(struct vga, vbe_index),
     STATE(struct vga, vbe),
+    STATE(struct vga, linear_uses),
     STATE_END(),
 };
 
@@ -57,12 +58,14 @@ static void vga_reset(void *dev)
     v->dac.mask = 0xff;
     v->latch = 0;
     vga_vbe_reset(v);
+    vga_window_follow(v);
 }
 
 static void vga_loaded(void *dev)
 {
     vga_regs_loaded(dev);
     vga_vbe_loaded(dev);
+    vga_window_follow(dev);
 }
 
 static const struct device_type vga_type = {
@@ -112,6 +115,8 @@ bool vga_init(struct vga *v, struct machine *m, struct region *ports, uint32_t v
     region_io(&v->window, "vga-window", &vga_window_ops, v, VGA_WINDOW_BYTES);
     v->window.posted = true; /* whoever looks at the picture looks between accesses */
     region_ram(&v->lfb, "vga-lfb", &v->vram_block);
+    region_alias(&v->linear, "vga-linear", &v->lfb, 0, VGA_LINEAR_BYTES);
+    region_enable(&v->linear, false);
     v->source = (struct display_source){
         .text = vga_text, .render = vga_render, .changed = vga_changed, .dev = v};
     machine_add(m, &vga_type, "vga", v);

@@ -14,6 +14,7 @@
 
 #define VGA_WINDOW_BASE  0xa0000u
 #define VGA_WINDOW_BYTES 0x20000u
+#define VGA_LINEAR_BYTES 0x10000u
 #define VGA_PORT_BASE    0x3b0u       /* what offset 0 of io_ports stands for */
 #define VGA_PORT_BYTES   0x30u
 #define VGA_VBE_PORT     0x1ceu       /* index; data at +1 and +2 */
@@ -55,17 +56,21 @@ struct vga {
     struct vga_dac dac;
     uint32_t latch;          /* plane p in byte p */
     uint16_t vbe_index, vbe[VGA_VBE_REGS];
+    uint16_t linear_uses;    /* accesses of the window, up to some, while it could be memory */
+    bool may_be_linear;
 
     struct region io_ports;  /* 3B0h..3DFh; not mapped itself */
     struct region crtc_mono, status_mono, regs, crtc_colour, status_colour; /* aliases, for ports */
     struct region vbe_ports; /* 1CEh..1D1h */
     struct region window;    /* A0000h..BFFFFh */
     struct region lfb;       /* vram_block */
+    struct region linear;    /* its first 64 KiB at A0000h, above the window, while that is all it is */
     struct display_source source;
 };
 
 /* Creates video memory (@vram_bytes: a power of two, 256 KiB to 256 MiB) and the regions, maps the
- * ports into @ports, and registers the device "vga". The window and lfb are the caller's to map. */
+ * ports into @ports, and registers the device "vga". The window, linear above it, and lfb are the
+ * caller's to map. */
 bool vga_init(struct vga *v, struct machine *m, struct region *ports, uint32_t vram_bytes,
               struct error **err);
 

@@ -160,6 +160,9 @@ void vga_vbe_reset(struct vga *v);
 void vga_regs_loaded(struct vga *v);
 void vga_vbe_loaded(struct vga *v);
 
+/* Registers that say what the window is may have changed. */
+void vga_window_follow(struct vga *v);
+
 extern const struct region_ops vga_port_ops, vga_window_ops, vga_vbe_ops;
 
 bool vga_text(void *dev, struct text_screen *out);

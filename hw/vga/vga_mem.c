@@ -5,7 +5,9 @@
  *         Registers" (map mask, memory mode), "Memory Map"; [BOCHS-VBE] for the bank register.
  * Model:  a cell is the four bytes that one address of the planes holds. An odd/even or chain-4
  *         address names a cell without gaps (a >> 1, a >> 2), so that the linear frame buffer and
- *         the window agree; hardware leaves the unused plane addresses empty instead.
+ *         the window agree; hardware leaves the unused plane addresses empty instead. So where a
+ *         mode of 256 colours does nothing with bytes on their way, the window is memory (linear);
+ *         reads then leave the latches alone, which such modes have no use for.
  */
 #include "core/base/bytes.h"
 #include "hw/vga/vga_internal.h"
@@ -14,6 +16,10 @@ const uint32_t vga_planes[16] = {
     0x00000000, 0x000000ff, 0x0000ff00, 0x0000ffff, 0x00ff0000, 0x00ff00ff, 0x00ffff00, 0x00ffffff,
     0xff000000, 0xff0000ff, 0xff00ff00, 0xff00ffff, 0xffff0000, 0xffff00ff, 0xffffff00, 0xffffffff,
 };
+
+/* Accesses before the window becomes memory: with fewer between changes of registers, changing the
+ * view would cost more than it saves. */
+#define LINEAR_AFTER 4096
 
 /* From an offset in the window to an offset in what the memory map select field shows. */
 static bool window_decode(const struct vga *v, uint32_t off, uint32_t *addr)
@@ -40,6 +46,37 @@ static bool window_decode(const struct vga *v, uint32_t off, uint32_t *addr)
 static bool chained(const struct vga *v)
 {
     return (v->seq[SEQ_MEMORY] & SEQMEM_CHAIN4) || vga_vbe_chained(v);
+}
+
+/* The planes get what the guest writes, whatever the latches hold. */
+static bool writes_plain(const struct vga *v)
+{
+    const uint8_t *gc = v->gc;
+    return !(gc[GC_MODE] & GCMODE_WRITE) && gc[GC_ROTATE] == 0 && gc[GC_ENABLE_SR] == 0 &&
+           gc[GC_BIT_MASK] == 0xff;
+}
+
+/* Byte n at A0000h is byte n of video memory, up to the end of bank 0, and nothing else is there. */
+static bool is_linear(const struct vga *v)
+{
+    return (v->misc & MISC_RAM) && (v->gc[GC_MISC] & GCMISC_MAP) == 0x04 &&
+           v->vbe[VBE_BANK] == 0 && chained(v) &&
+           (vga_vbe_chained(v) || v->seq[SEQ_MAP_MASK] == 0x0f) && writes_plain(v) &&
+           !(v->gc[GC_MODE] & GCMODE_COMPARE);
+}
+
+void vga_window_follow(struct vga *v)
+{
+    v->may_be_linear = is_linear(v);
+    v->linear_uses = v->may_be_linear ? v->linear_uses : 0;
+    region_enable(&v->linear, v->linear_uses == LINEAR_AFTER);
+}
+
+static void count_use(struct vga *v)
+{
+    if (v->may_be_linear && v->linear_uses < LINEAR_AFTER && ++v->linear_uses == LINEAR_AFTER) {
+        region_enable(&v->linear, true);
+    }
 }
 
 static uint8_t *cell_at(const struct vga *v, uint32_t cell)
@@ -164,14 +201,11 @@ static bool window_load_word(struct vga *v, uint32_t off, uint64_t *val)
     return true;
 }
 
-/* True if it was written: where the planes get what the guest writes, whatever the latches hold. */
+/* True if it was written. */
 static bool window_store_word(struct vga *v, uint32_t off, uint16_t val)
 {
-    const uint8_t *gc = v->gc;
     uint32_t addr;
-    bool plain = !(gc[GC_MODE] & GCMODE_WRITE) && gc[GC_ROTATE] == 0 && gc[GC_ENABLE_SR] == 0 &&
-                 gc[GC_BIT_MASK] == 0xff;
-    if (!plain || (off & 1) || (v->seq[SEQ_MEMORY] & SEQMEM_SEQUENTIAL) || chained(v) ||
+    if (!writes_plain(v) || (off & 1) || (v->seq[SEQ_MEMORY] & SEQMEM_SEQUENTIAL) || chained(v) ||
         !window_decode(v, off, &addr)) {
         return false;
     }
@@ -180,16 +214,22 @@ static bool window_store_word(struct vga *v, uint32_t off, uint16_t val)
 }
 
 /* Wider accesses are byte accesses in order of address, as on the 8-bit side of the chip. */
-static uint64_t vga_window_read(void *dev, uint64_t off, unsigned size)
+static uint64_t window_read(struct vga *v, uint32_t off, unsigned size)
 {
     uint64_t val = 0;
-    if (size == 2 && window_load_word(dev, (uint32_t)off, &val)) {
+    if (size == 2 && window_load_word(v, off, &val)) {
         return val;
     }
     for (unsigned i = 0; i < size; i++) {
-        val |= (uint64_t)window_load(dev, (uint32_t)off + i) << (8 * i);
+        val |= (uint64_t)window_load(v, off + i) << (8 * i);
     }
     return val;
+}
+
+static uint64_t vga_window_read(void *dev, uint64_t off, unsigned size)
+{
+    count_use(dev);
+    return window_read(dev, (uint32_t)off, size);
 }
 
 /* What a read would give; the latches stay as the guest has them. */
@@ -197,13 +237,14 @@ static uint64_t vga_window_peek(void *dev, uint64_t off, unsigned size)
 {
     struct vga *v = dev;
     uint32_t latch = v->latch;
-    uint64_t val = vga_window_read(v, off, size);
+    uint64_t val = window_read(v, (uint32_t)off, size);
     v->latch = latch;
     return val;
 }
 
 static void vga_window_write(void *dev, uint64_t off, uint64_t val, unsigned size)
 {
+    count_use(dev);
     if (size == 2 && window_store_word(dev, (uint32_t)off, (uint16_t)val)) {
         return;
     }

@@ -274,8 +274,12 @@ static void vga_port_write(void *dev, uint64_t off, uint64_t val, unsigned size)
     struct vga *v = dev;
     unsigned port = VGA_PORT_BASE + (unsigned)off;
     trace_vga_port_write(port, (uint8_t)val);
-    if (!port_is_elsewhere(v, port)) {
-        port_write(v, port, (uint8_t)val);
+    if (port_is_elsewhere(v, port)) {
+        return;
+    }
+    port_write(v, port, (uint8_t)val);
+    if (port == 0x3c2 || port == 0x3c5 || port == 0x3cf) {
+        vga_window_follow(v);
     }
 }
 

@@ -170,6 +170,7 @@ void vga_vbe_write(struct vga *v, unsigned index, uint16_t val)
     default:                                  /* virtual height and memory size are told, not set */
         break;
     }
+    vga_window_follow(v);
 }
 
 /* 1CEh is the index, 1CFh and 1D0h are the data register, all 16 bits wide. */

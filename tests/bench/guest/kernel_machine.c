@@ -125,7 +125,7 @@ uint32_t run_pixels(void)
     for (uint32_t i = 0; i < 64000; i++) {
         pixel[i] = (uint8_t)i;
     }
-    for (uint32_t i = 0; i < 2000000; i++) {
+    for (uint32_t i = 0; i < 20000000; i++) {
         uint32_t at = i * 321 % 64000;
         pixel[at] = (uint8_t)(pixel[at] + i);
         sum += pixel[i % 64000];
