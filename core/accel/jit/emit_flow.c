@@ -37,8 +37,7 @@ static void store_on_stack(struct trans *t, unsigned size, enum host_reg reg)
 
 static void probe_push(struct trans *t, unsigned size)
 {
-    trans_stack_offset(t, -(int)size);
-    trans_probe(t, S_SS, size, WRITE);
+    trans_stack(t, -(int)size, size, WRITE);
 }
 
 bool emit_push(struct trans *t)
@@ -82,8 +81,7 @@ void trans_pop_into(struct trans *t, unsigned size, enum host_reg to)
 bool emit_pop(struct trans *t)
 {
     unsigned size = t->in->opsize;
-    trans_stack_offset(t, 0);
-    trans_probe(t, S_SS, size, READ);
+    trans_stack(t, 0, size, READ);
     trans_pop_into(t, size, trans_reg(t, t->in->r));
     return true;
 }
@@ -239,8 +237,7 @@ bool emit_ret(struct trans *t)
 {
     unsigned size = t->in->opsize, more = t->info->operand[0] == OPD_Iw ? (uint16_t)t->in->imm : 0;
     trans_flags_leave(t);
-    trans_stack_offset(t, 0);
-    trans_probe(t, S_SS, size, READ);
+    trans_stack(t, 0, size, READ);
     load_offset(t, size, HOST_8);
     trans_move_esp(t, (int)(size + more));
     trans_jump_known(t);

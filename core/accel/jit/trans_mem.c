@@ -207,6 +207,17 @@ void trans_probe(struct trans *t, unsigned seg, unsigned size, enum access acces
     t->fixed = false;
 }
 
+void trans_stack(struct trans *t, int by, unsigned size, enum access access)
+{
+    trans_guess(t, t->j->e->cpu.s.gpr[R_SP]);
+    if ((t->context->mode & MODE_SS32) && !t->j->check && trans_is_direct(t, S_SS, size, access)) {
+        make_direct(t, REG_ESP, 0, by);
+        return;
+    }
+    trans_stack_offset(t, by);
+    trans_probe(t, S_SS, size, access);
+}
+
 /* The host adds up the address, where a carry out of 32 bits leads beside the window. */
 static bool host_adds_up(const struct trans *t)
 {

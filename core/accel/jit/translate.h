@@ -170,6 +170,8 @@ void trans_probe(struct trans *t, unsigned seg, unsigned size, enum access acces
 /* Both; in the window without R8 where that can be. EFLAGS is left alone there, but nobody may rely
  * on that. */
 void trans_mem(struct trans *t, unsigned size, enum access access);
+/* The same for what is at (E)SP + @by of the stack. */
+void trans_stack(struct trans *t, int by, unsigned size, enum access access);
 /* Of the access that was probed last: the operand of the very next instruction that is emitted. */
 const struct host_mem *trans_op(struct trans *t);
 /* The next instruction that is emitted may fault. */
