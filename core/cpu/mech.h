@@ -53,6 +53,15 @@ static inline void sys_write(struct x86_cpu *cpu, uint64_t lin, uint64_t val, un
     cpu->super_tlb = explicit;
 }
 
+/* Faults as sys_write of @size bytes would. */
+static inline void sys_probe_write(struct x86_cpu *cpu, uint64_t lin, unsigned size)
+{
+    uint8_t explicit = cpu->super_tlb;
+    cpu->super_tlb = TLB_SUPER;
+    x86_lin_probe_write(cpu, x86_linear(cpu, lin), size, false);
+    cpu->super_tlb = explicit;
+}
+
 /* The TLB of explicit accesses at CPL 0-2. */
 void x86_derive_super(struct x86_cpu *cpu);
 

@@ -86,12 +86,11 @@ static void probe(struct x86_cpu *cpu, const struct x86_desc *d, uint64_t new_ba
 {
     bool wide = cpu->s.tr.attr & 8;
     unsigned first = wide ? TSS32_EIP : TSS16_IP, end = wide ? TSS32_LDT : TSS16_LDT;
-    x86_lin_probe_write(cpu, x86_linear(cpu, cpu->s.tr.base + first), end - first, false);
-    x86_lin_probe_write(cpu, x86_linear(cpu, d->lin + 5), 1, false);
-    uint64_t old = x86_linear(cpu, cpu->s.gdtr.base + (cpu->s.tr.sel & 0xfff8u) + 5);
-    x86_lin_probe_write(cpu, old, 1, false);
+    sys_probe_write(cpu, cpu->s.tr.base + first, end - first);
+    sys_probe_write(cpu, d->lin + 5, 1);
+    sys_probe_write(cpu, cpu->s.gdtr.base + (cpu->s.tr.sel & 0xfff8u) + 5, 1);
     if (link) {
-        x86_lin_probe_write(cpu, x86_linear(cpu, new_base), 2, false);
+        sys_probe_write(cpu, new_base, 2);
     }
 }
 

@@ -252,6 +252,27 @@ static void cr3_comes_from_the_tss_when_paging(void **state)
     assert_int_equal(cpu->s.cr3, 0x21000);
 }
 
+/* [SDM3] "Determination of Access Rights": TSSs are accessed implicitly, which EFLAGS.AC does not
+ * help; the old task goes on. */
+static void smap_guards_the_old_tss_even_with_ac(void **state)
+{
+    struct cpu_bench *b = *state;
+    struct x86_cpu *cpu = b->cpu;
+    put32(b, 0x20000, 0x21007);
+    for (uint32_t i = 0; i < 1024; i++) {
+        put32(b, 0x21000 + 4 * i, i << 12 | (i == BENCH_TSS >> 12 ? 7 : 3));
+    }
+    cpu->s.cr4 |= CR4_SMAP;
+    x86_set_cr3(cpu, 0x20000);
+    x86_set_cr0(cpu, cpu->s.cr0 | CR0_PG);
+    x86_set_rflags(cpu, FL_AC, FL_AC);
+    ASSERT_FAULT(b, x86_far_jmp(cpu, SEL_NEW, 0, 4), X86_PF, 3);
+    assert_int_equal(cpu->s.cr2, BENCH_TSS + 0x20);
+    assert_int_equal(cpu->s.tr.sel, SEL_TSS);
+    assert_true(busy(b, SEL_TSS));
+    assert_false(busy(b, SEL_NEW));
+}
+
 static void the_debug_bit_traps_before_the_first_instruction(void **state)
 {
     struct cpu_bench *b = *state;
@@ -276,6 +297,7 @@ int main(void)
         T(segments_of_the_new_task_fault_in_it),
         T(tasks_may_be_in_virtual_8086_mode),
         T(cr3_comes_from_the_tss_when_paging),
+        T(smap_guards_the_old_tss_even_with_ac),
         T(the_debug_bit_traps_before_the_first_instruction),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
