@@ -34,10 +34,24 @@ _Noreturn void x86_not_canonical(struct x86_cpu *cpu, uint64_t lin);
 uint64_t x86_phys_read(struct x86_cpu *cpu, uint64_t phys, unsigned size);
 void x86_phys_write(struct x86_cpu *cpu, uint64_t phys, uint64_t val, unsigned size);
 
+/* The host address of an operand that the TLB has for that access, or NULL. */
+static inline uint8_t *x86_at_hand(struct x86_cpu *cpu, uint64_t lin, unsigned size, bool write,
+                                   unsigned kind)
+{
+    const struct tlb_entry *e = &cpu->tlbs[kind][(lin >> PAGE_BITS) & (TLB_SIZE - 1)];
+    bool there = (write ? e->wtag : e->rtag) == (lin & ~PAGE_OFFSET) &&
+                 (lin & PAGE_OFFSET) + size <= PAGE_BYTES;
+    return there ? (uint8_t *)(uintptr_t)(lin + e->addend) : NULL;
+}
+
 /* Accesses to system structures are implicit supervisor accesses: EFLAGS.AC opens no user page to
  * them ([SDM3] "Determination of Access Rights"). */
 static inline uint64_t sys_read(struct x86_cpu *cpu, uint64_t lin, unsigned size)
 {
+    const uint8_t *host = x86_at_hand(cpu, x86_linear(cpu, lin), size, false, TLB_SUPER);
+    if (likely(host)) {
+        return size == 8 ? ld64le(host) : size == 4 ? ld32le(host) : ld_le(host, size);
+    }
     uint8_t explicit = cpu->super_tlb;
     cpu->super_tlb = TLB_SUPER; /* a fault derives it anew */
     uint64_t val = x86_lin_read(cpu, x86_linear(cpu, lin), size, false);

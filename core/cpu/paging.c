@@ -59,8 +59,13 @@ static void copy_whole(uint8_t *to, const void *from, unsigned size)
 static uint64_t load_whole(const uint8_t *p, unsigned size)
 {
     uint8_t buf[8] = {0};
-    copy_whole(buf, p, size);
-    return ld64le(buf);
+    switch (size) {
+    case 1: return *p;
+    case 2: return ld16le(p);
+    case 4: return ld32le(p);
+    case 8: return ld64le(p);
+    default: copy_whole(buf, p, size); return ld64le(buf);
+    }
 }
 
 static void device_done(struct x86_cpu *cpu)
@@ -480,17 +485,12 @@ static void piece_write(struct x86_cpu *cpu, const struct piece *p, const uint8_
     device_done(cpu);
 }
 
-/* The host address of an operand that the TLB has for that access, or NULL. */
 static uint8_t *at_hand(struct x86_cpu *cpu, uint64_t lin, unsigned size, bool write, bool user)
 {
-    unsigned slot = (lin >> PAGE_BITS) & (TLB_SIZE - 1);
-    const struct tlb_entry *e = &cpu->tlbs[user ? TLB_USER : cpu->super_tlb][slot];
-    bool there = (write ? e->wtag : e->rtag) == (lin & ~PAGE_OFFSET) &&
-                 (lin & PAGE_OFFSET) + size <= PAGE_BYTES;
-    return there ? (uint8_t *)(uintptr_t)(lin + e->addend) : NULL;
+    return x86_at_hand(cpu, lin, size, write, user ? TLB_USER : cpu->super_tlb);
 }
 
-/* The same for a device's, at physical *phys. */
+/* Is it a device's, in a page that the TLB has and nobody watches? At physical *phys. */
 static bool device_at_hand(const struct x86_cpu *cpu, uint64_t lin, unsigned size, unsigned perm,
                            bool user, uint64_t *phys)
 {

@@ -299,7 +299,9 @@ void x86_push(struct x86_cpu *cpu, uint64_t val, unsigned size)
 uint64_t x86_stack_peek(struct x86_cpu *cpu, unsigned at, unsigned size)
 {
     uint64_t off = (cpu->s.gpr[R_SP] + at) & cpu->stack_mask;
-    return x86_lin_read(cpu, x86_lin_r(cpu, S_SS, off, size), size, cpu->cpl == 3);
+    return size == 8   ? x86_ld64(cpu, S_SS, off)
+           : size == 4 ? x86_ld32(cpu, S_SS, off)
+                       : x86_ld16(cpu, S_SS, off);
 }
 
 void x86_stack_drop(struct x86_cpu *cpu, unsigned bytes)
@@ -361,8 +363,25 @@ static uint64_t stack_linear(struct x86_cpu *cpu, const struct x86_stack *st, ui
     return (uint32_t)(st->seg.base + off);
 }
 
+/* The host address of what all items take up together, if the TLB has it and nothing can fault. */
+static uint8_t *stack_at_hand(struct x86_cpu *cpu, const struct x86_stack *st, unsigned size)
+{
+    unsigned total = st->n * size;
+    uint64_t off = (st->sp - total) & st->mask, last = off + total - 1;
+    bool wide = st->mask == ~0ull;
+    if (unlikely(last < off || last > st->mask || (cpu->align_check && st->user) ||
+                 !(wide || in_limit(&st->seg, off, total)))) {
+        return NULL;
+    }
+    return x86_at_hand(cpu, wide ? off : (uint32_t)(st->seg.base + off), total, true,
+                       st->user ? TLB_USER : cpu->super_tlb);
+}
+
 void x86_stack_check(struct x86_cpu *cpu, const struct x86_stack *st, unsigned size)
 {
+    if (likely(stack_at_hand(cpu, st, size) != NULL)) {
+        return;
+    }
     uint64_t sp = st->sp, checked = 1; /* page address; 1 is none */
     for (unsigned i = 0; i < st->n; i++) {
         sp = (sp - size) & st->mask;
@@ -377,8 +396,33 @@ void x86_stack_check(struct x86_cpu *cpu, const struct x86_stack *st, unsigned s
     }
 }
 
+static void put_item(uint8_t *to, uint64_t item, unsigned size)
+{
+    if (size == 8) {
+        st64le(to, item);
+    } else if (size == 4) {
+        st32le(to, (uint32_t)item);
+    } else {
+        st16le(to, (uint16_t)item);
+    }
+}
+
 void x86_stack_write(struct x86_cpu *cpu, struct x86_stack *st, unsigned size)
 {
+    unsigned total = st->n * size;
+    uint8_t *host = stack_at_hand(cpu, st, size);
+    if (likely(host)) {
+        uint64_t ram = (uint64_t)(host - cpu->arena->base);
+        for (unsigned i = 0; i < st->n; i++) {
+            put_item(host + total - (i + 1) * size, st->item[i], size);
+        }
+        atomic_signal_fence(memory_order_seq_cst); /* the marks after the stores */
+        if (unlikely(ram_marked(cpu->arena, ram, total))) {
+            ram_touched(cpu->arena, ram, total);
+        }
+        st->sp = (st->mask == 0xffff ? st->sp & ~0xffffull : 0) | ((st->sp - total) & st->mask);
+        return;
+    }
     for (unsigned i = 0; i < st->n; i++) {
         st->sp = (st->mask == 0xffff ? st->sp & ~0xffffull : 0) | ((st->sp - size) & st->mask);
         x86_lin_write(cpu, stack_linear(cpu, st, st->sp & st->mask, size), st->item[i], size,
