@@ -2,10 +2,10 @@
  * Runs: ranges of pages that follow each other in the TLB with one addend, so that translated code
  * finds an operand there by two compares, without the way through an entry.
  *
- * Model:  a run has only pages whose entries are in the TLB now, and loses a page with its entry: it
- *         never translates what the entries do not. It grows when an entry next to it is filled, by
- *         whatever lies behind that. One that is dropped remembers where it was, and begins again at
- *         the first entry that is filled there.
+ * Model:  a run has only pages whose entries are in the TLB now, and loses a page with its entry:
+ *         it never translates what the entries do not. It grows when an entry next to it is filled,
+ *         by whatever lies behind that. One that is dropped remembers where it was, and begins
+ *         again at the first entry that is filled there.
  */
 #include "core/cpu/mech.h"
 

@@ -20,7 +20,7 @@ static void map_page(struct cpu_bench *b, unsigned page, unsigned frame, unsigne
     put_entry(b, PT + page * 4, (FRAMES + frame * PAGE_BYTES) | bits);
 }
 
-/* The first 4 MiB one to one, and the tests' pages from LIN on, to frames that follow each other. */
+/* The first 4 MiB one to one; the tests' pages from LIN on, to frames that follow each other. */
 static int setup(void **state)
 {
     struct cpu_bench *b = bench_new("pentiumpro");
