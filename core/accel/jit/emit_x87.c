@@ -66,23 +66,25 @@ bool emit_x87(struct trans *t)
         trans_flags_after(t);
     }
     t->fp.noted = in->index_in_block;
+    trans_fp_pending(t);
     return true;
 }
 
 /* ---- control ---- */
 
-/* Exceptions must stay masked, else the interpreter goes on. */
+/* The masks of exceptions must stay as they are, else the interpreter goes on. */
 static bool load_control(struct trans *t)
 {
     struct emit *e = &t->e;
     struct host_mem fcw = cpu_field(CPU_OFFSET(s.fcw));
+    trans_flags_aside(t);
     trans_flags_aside(t);
     trans_mem(t, 2, READ);
     emit_rm(e, 0x0fb7, 4, HOST_10, trans_op(t));
     emit_rr(e, 0x81, 4, 4, HOST_10);                    /* and: what can be set */
     emit_imm(e, 0x1f3f, 4);
     emit_mov(e, 4, HOST_11, HOST_10);
-    emit_rr(e, 0xf7, 4, 2, HOST_11);                    /* not */
+    emit_rm(e, 0x33, 4, HOST_11, &fcw);                 /* xor fcw, and fsw behind it */
     emit_rr(e, 0xf6, 1, 0, HOST_11);                    /* test */
     emit_u8(e, FSW_EXCEPTIONS);
     trans_slow_if(t, 5);

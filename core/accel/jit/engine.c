@@ -153,7 +153,7 @@ static void run_translated(struct x86_cpu *cpu, const struct insn *in)
     if (!look_up_first(j)) {
         return run_first(cpu, b);
     }
-    if (jb->context != j->context || jb->rip != cpu->block_rip) {
+    if (jb->context != j->context || jb->rip != cpu->block_rip || jb->misses >= MOVED_AGAIN) {
         j->stats.mismatches++;
         from = NULL;                                    /* its memory may be needed */
         if (++jb->misses < MOVED_AGAIN || !(jb = translate(j, b))) {
@@ -250,6 +250,13 @@ void jit_release(struct jit *j, struct jit_block *jb)
         b->insns[0].run = run_warm;
     }
     jit_translation_dies(j, jb);
+}
+
+void jit_renew(struct jit *j, struct jit_block *jb)
+{
+    jit_unlink_into(j, jb);
+    jit_drop_jump(j, jb);
+    jb->misses = MOVED_AGAIN;
 }
 
 void jit_flush(struct jit *j)

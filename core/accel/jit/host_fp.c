@@ -5,7 +5,9 @@
  * stay from one block to the next; what calls C puts them back into the context. While they are
  * there, the host's MXCSR or x87 control word is the guest's, too. With all exceptions masked every
  * instruction then does on the host what it does on the guest, flags, tags and stack faults
- * included; with one unmasked, with CR0.TS and the like the interpreter runs the block.
+ * included. An x87 exception that is not masked waits for the next instruction: a block translated
+ * while there are such looks at FSW.ES behind each one, and leaves before the host would raise it.
+ * With an exception of SSE unmasked, with CR0.TS and the like the interpreter runs the block.
  *
  * Source: [SDM1] "FXSAVE Area Layout" of the chapters on x87 and SSE; [SDM2] "FXSAVE".
  */
@@ -30,10 +32,11 @@ static void store_x87(struct x86_cpu *cpu)
 {
     struct fxsave image;
     static const uint16_t host_fcw = FCW_INIT;
-    __asm__ volatile("fxsave64 %0\n\temms\n\tfldcw %1" : "=m"(image) : "m"(host_fcw));
+    __asm__ volatile("fxsave64 %0" : "=m"(image));
     if (image.fsw & FSW_EXCEPTIONS) {
         __asm__ volatile("fnclex"); /* cheaper than FNINIT, and often not needed */
     }
+    __asm__ volatile("emms\n\tfldcw %0" : : "m"(host_fcw));
     cpu->s.fsw = image.fsw;
     cpu->s.ftag = image.tags;
     for (unsigned i = 0; i < 8; i++) {
@@ -114,6 +117,11 @@ void jit_fp_emit_load(struct emit *e)
 
 /* ---- both ---- */
 
+static bool all_masked(const struct x86_state *s)
+{
+    return (s->fcw & FSW_EXCEPTIONS) == FSW_EXCEPTIONS;
+}
+
 /* Would the host's registers do what the guest's do? */
 static bool allowed(const struct x86_state *s, unsigned which)
 {
@@ -127,14 +135,17 @@ static bool allowed(const struct x86_state *s, unsigned which)
     if ((which & FP_YMM) && (!(s->cr4 & CR4_OSXSAVE) || (~s->xcr0 & (XCR0_SSE | XCR0_AVX)))) {
         return false;
     }
-    return !(which & FP_X87) ||
-           ((s->fcw & FSW_EXCEPTIONS) == FSW_EXCEPTIONS && !(s->fsw & (FSW_ES | FSW_B)));
+    if (!(which & (FP_X87 | FP_X87_ANY))) {
+        return true;
+    }
+    return !(s->fsw & (FSW_ES | FSW_B | (FSW_EXCEPTIONS & ~s->fcw))) &&
+           (!(which & FP_X87) || all_masked(s));
 }
 
 void jit_fp_leave(struct x86_cpu *cpu)
 {
     struct interp *e = interp_of(cpu);
-    if (unlikely(e->translated.fp & FP_X87)) {
+    if (unlikely(e->translated.fp & (FP_X87 | FP_X87_ANY))) {
         store_x87(cpu);
     }
     e->translated.fp = 0;
@@ -149,8 +160,9 @@ bool jit_fp_return(struct x86_cpu *cpu, unsigned which)
     if (!allowed(&cpu->s, which)) {
         return false;
     }
-    if (which & FP_X87) {
+    if (which & (FP_X87 | FP_X87_ANY)) {
         load_x87(cpu);
+        which |= all_masked(&cpu->s) ? FP_X87 | FP_X87_ANY : FP_X87_ANY;
     }
     e->translated.host_mxcsr = MXCSR_INIT;
     e->translated.fp = (uint8_t)which;
@@ -161,5 +173,9 @@ int jit_fp_load(struct x86_cpu *cpu, struct jit_block *jb, unsigned wanted)
 {
     unsigned now = interp_of(cpu)->translated.fp;
     jit_fp_leave(cpu);
-    return !jit_fp_return(cpu, now | wanted);
+    if ((wanted & FP_X87) && !all_masked(&cpu->s)) {
+        jit_renew(jit_of(interp_of(cpu)), jb); /* with looks at FSW.ES */
+        return 1;
+    }
+    return !jit_fp_return(cpu, (now & ~(unsigned)FP_X87) | wanted);
 }

@@ -78,7 +78,7 @@ struct jit_block {
     struct block *block;     /* NULL: dropped */
     uint64_t rip;
     uint32_t context;        /* index */
-    uint16_t misses;         /* entries in another context */
+    uint16_t misses;         /* entries in another context; MOVED_AGAIN: it is to be translated anew */
     uint8_t *entry;          /* takes the block's instructions from the budget; writable view */
     uint8_t *body;           /* behind that, for C code; flags are in translated.flags */
     uint8_t *cold;           /* entry, for C code */
@@ -238,8 +238,9 @@ static inline void jit_flags_from_image(struct x86_cpu *cpu, uint16_t image)
 }
 
 /* ---- host_fp.c: registers of the FPU in the host's own ---- */
-/* XMM and MXCSR; x87, MMX and the status word; the upper halves of YMM, with FP_VEC only */
-enum { FP_VEC = 1, FP_X87 = 2, FP_YMM = 4 };
+/* XMM and MXCSR; x87, MMX and the status word, all exceptions being masked; the upper halves of YMM,
+ * with FP_VEC only; x87, MMX and the status word, masked or not */
+enum { FP_VEC = 1, FP_X87 = 2, FP_YMM = 4, FP_X87_ANY = 8 };
 /* Called by translated code: @wanted is to be there, too. Nonzero: the guest's state forbids it. */
 int jit_fp_load(struct x86_cpu *cpu, struct jit_block *jb, unsigned wanted);
 /* Back in C code: all is in cpu->s from now on. */
@@ -269,6 +270,8 @@ int jit_store(struct x86_cpu *cpu, struct jit_block *jb, unsigned index, unsigne
 
 /* Forgets one, whose memory is needed; its block warms up again. Not from translated code. */
 void jit_release(struct jit *j, struct jit_block *jb);
+/* The block is to be translated anew when it is entered next. Also from translated code. */
+void jit_renew(struct jit *j, struct jit_block *jb);
 
 /* ---- room.c ---- */
 /* Everything is free. */

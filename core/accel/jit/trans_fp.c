@@ -17,20 +17,22 @@ static unsigned wanted_by(const struct trans *t, const struct insn *in, trans_em
         return FP_VEC | FP_YMM;
     }
     if (emitter == emit_vec) {
-        return trans_is_mmx(info) ? FP_X87 : FP_VEC;
+        return trans_is_mmx(info) ? FP_X87_ANY : FP_VEC;
     }
     bool x87 = emitter == emit_x87 || emitter == emit_x87_intel || emitter == emit_x87_control;
-    return x87 ? FP_X87 : 0;
+    return x87 ? FP_X87 | FP_X87_ANY : 0;
 }
 
 void trans_fp_begin(struct trans *t, const trans_emitter *emitters)
 {
     struct host_mem fp = cpu_field(ENGINE_OFFSET(translated.fp));
     t->fp = (struct trans_fp){.noted = -1, .seg = -1};
+    t->fp.unmasked = (t->j->e->cpu.s.fcw & FSW_EXCEPTIONS) != FSW_EXCEPTIONS;
     for (unsigned i = 0; i < t->block->n; i++) {
         const struct insn *in = &t->block->insns[i];
         t->fp.wanted |= wanted_by(t, in, emitters[in->row]);
     }
+    t->fp.wanted &= t->fp.unmasked ? ~(unsigned)FP_X87 : ~0u;
     if (!t->fp.wanted) {
         return;
     }
@@ -72,4 +74,22 @@ void trans_fp_note(struct trans *t, int noted)
     emit_store(e, 8, HOST_10, CPU_OFFSET(s.fip));
     emit_rm(e, 0x0fb7, 4, HOST_10, &cs);
     emit_store(e, 2, HOST_10, CPU_OFFSET(s.fcs));
+}
+
+void trans_fp_pending(struct trans *t)
+{
+    struct host_mem fsw = cpu_field(CPU_OFFSET(s.fsw));
+    if (!t->fp.unmasked) {
+        return;
+    }
+    trans_flags_aside(t);
+    emit_rm(&t->e, 0xdd, 4, (enum host_reg)7, &fsw);    /* fnstsw */
+    emit_rm(&t->e, 0xf6, 1, 0, &fsw);                   /* test byte [fsw], ES */
+    emit_u8(&t->e, FSW_ES);
+    struct slow_path *p = &t->slow[t->n_slow++];
+    *p = (struct slow_path){
+        .index = t->in->index_in_block + 1u, .noted = t->fp.noted, .again = t->again,
+        .flags = t->saved ? FLAGS_SAVED : FLAGS_AGAIN,
+    };
+    p->from[p->n++] = emit_jcc(&t->e, 5);
 }

@@ -62,6 +62,7 @@ typedef bool (*trans_emitter)(struct trans *t);
 /* The FPU in this block. */
 struct trans_fp {
     unsigned wanted;         /* FP_*: registers that its instructions use */
+    bool unmasked;           /* exceptions of the x87 may be: FSW.ES is looked at */
     uint8_t *out, *back;     /* where they are got, if they are not there */
     int noted;               /* the last instruction that FIP and FOP are to name; -1: they do */
     int seg;                 /* FDS is its selector; -1: nothing is known of FDS and FCS */
@@ -96,7 +97,7 @@ struct trans {
     struct flags_again again; /* neither: how they are made */
     bool ended;              /* the last instruction has emitted the way out */
     uint16_t live[BLOCK_INSNS]; /* flags that are looked at after each instruction */
-    struct slow_path slow[BLOCK_INSNS];
+    struct slow_path slow[2 * BLOCK_INSNS];
     unsigned n_slow;
     struct far_access far[4 * BLOCK_INSNS];
     unsigned n_far;
@@ -283,6 +284,9 @@ static inline void trans_fp_settle(struct trans *t)
     trans_fp_note(t, t->fp.noted);
     t->fp.noted = -1;
 }
+/* Behind an x87 instruction that may raise an exception: if it is not masked, the interpreter goes
+ * on, whose next instruction gets it. Uses EFLAGS. */
+void trans_fp_pending(struct trans *t);
 /* Does the row name an MMX register? */
 bool trans_is_mmx(const struct insn_info *info);
 /* Where jit_slow finds what the block wants back. */

@@ -69,6 +69,7 @@ uint32_t run_bulk(void);
 uint32_t run_push(void);
 
 uint32_t run_x87_mandel(void);
+uint32_t run_x87_unmasked(void);
 uint32_t run_x87_bodies(void);
 uint32_t run_x87_dot(void);
 uint32_t run_sse_mandel(void);

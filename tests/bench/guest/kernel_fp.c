@@ -41,6 +41,16 @@ static inline double sse_sqrt(double val)
 MANDEL(run_x87_mandel, long double, 200, 300)
 MANDEL(run_sse_mandel, double, 300, 300)
 
+/* As programs of Borland's and Delphi's compilers run: invalid, division by zero and overflow fault. */
+uint32_t run_x87_unmasked(void)
+{
+    uint16_t before, unmasked = 0x372;
+    __asm__ volatile("fnstcw %0; fldcw %1" : "=m"(before) : "m"(unmasked));
+    uint32_t sum = run_x87_mandel();
+    __asm__ volatile("fldcw %0" : : "m"(before));
+    return sum;
+}
+
 /* ---- bodies that attract each other ---- */
 
 #define BODIES 5

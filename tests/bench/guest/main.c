@@ -52,6 +52,7 @@ static const struct kernel kernels[] = {
     KERNEL("bulk", run_bulk, ALL),
     KERNEL("push", run_push, ALL),
     KERNEL("x87mandel", run_x87_mandel, PLAIN),
+    KERNEL("x87unmasked", run_x87_unmasked, PLAIN),
     KERNEL("x87bodies", run_x87_bodies, PLAIN),
     KERNEL("x87dot", run_x87_dot, PLAIN),
     KERNEL("ssemandel", run_sse_mandel, PLAIN),
