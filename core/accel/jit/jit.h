@@ -78,7 +78,7 @@ struct jit_block {
     struct block *block;     /* NULL: dropped */
     uint64_t rip;
     uint32_t context;        /* index */
-    uint16_t misses;         /* entries in another context; MOVED_AGAIN: it is to be translated anew */
+    uint16_t misses;         /* entries in another context; MOVED_AGAIN: to be translated anew */
     uint8_t *entry;          /* takes the block's instructions from the budget; writable view */
     uint8_t *body;           /* behind that, for C code; flags are in translated.flags */
     uint8_t *cold;           /* entry, for C code */

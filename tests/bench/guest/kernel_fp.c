@@ -41,7 +41,7 @@ static inline double sse_sqrt(double val)
 MANDEL(run_x87_mandel, long double, 200, 300)
 MANDEL(run_sse_mandel, double, 300, 300)
 
-/* As programs of Borland's and Delphi's compilers run: invalid, division by zero and overflow fault. */
+/* As programs of Delphi run: invalid operands, division by zero and overflow fault. */
 uint32_t run_x87_unmasked(void)
 {
     uint16_t before, unmasked = 0x372;
