@@ -149,12 +149,18 @@ static bool read_medium(struct opts *o, struct drive_words *w, struct error **er
     if (file != NULL && file[0] == '\0') {
         return error_set(err, "file: no file name");
     }
-    if (file == NULL && w->interface == DRIVE_IDE && !d->cd) {
-        return error_set(err, "file: a hard disk needs one");
-    }
     d->path = file != NULL ? xstrdup(file) : NULL;
     d->format = format != NULL ? xstrdup(format) : NULL;
     d->given = true;
+    return true;
+}
+
+/* Looked at last: a key that is none may be what the file was meant by. */
+static bool needed_file(const struct drive_words *w, struct error **err)
+{
+    if (w->drive.path == NULL && w->interface == DRIVE_IDE && !w->drive.cd) {
+        return error_set(err, "file: a hard disk needs one");
+    }
     return true;
 }
 
@@ -166,7 +172,7 @@ static bool read_drive(struct opts *o, struct drive_words *w, struct error **err
         opts_get(o, without_effect[i]); /* names, and how the host handles the file */
     }
     return read_interface(o, w, err) && read_place(o, w, err) && read_medium(o, w, err) &&
-           opts_all_used(o, err);
+           opts_all_used(o, err) && needed_file(w, err);
 }
 
 static bool put_drive(struct config *c, const struct drive_words *w, struct error **err)

@@ -467,6 +467,9 @@ static bool boot_letters(const char *key, const char *value, char **out, struct 
     if (value == NULL) {
         return true;
     }
+    if (value[0] == '\0') {
+        return error_set(err, "%s: no letter is given (a, b, c, d, n)", key);
+    }
     for (const char *p = value; *p != '\0'; p++) {
         if (strchr("abcdn", *p) == NULL) {
             return error_set(err, "%s: '%c' is none of a, b, c, d, n", key, *p);

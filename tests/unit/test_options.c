@@ -284,6 +284,8 @@ static void boot_letters_come_once(void **state)
     config_free(&c);
     refused("-boot x", "'x' is none of a, b, c, d, n");
     refused("-boot aa", "'a' comes twice");
+    refused("-boot once=", "once: no letter is given");
+    refused("-drive foo=1", "foo");
     refused("-boot a,splash-time=70000", "splash-time");
 }
 
