@@ -143,8 +143,12 @@ uint32_t pci_config_read(struct pci_bus *bus, unsigned devfn, unsigned off, unsi
         trace_pci_absent(devfn, off, 0);
         return (uint32_t)size_mask(size);
     }
-    for (unsigned i = 0; i < size; i++) {
-        val |= (uint32_t)d->config[(off + i) % PCI_CONFIG_BYTES] << 8 * i;
+    if (size == 4 && off <= PCI_CONFIG_BYTES - 4) {
+        val = ld32le(d->config + off);
+    } else {
+        for (unsigned i = 0; i < size; i++) {
+            val |= (uint32_t)d->config[(off + i) % PCI_CONFIG_BYTES] << 8 * i;
+        }
     }
     trace_pci_config_read(d->name, off, size, val);
     return val;

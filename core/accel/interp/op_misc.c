@@ -11,13 +11,18 @@
 static void port_in(struct x86_cpu *cpu, const struct insn *in, unsigned port)
 {
     x86_io_check(cpu, port, in->opsize);
-    reg_w(cpu, GPR_OFF(R_AX), x86_io_read(cpu, port, in->opsize), in->opsize);
+    uint32_t val = x86_io_read(cpu, port, in->opsize);
+    switch (in->opsize) { /* each as one store: what is read next waits for several */
+    case 1: reg_w8(cpu, GPR_OFF(R_AX), (uint8_t)val); break;
+    case 2: reg_w16(cpu, GPR_OFF(R_AX), (uint16_t)val); break;
+    default: reg_w32(cpu, GPR_OFF(R_AX), val); break;
+    }
 }
 
 static void port_out(struct x86_cpu *cpu, const struct insn *in, unsigned port)
 {
     x86_io_check(cpu, port, in->opsize);
-    x86_io_write(cpu, port, (uint32_t)reg_r(cpu, GPR_OFF(R_AX), in->opsize), in->opsize);
+    x86_io_write(cpu, port, reg_r32(cpu, GPR_OFF(R_AX)), in->opsize);
 }
 
 OP(in_i)
