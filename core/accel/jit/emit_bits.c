@@ -3,12 +3,6 @@
  */
 #include "core/accel/jit/translate.h"
 
-/* What the host leaves of flags that are undefined must not matter. */
-static bool only_live(const struct trans *t, uint16_t flags)
-{
-    return !(trans_live(t) & ~flags & FL_OSZAPC);
-}
-
 /* BT, BTS, BTR, BTC of memory by a register: any bit from the operand on. R11 = bit of the word, R8
  * its offset. */
 static void bit_operand(struct trans *t)
@@ -57,42 +51,58 @@ bool emit_bit_mem(struct trans *t)
     return true;
 }
 
-/* BSF, BSR: a source of 0 is the interpreter's. */
+bool trans_can_scan(const struct jit *j)
+{
+    return j->match & MATCH_SCANS;
+}
+
+/* BSF, BSR: of 0, too */
 bool emit_scan(struct trans *t)
 {
-    unsigned size = t->in->opsize;
-    if (!only_live(t, FL_ZF)) {
+    unsigned size = t->in->opsize, op = 0x0f00u | t->info->opcode;
+    enum host_reg reg = trans_reg(t, t->in->r);
+    if (!trans_can_scan(t->j)) {
         return false;
     }
-    trans_flags_aside(t);
     if (t->in->mem) {
         trans_mem(t, size, READ);
-        emit_rm(&t->e, 0x8b, size, HOST_10, trans_op(t));
+        emit_rm(&t->e, op, size, reg, trans_op(t));
     } else {
-        emit_mov(&t->e, size, HOST_10, trans_reg(t, t->in->m));
+        emit_rr(&t->e, op, size, reg, trans_reg(t, t->in->m));
     }
-    emit_rr(&t->e, 0x85, size, HOST_10, HOST_10);
-    trans_slow_if(t, 4);
-    emit_rr(&t->e, 0x0f00u | t->info->opcode, size, trans_reg(t, t->in->r), HOST_10);
     trans_flags_after(t);
     return true;
 }
 
-/* SHLD, SHRD by an immediate */
+bool trans_can_double_shift(const struct jit *j, const struct insn *in,
+                            const struct insn_info *info)
+{
+    unsigned count = trans_shift_count(in);
+    bool counted = info->operand[2] == OPD_CL ? in->opsize > 2
+                                              : count != 0 && count < 8u * in->opsize;
+    return counted && (j->match & MATCH_DOUBLE_SHIFTS);
+}
+
+/* SHLD, SHRD */
 bool emit_double_shift(struct trans *t)
 {
-    unsigned size = t->in->opsize, count = (unsigned)t->in->imm & (size == 8 ? 63 : 31);
-    if (count == 0 || count >= 8 * size || !only_live(t, FL_CF | FL_ZF | FL_SF | FL_PF)) {
+    unsigned size = t->in->opsize, op = 0x0f00u | t->info->opcode;
+    enum host_reg reg = trans_reg(t, t->in->r);
+    if (!trans_can_double_shift(t->j, t->in, t->info)) {
         return false;
     }
     if (t->in->mem) {
         trans_mem(t, size, MODIFY);
-        emit_rm(&t->e, 0x0f00u | t->info->opcode, size, trans_reg(t, t->in->r), trans_op(t));
-    } else {
-        emit_rr(&t->e, 0x0f00u | t->info->opcode, size, trans_reg(t, t->in->r),
-                trans_reg(t, t->in->m));
     }
-    emit_u8(&t->e, count);
+    trans_flags_before(t);
+    if (t->in->mem) {
+        emit_rm(&t->e, op, size, reg, trans_op(t));
+    } else {
+        emit_rr(&t->e, op, size, reg, trans_reg(t, t->in->m));
+    }
+    if (t->info->operand[2] != OPD_CL) {
+        emit_u8(&t->e, trans_shift_count(t->in));
+    }
     trans_flags_after(t);
     return true;
 }

@@ -310,10 +310,10 @@ bool trans_can_shift(const struct jit *j, const struct insn *in, const struct in
     if (digit < 4) {
         bool high = !in->mem && (in->m & 7);
         bool plain = !by_cl && count == 1;
-        return (plain || j->rotates_match) && (by_cl || count != 0) &&
+        return (plain || (j->match & MATCH_ROTATES)) && (by_cl || count != 0) &&
                !(overflow_differs(in, info, count) && high);
     }
-    return j->shifts_match && (by_cl || (count != 0 && count < 8u * in->opsize));
+    return (j->match & MATCH_SHIFTS) && (by_cl || (count != 0 && count < 8u * in->opsize));
 }
 
 bool emit_shift(struct trans *t)
@@ -360,7 +360,7 @@ bool emit_bit(struct trans *t)
 bool emit_mul(struct trans *t)
 {
     unsigned size = t->in->opsize;
-    if (!t->j->muls_match) {
+    if (!(t->j->match & MATCH_MULS)) {
         return false;
     }
     if (t->in->mem) {
@@ -374,7 +374,7 @@ bool emit_mul(struct trans *t)
 bool emit_imul(struct trans *t)
 {
     unsigned size = t->in->opsize;
-    if (!t->j->muls_match) {
+    if (!(t->j->match & MATCH_MULS)) {
         return false;
     }
     if (t->in->mem) {

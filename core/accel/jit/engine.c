@@ -339,9 +339,7 @@ bool jit_attach(struct interp *e, struct error **err)
     e->translated.marks = e->cpu.arena->marks - ((uintptr_t)e->cpu.arena->base >> RAM_LINE_SHIFT);
     j->window = window_of(e);
     jit_make_stubs(j);
-    j->shifts_match = jit_host_shifts_match();
-    j->rotates_match = jit_host_rotates_match();
-    j->muls_match = jit_host_muls_match();
+    j->match = jit_host_match();
     e->cpu.tlb_opens = true;
     e->translator = &translator;
     e->translator_data = j;

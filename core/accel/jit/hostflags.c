@@ -4,7 +4,7 @@
  */
 #include "core/accel/jit/jit.h"
 
-#define HOST_FLAGS (FL_OSZAPC)
+#define HOST_FLAGS FL_OSZAPC
 
 static const uint32_t samples[] = {
     0, 1, 2, 3, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0x8000, 0xffff, 0x10000, 0x40000000, 0x7fffffff,
@@ -47,7 +47,7 @@ static bool shifts_of(uint32_t a, unsigned c, uint32_t before)
            host_sar(a, c, before) == flags_of(signed_right, (int32_t)a >> (c - 1) & 1, false);
 }
 
-bool jit_host_shifts_match(void)
+static bool shifts_match(void)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(samples); i++) {
         for (unsigned c = 0; c < 32; c++) {
@@ -77,7 +77,7 @@ static bool rotates_of(uint32_t a, unsigned c, uint32_t before)
 #undef ROTATED
 }
 
-bool jit_host_rotates_match(void)
+static bool rotates_match(void)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(samples); i++) {
         for (unsigned c = 0; c < 32; c++) {
@@ -102,7 +102,7 @@ static uint32_t host_mul(uint32_t a, uint32_t b, uint32_t *low, uint32_t *high, 
     return (uint32_t)image & HOST_FLAGS;
 }
 
-bool jit_host_muls_match(void)
+static bool muls_match(void)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(samples); i++) {
         for (unsigned k = 0; k < ARRAY_SIZE(samples); k++) {
@@ -120,4 +120,80 @@ bool jit_host_muls_match(void)
         }
     }
     return true;
+}
+
+#define DOUBLE_SHIFT(name, op)                                                                     \
+    static uint32_t name(uint32_t *a, uint32_t b, unsigned count, uint32_t fl)                     \
+    {                                                                                              \
+        uint64_t image = fl | FL_1;                                                                \
+        __asm__("push %[f]\n\tpopfq\n\t" op " %%cl, %[b], %[a]\n\tpushfq\n\tpop %[f]"             \
+                : [a] "+r"(*a), [f] "+r"(image)                                                    \
+                : [b] "r"(b), "c"(count)                                                           \
+                : "cc", "memory");                                                                 \
+        return (uint32_t)image & HOST_FLAGS;                                                       \
+    }
+DOUBLE_SHIFT(host_shld, "shldl")
+DOUBLE_SHIFT(host_shrd, "shrdl")
+
+static bool double_shifts_of(uint32_t a, uint32_t b, unsigned c, uint32_t before)
+{
+    uint32_t left = a, right = a;
+    uint32_t fl_left = host_shld(&left, b, c, before), fl_right = host_shrd(&right, b, c, before);
+    if (c == 0) {
+        return fl_left == before && fl_right == before;
+    }
+    return fl_left == flags_of(a << c | b >> (32 - c), a >> (32 - c) & 1, (a ^ a << 1) >> 31) &&
+           fl_right == flags_of(a >> c | b << (32 - c), a >> (c - 1) & 1, (a >> 31) ^ (b & 1));
+}
+
+static bool double_shifts_match(void)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(samples); i++) {
+        for (unsigned c = 0; c < 32; c++) {
+            uint32_t b = samples[(i + c) % ARRAY_SIZE(samples)];
+            if (!double_shifts_of(samples[i], b, c, 0) ||
+                !double_shifts_of(samples[i], b, c, FL_OSZAPC)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+#define SCAN(name, op)                                                                             \
+    static uint32_t name(uint32_t a, uint64_t *r)                                                  \
+    {                                                                                              \
+        uint64_t image = FL_OSZAPC | FL_1;                                                         \
+        __asm__("push %[f]\n\tpopfq\n\t" op " %[a], %k[r]\n\tpushfq\n\tpop %[f]"                   \
+                : [r] "+r"(*r), [f] "+r"(image) : [a] "r"(a) : "cc", "memory");                    \
+        return (uint32_t)image & HOST_FLAGS;                                                       \
+    }
+SCAN(host_bsf, "bsfl")
+SCAN(host_bsr, "bsrl")
+
+/* PF follows the result, the others but ZF are cleared; of 0 the destination stays, all of it. */
+static bool scans_match(void)
+{
+    const uint64_t untouched = 0x123456789abcdef0;
+    for (unsigned i = 0; i < ARRAY_SIZE(samples); i++) {
+        uint32_t a = samples[i];
+        uint64_t low = untouched, high = untouched;
+        uint32_t fl_low = host_bsf(a, &low), fl_high = host_bsr(a, &high);
+        uint32_t low_is = a ? (uint32_t)__builtin_ctz(a) : 0;
+        uint32_t high_is = a ? 31 - (uint32_t)__builtin_clz(a) : 0;
+        uint32_t zero = a ? 0 : FL_ZF;
+        if (low != (a ? low_is : untouched) || high != (a ? high_is : untouched) ||
+            fl_low != ((flags_of(low_is, false, false) & FL_PF) | zero) ||
+            fl_high != ((flags_of(high_is, false, false) & FL_PF) | zero)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+unsigned jit_host_match(void)
+{
+    return (shifts_match() ? MATCH_SHIFTS : 0) | (rotates_match() ? MATCH_ROTATES : 0) |
+           (muls_match() ? MATCH_MULS : 0) | (double_shifts_match() ? MATCH_DOUBLE_SHIFTS : 0) |
+           (scans_match() ? MATCH_SCANS : 0);
 }

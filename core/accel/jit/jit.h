@@ -141,6 +141,12 @@ struct jit_stats {
     uint64_t slow_rows[ROW_COUNT]; /* slow_calls by row of insn.def */
 };
 
+/* Instructions whose undefined flags hosts may have otherwise than insn.def. */
+enum {
+    MATCH_SHIFTS = 1, MATCH_MULS = 2, MATCH_DOUBLE_SHIFTS = 4, MATCH_SCANS = 8,
+    MATCH_ROTATES = 16,      /* but for OF of ROL and ROR of a register by an immediate */
+};
+
 struct jit {
     struct interp *e;
     struct codemem code;
@@ -165,9 +171,7 @@ struct jit {
     struct jit_jump jumps[JIT_JUMPS];
     struct jit_live_jump *live_jumps;
     struct guard guard;
-    bool shifts_match;       /* undefined flags of the host are those of insn.def */
-    bool rotates_match;      /* but for OF of ROL and ROR by an immediate */
-    bool muls_match;
+    unsigned match;          /* MATCH_*: undefined flags of the host are those of insn.def */
     struct jit_stats stats;
     struct window *window;
     bool faulted;            /* translated code left because of a fault, */
@@ -313,8 +317,7 @@ bool jit_host_has(unsigned feature);
 bool jit_host_is_intel(void);
 
 /* ---- hostflags.c ---- */
-bool jit_host_shifts_match(void);
-bool jit_host_rotates_match(void);
-bool jit_host_muls_match(void);
+/* MATCH_* of this host. */
+unsigned jit_host_match(void);
 
 #endif

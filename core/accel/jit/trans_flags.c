@@ -49,11 +49,24 @@ struct flag_use {
 static struct flag_use flag_use(const struct insn *in, const struct insn_info *info)
 {
     uint16_t read = info->flags_read & FL_OSZAPC;
-    if (trans_emitters[in->row] != emit_shift) {
-        return (struct flag_use){read, 0};
+    trans_emitter emitter = trans_emitters[in->row];
+    if (emitter == emit_shift) {
+        bool through_carry = (in->reg & 6) == 2, by_cl = info->operand[1] == OPD_CL;
+        return (struct flag_use){through_carry ? FL_CF : 0, by_cl ? read : 0};
     }
-    bool through_carry = (in->reg & 6) == 2, by_cl = info->operand[1] == OPD_CL;
-    return (struct flag_use){through_carry ? FL_CF : 0, by_cl ? read : 0};
+    if (emitter == emit_double_shift) {
+        return (struct flag_use){0, info->operand[2] == OPD_CL ? read : 0};
+    }
+    return (struct flag_use){read, 0};
+}
+
+/* Does the emitter leave it to the interpreter? */
+static bool refused(const struct jit *j, const struct insn *in, const struct insn_info *info)
+{
+    trans_emitter emitter = trans_emitters[in->row];
+    return !emitter || (emitter == emit_shift && !trans_can_shift(j, in, info)) ||
+           (emitter == emit_double_shift && !trans_can_double_shift(j, in, info)) ||
+           (emitter == emit_scan && !trans_can_scan(j));
 }
 
 /* May it fault, call C, or stop behind itself? Then all flags must be known before it. */
@@ -61,9 +74,8 @@ static bool looks_at_all(const struct jit *j, const struct insn *in, const struc
 {
     bool absolute = info->operand[0] == OPD_Ob || info->operand[0] == OPD_Ov ||
                     info->operand[1] == OPD_Ob || info->operand[1] == OPD_Ov;
-    return in->mem || absolute || !trans_emitters[in->row] || trans_emitters[in->row] == emit_div ||
+    return in->mem || absolute || refused(j, in, info) || trans_emitters[in->row] == emit_div ||
            trans_emitters[in->row] == emit_cli || (info->attr & A_IO) ||
-           (trans_emitters[in->row] == emit_shift && !trans_can_shift(j, in, info)) ||
            info->feature != X86_F_BASE || trans_may_load_segment(in) ||
            (info->attr & (A_STACK | A_STRING | A_JUMP | A_FAR));
 }

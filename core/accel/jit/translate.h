@@ -308,6 +308,11 @@ bool trans_can_shift(const struct jit *j, const struct insn *in, const struct in
 /* The stub for an instruction that is not done by translated code. Sets R10. */
 const uint8_t *trans_slow_stub(struct trans *t, const struct slow_path *p);
 
+/* ---- emit_bits.c ---- */
+bool trans_can_scan(const struct jit *j);
+bool trans_can_double_shift(const struct jit *j, const struct insn *in,
+                            const struct insn_info *info);
+
 /* ---- the emitters ---- */
 #define CALL_RUN NULL
 bool emit_alu(struct trans *t), emit_test(struct trans *t), emit_unary(struct trans *t);
