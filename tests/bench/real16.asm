@@ -14,6 +14,7 @@ start:
         KERNEL "com16", com
         KERNEL "port16", ports
         KERNEL "smc16", patching
+        KERNEL "overlay16", overlays
         jmp finish
 
 alu:    mov ebp, 12000000
@@ -153,5 +154,37 @@ patching:
         jnz .next
         mov eax, edx
         ret
+
+; Functions that take turns at one address, as a program's overlays do.
+%macro OVERLAY 1
+%%start:
+        times 12 add dx, %1
+        rol dx, 1
+        ret
+        times 64 - ($ - %%start) db 0
+%endmacro
+
+overlays:
+        mov ebp, 60000
+        xor edx, edx
+.next:  mov si, bp
+        and si, 3
+        shl si, 6
+        add si, .kept
+        mov di, DATA
+        mov cx, 32
+        rep movsw
+        mov bx, DATA
+        call bx
+        call bx
+        call bx
+        dec ebp
+        jnz .next
+        mov eax, edx
+        ret
+.kept:  OVERLAY 1234h
+        OVERLAY 2345h
+        OVERLAY 3456h
+        OVERLAY 4567h
 
         times 512 * (SECTORS + 1) - ($ - $$) db 0
