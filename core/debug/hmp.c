@@ -33,7 +33,9 @@ static void entered(void *opaque, const char *line)
     hmp_write(h, text_str(&crlf), crlf.len);
     text_free(&out);
     text_free(&crlf);
-    line_edit_prompt(&h->edit);
+    if (h->monitor.debug->machine->stop_request != CAUSE_HOST_QUIT) { /* nobody asks any more */
+        line_edit_prompt(&h->edit);
+    }
 }
 
 /* Names of commands, of topics behind "info", of trace points behind "trace-event". */
