@@ -64,7 +64,7 @@ struct vga {
     struct region vbe_ports; /* 1CEh..1D1h */
     struct region window;    /* A0000h..BFFFFh */
     struct region lfb;       /* vram_block */
-    struct region linear;    /* its first 64 KiB at A0000h, above the window, while that is all it is */
+    struct region linear;    /* its first 64 KiB at A0000h, while the window is no more than that */
     struct display_source source;
 };
 

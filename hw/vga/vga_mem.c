@@ -56,7 +56,7 @@ static bool writes_plain(const struct vga *v)
            gc[GC_BIT_MASK] == 0xff;
 }
 
-/* Byte n at A0000h is byte n of video memory, up to the end of bank 0, and nothing else is there. */
+/* Byte n at A0000h is byte n of video memory, up to the end of bank 0, and that is all there is. */
 static bool is_linear(const struct vga *v)
 {
     return (v->misc & MISC_RAM) && (v->gc[GC_MISC] & GCMISC_MAP) == 0x04 &&

@@ -160,7 +160,7 @@ struct interp {
     uint32_t generation, global_generation; /* of the keys: no number comes twice */
     uint64_t code_pages[CODE_PAGES / 64]; /* pages that jump entries may be of (moved.c) */
     bool single;                 /* one instruction at a time: TF or a code breakpoint */
-    bool endless;                /* the slice is, and stays so until run is left */
+    bool endless;                /* no time and no turn ends the slice until run is left */
     bool due;                    /* a device access made something due: a REP must pause */
     bool no_step_trap;           /* this instruction takes no single-step trap (INT n) */
     uint32_t trap;               /* DR6 bits of a #DB after the instruction that ran; 0: none */

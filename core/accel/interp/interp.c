@@ -80,10 +80,10 @@ void run_end(struct x86_cpu *cpu, const struct insn *in)
 static int64_t slice_from(struct interp *e, uint64_t now)
 {
     int64_t slice = e->host.slice(e->cpu.host);
+    e->endless = slice == INT64_MAX && !e->debug.stops;
     if (e->slice_most && slice > e->slice_most) {
         slice = e->slice_most;
     }
-    e->endless = slice == INT64_MAX && !e->debug.stops;
     return likely(!e->debug.stops) ? slice : interp_debug_slice(e, slice, now);
 }
 

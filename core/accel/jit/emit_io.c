@@ -63,7 +63,8 @@ static unsigned move_of(const struct insn *in)
     case OPD_Gv:
         return whole | in->r;
     default:
-        return whole | MOVE_STORE | (info->opcode >= 0xc6 && info->map == MAP_M1 ? MOVE_IMM : in->r);
+        whole |= MOVE_STORE;
+        return whole | (info->opcode >= 0xc6 && info->map == MAP_M1 ? MOVE_IMM : in->r);
     }
 }
 

@@ -256,8 +256,8 @@ void jit_fp_emit_store(struct emit *e);
 void jit_fp_emit_load(struct emit *e);
 
 /* ---- device.c ---- */
-/* Called by translated code: IN or OUT, which touch no flags; @access is a port and IO_*. As jit_slow
- * else; no register of the FPU is in the host's own. */
+/* Called by translated code: IN or OUT, which touch no flags; @access is a port and IO_*. As
+ * jit_slow else; no register of the FPU is in the host's own. */
 int jit_io(struct x86_cpu *cpu, struct jit_block *jb, unsigned index, unsigned access);
 #define IO_SIZE_SHIFT 16
 #define IO_WRITE      0x100000u
