@@ -274,6 +274,7 @@ static void far_marks(struct trans *t, unsigned size)
 
 void trans_far_accesses(struct trans *t)
 {
+    t->out_of_line = true;
     for (unsigned i = 0; i < t->n_far; i++) {
         const struct far_access *f = &t->far[i];
         emit_link(f->from, t->e.at);

@@ -79,9 +79,9 @@ static void translate_insn(struct trans *t)
             trans_written(t);
             trans_again_over(t);
         }
-        if (t->path && !t->ended) {
-            t->path->back = t->e.at;
-            memcpy(t->path->held, t->held, sizeof(t->held));
+        for (struct slow_path *p = t->path; p && !t->ended; p = p->before) {
+            p->back = t->e.at;
+            memcpy(p->held, t->held, sizeof(t->held));
         }
         return;
     }
@@ -219,7 +219,7 @@ struct jit_block *jit_translate(struct jit *j, struct block *b, uint64_t rip)
     t.saved = t.carry_saved = !t.context->live;
     t.again.in = NULL;
     t.n_slow = t.n_far = t.n_faults = 0;
-    t.direct = false;
+    t.direct = t.out_of_line = false;
     trans_find_live(&t);
     uint8_t *too_few = make_entry(&t);
     jb->body = t.e.at;

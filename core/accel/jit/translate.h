@@ -42,6 +42,7 @@ struct slow_path {
     int noted;               /* trans_fp.noted before it */
     uint8_t held[HELD];      /* what is expected there */
     uint8_t was_held[HELD], dirty; /* trans.held and dirty before */
+    struct slow_path *before; /* another one of the same instruction */
 };
 
 /* What an access does out of line: it is looked up in the TLB; the same, and then its marks; only
@@ -101,7 +102,8 @@ struct trans {
     unsigned n_slow;
     struct far_access far[4 * BLOCK_INSNS];
     unsigned n_far;
-    struct slow_path *path;  /* of this instruction, if it has one */
+    struct slow_path *path;  /* of this instruction, if it has one: the last one */
+    bool out_of_line;        /* behind the block: nothing needs a path that has none */
     struct trans_fp fp;
     uint8_t *second_page[2]; /* displacements of jumps that are taken if the second page moved */
     unsigned n_second_page;
@@ -184,7 +186,7 @@ bool trans_has_base(const struct trans *t, unsigned seg);
 /* To the interpreter; if condition @cc holds. */
 void trans_slow(struct trans *t);
 void trans_slow_if(struct trans *t, unsigned cc);
-/* path, if there is none yet. */
+/* path, if there is none yet for what is known of the flags. */
 void trans_need_path(struct trans *t);
 
 /* ---- trans_tlb.c ---- */
