@@ -86,10 +86,7 @@ void trans_fp_pending(struct trans *t)
     emit_rm(&t->e, 0xdd, 4, (enum host_reg)7, &fsw);    /* fnstsw */
     emit_rm(&t->e, 0xf6, 1, 0, &fsw);                   /* test byte [fsw], ES */
     emit_u8(&t->e, FSW_ES);
-    struct slow_path *p = &t->slow[t->n_slow++];
-    *p = (struct slow_path){
-        .index = t->in->index_in_block + 1u, .noted = t->fp.noted, .again = t->again,
-        .flags = t->saved ? FLAGS_SAVED : FLAGS_AGAIN,
-    };
+    struct slow_path *p = trans_new_path(t, t->in->index_in_block + 1u);
+    p->direct = false;
     p->from[p->n++] = emit_jcc(&t->e, 5);
 }

@@ -9,6 +9,21 @@ static enum flags_where where_flags_are(const struct trans *t)
     return t->saved ? FLAGS_SAVED : t->in_host ? FLAGS_IN_HOST : FLAGS_AGAIN;
 }
 
+struct slow_path *trans_new_path(struct trans *t, unsigned index)
+{
+    if (t->n_slow == ARRAY_SIZE(t->slow)) {
+        t->e.full = true;
+        t->n_slow--;
+    }
+    struct slow_path *p = &t->slow[t->n_slow++];
+    *p = (struct slow_path){
+        .index = index, .noted = t->fp.noted, .again = t->again, .direct = t->direct,
+        .flags = where_flags_are(t), .dirty = t->dirty,
+    };
+    memcpy(p->was_held, t->held, sizeof(t->held));
+    return p;
+}
+
 /* An instruction with two operands in memory may have put the flags aside between them. */
 void trans_need_path(struct trans *t)
 {
@@ -16,16 +31,8 @@ void trans_need_path(struct trans *t)
     if (p && (t->out_of_line || (p->flags == where_flags_are(t) && p->direct == t->direct))) {
         return;
     }
-    if (t->n_slow == ARRAY_SIZE(t->slow)) {
-        t->e.full = true;
-        t->n_slow--;
-    }
-    t->path = &t->slow[t->n_slow++];
-    *t->path = (struct slow_path){
-        .index = t->in->index_in_block, .noted = t->fp.noted, .again = t->again,
-        .direct = t->direct, .flags = where_flags_are(t), .dirty = t->dirty, .before = p,
-    };
-    memcpy(t->path->was_held, t->held, sizeof(t->held));
+    t->path = trans_new_path(t, t->in->index_in_block);
+    t->path->before = p;
 }
 
 void trans_slow(struct trans *t)

@@ -186,6 +186,8 @@ bool trans_has_base(const struct trans *t, unsigned seg);
 /* To the interpreter; if condition @cc holds. */
 void trans_slow(struct trans *t);
 void trans_slow_if(struct trans *t, unsigned cc);
+/* A way to the interpreter at instruction @index of the block, with all as it is now. */
+struct slow_path *trans_new_path(struct trans *t, unsigned index);
 /* path, if there is none yet for what is known of the flags. */
 void trans_need_path(struct trans *t);
 
