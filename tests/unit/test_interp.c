@@ -328,6 +328,44 @@ static void a_line_without_code_loses_its_mark(void **state)
     assert_int_equal(b->arena.marks[CODE >> RAM_LINE_SHIFT], 0);
 }
 
+/* Runs NOPs from @from on, until the cache's next block goes to part @part of it. */
+static uint64_t fill_cache_until(struct interp_bench *b, uint64_t from, size_t part)
+{
+    const size_t part_bytes = BLOCK_ARENA / BLOCK_PARTS;
+    b->cpu->s.rip = from;
+    while (b->e->blocks_used / part_bytes != part) {
+        run_for(b, BLOCK_INSNS);
+    }
+    return b->cpu->s.rip;
+}
+
+static void a_branch_forgets_a_block_whose_place_another_took(void **state)
+{
+    enum { TARGET = 0x1000, BRANCH = 0x2000, NOPS = 0x10000, RAM = 2 * MiB };
+    const uint8_t jmp[] = {0xe9, 0xfb, 0xef, 0xff, 0xff}; /* TARGET */
+    const uint8_t inc_ebx[] = {0x43, 0xeb, 0xfe};         /* jmp $ */
+    struct interp_bench *b = *state;
+    memset(ibench_mem(b, NOPS), 0x90, RAM - NOPS);
+    ibench_poke(b, BRANCH, jmp, sizeof(jmp));
+    ibench_poke(b, TARGET, inc_ebx, sizeof(inc_ebx));
+    ibench_real(b, TARGET);
+    b->cpu->s.seg[S_CS].limit = 0xffffffff;
+    b->cpu->s.seg[S_CS].attr |= AR_DB;
+    x86_state_loaded(b->cpu);
+    run_for(b, 200);                                    /* in the first part */
+    uint64_t at = fill_cache_until(b, NOPS, 1);
+    for (unsigned i = 0; i < 3; i++) {
+        b->cpu->s.rip = BRANCH;
+        run_for(b, 200);
+    }
+    fill_cache_until(b, at, 0);
+    b->cpu->s.gpr[R_BX] = 0;
+    b->cpu->s.rip = BRANCH;
+    run_for(b, 200);
+    assert_int_equal(b->cpu->s.gpr[R_BX], 1);
+    assert_int_equal(b->cpu->s.rip, TARGET + 1);
+}
+
 static void an_instruction_across_two_pages_follows_both(void **state)
 {
     struct interp_bench *b = *state;
@@ -506,6 +544,7 @@ int main(void)
         TEST(a_device_store_to_code_is_seen),
         TEST(another_threads_store_to_code_is_seen),
         TEST(a_line_without_code_loses_its_mark),
+        TEST(a_branch_forgets_a_block_whose_place_another_took),
         TEST(an_instruction_across_two_pages_follows_both),
         TEST(fetching_beyond_the_code_limit_is_gp),
         TEST(a_near_jump_beyond_the_limit_faults_at_the_jump),

@@ -115,11 +115,17 @@ static struct room_part *part_of(struct interp *e, const struct block *b)
     return &e->parts[((const uint8_t *)b - e->blocks) / PART_BYTES];
 }
 
+/* A block of @n instructions with what is behind them. */
+static size_t block_bytes(unsigned n)
+{
+    return sizeof(struct block) + (n + 1) * sizeof(struct insn) + 2 * sizeof(struct jump_entry);
+}
+
 /* What link_block took. */
 static size_t space_of(const struct block *b)
 {
     size_t lines = line_of(b->ram + b->bytes1 - 1) - line_of(b->ram) + 1 + (b->bytes > b->bytes1);
-    return align_up(sizeof(*b) + (b->n + 1u) * sizeof(struct insn), 16) +
+    return align_up(block_bytes(b->n), 16) +
            lines * align_up(sizeof(struct block_line), 16);
 }
 
@@ -286,7 +292,7 @@ static void *take_space(struct interp *e, size_t bytes)
     return p;
 }
 
-#define BLOCK_MOST (sizeof(struct block) + (BLOCK_INSNS + 1) * sizeof(struct insn) +              \
+#define BLOCK_MOST (block_bytes(BLOCK_INSNS) +                                                     \
                     (BLOCK_INSNS * INSN_MAX_BYTES / RAM_LINE_BYTES + 4) * sizeof(struct block_line))
 
 static enum decode_mode decode_mode(const struct interp *e)
@@ -298,6 +304,7 @@ static void finish(struct block *b)
 {
     struct insn *end = &b->insns[b->n];
     *end = (struct insn){.run = run_end, .offset = b->bytes, .index_in_block = b->n};
+    *block_next(end - 1, false) = *block_next(end - 1, true) = (struct jump_entry){0};
 }
 
 /* Decodes one instruction of @n readable bytes. False if more bytes are needed. */
@@ -406,7 +413,7 @@ static bool link_block(struct interp *e, struct block *b, const uint8_t *bytes)
 {
     struct block **head = block_bucket(e, b->ram);
     finish(b);
-    take_space(e, sizeof(*b) + (b->n + 1u) * sizeof(struct insn));
+    take_space(e, block_bytes(b->n));
     bool fresh = link_lines(e, b);
     b->hash_next = *head;
     *head = b;
@@ -501,12 +508,7 @@ static void evict_part(struct interp *e, unsigned part)
         }
         b = (struct block *)((uint8_t *)b + bytes);
     }
-    for (unsigned i = 0; i < JUMP_ENTRIES; i++) {
-        const uint8_t *at = (const uint8_t *)e->jump[i].block;
-        if (at >= start && at < start + PART_BYTES) {
-            e->jump[i] = (struct jump_entry){0};
-        }
-    }
+    moved_blocks(e);
     if ((const uint8_t *)e->patched >= start && (const uint8_t *)e->patched < start + PART_BYTES) {
         e->patched = NULL;
     }
@@ -581,7 +583,7 @@ struct block *block_find(struct interp *e)
     struct x86_cpu *cpu = &e->cpu;
     uint64_t rip = cpu->s.rip;
     uint64_t lin = (cpu->s.seg[S_CS].base + rip) & cpu->lin_mask, ram;
-    uint32_t generation = e->generation, global_generation = e->global_generation;
+    uint64_t generation = e->generation, global_generation = e->global_generation;
     if (rip > e->cs_last) {
         x86_fault(cpu, X86_GP, 0);
     }

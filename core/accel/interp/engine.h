@@ -47,7 +47,7 @@ struct block {
     void *translated;            /* the translator's */
     uint64_t faulted, checked;   /* likewise, a bit an instruction */
     struct block *hash_next;
-    struct insn insns[];         /* n, and one that goes on behind the block */
+    struct insn insns[];         /* n, one that goes on behind the block, and block_next */
 };
 
 /* A line of memory that a block covers. */
@@ -63,8 +63,22 @@ struct jump_entry {
     struct block *block;
 };
 
+#define KEY_MODE_BITS 8          /* the rest of a key is a number, which never wraps */
 /* No entry has it: makes every chain end. */
-#define KEY_NEVER (~0ull << 32)
+#define KEY_NEVER (~0ull << KEY_MODE_BITS)
+
+/* A copy of an instruction, to be run alone or with what @insn[1] does. */
+struct insn_alone {
+    struct insn insn[2];
+    struct jump_entry next[2];   /* as block_next expects it; key is 0 */
+};
+
+/* Behind a block's last instruction @in and run_end: where it went on, if it branched and if it did
+ * not. Copies of what the jump table had then, which are found without waiting for the address. */
+static inline struct jump_entry *block_next(const struct insn *in, bool branched)
+{
+    return (struct jump_entry *)(in + 2) + branched;
+}
 
 /* Who translates blocks to host code (core/accel/jit): told what becomes of them. It may put its
  * own function in place of insns[0].run. */
@@ -157,7 +171,7 @@ struct interp {
     struct block *block;         /* running, or run last */
     struct insn *patched;        /* its run is run_stop for now */
     insn_run patched_run;
-    uint32_t generation, global_generation; /* of the keys: no number comes twice */
+    uint64_t generation, global_generation; /* of the keys: no number comes twice */
     uint64_t code_pages[CODE_PAGES / 64]; /* pages that jump entries may be of (moved.c) */
     bool single;                 /* one instruction at a time: TF or a code breakpoint */
     bool endless;                /* no time and no turn ends the slice until run is left */
@@ -190,7 +204,7 @@ struct interp {
     struct interp_translated translated;
     union {                      /* an instruction that cannot be cached */
         struct block block;
-        uint8_t room[sizeof(struct block) + 2 * sizeof(struct insn)];
+        uint8_t room[sizeof(struct block) + sizeof(struct insn_alone)];
     } scratch;
 };
 
@@ -225,6 +239,8 @@ unsigned block_code(struct interp *e, const struct block *b, uint8_t bytes[INSN_
 
 /* Forgets all of it. */
 void moved_all(struct interp *e);
+/* Blocks that entries lead to are no more: forgets what is remembered of jumps. */
+void moved_blocks(struct interp *e);
 /* cpu->flush_code */
 void moved_code(struct x86_cpu *cpu, enum x86_moved what, uint64_t lin);
 /* The key of a jump entry for code at @lin, which is in the TLB, and up to @last. */
@@ -234,8 +250,8 @@ bool moved_is_global(struct interp *e, uint64_t lin);
 /* Makes the keys those of now; @never: no entry has them. */
 static inline void moved_set_keys(struct interp *e, bool never)
 {
-    e->key = never ? KEY_NEVER : (uint64_t)e->generation << 32;
-    e->global_key = never ? KEY_NEVER : (uint64_t)e->global_generation << 32;
+    e->key = never ? KEY_NEVER : e->generation << KEY_MODE_BITS;
+    e->global_key = never ? KEY_NEVER : e->global_generation << KEY_MODE_BITS;
 }
 
 /* ---- running (interp.c) ---- */
@@ -309,40 +325,88 @@ void run_stop(struct x86_cpu *cpu, const struct insn *in);
 void run_end(struct x86_cpu *cpu, const struct insn *in);
 /* More than 15 bytes: #GP(0). */
 void run_too_long(struct x86_cpu *cpu, const struct insn *in);
+/* interp_goto, and block_next(in, branched) remembers it. */
+void interp_goto_anew(struct x86_cpu *cpu, const struct insn *in, bool branched, uint64_t rip);
 
 static inline struct jump_entry *jump_slot(struct interp *e, uint64_t lin)
 {
     return &e->jump[(lin ^ lin >> 12) & (JUMP_ENTRIES - 1)];
 }
 
-/* Goes on at @rip: in the block there if it is known and nothing is due, else out to the loop. The
- * last thing that a run function does. */
-static inline void interp_goto(struct x86_cpu *cpu, uint64_t rip)
+/* Goes on at @rip: in block @b if nothing is due, else out to the loop. */
+static inline void interp_enter(struct x86_cpu *cpu, struct block *b, uint64_t rip, uint64_t lin)
 {
     struct interp *e = interp_of(cpu);
-    uint64_t lin = (cpu->s.seg[S_CS].base + rip) & cpu->lin_mask;
-    const struct jump_entry *j = jump_slot(e, lin);
-    if (likely(j->lin == lin &&
-               (j->key == (e->key | cpu->mode) || j->key == (e->global_key | cpu->mode)))) {
-        struct block *b = j->block;
-        int64_t left = cpu->budget, budget = left - b->n;
-        if (likely(budget >= 0 && rip + b->bytes - 1 <= e->cs_last &&
-                   !(atomic_load_explicit(cpu->pending, memory_order_relaxed) & cpu->pend_mask))) {
-            cpu->budget = budget;
-            cpu->block_rip = rip;
-            cpu->s.gpr[GPR_OFF_RIP / 8] = rip;
-            e->block = b;
-            cpu->cur = b->insns;
-            interp_trail_note(e, lin, cpu->icount_end - (uint64_t)left);
+    int64_t left = cpu->budget, budget = left - b->n;
+    if (likely(budget >= 0 && rip + b->bytes - 1 <= e->cs_last &&
+               !(atomic_load_explicit(cpu->pending, memory_order_relaxed) & cpu->pend_mask))) {
+        cpu->budget = budget;
+        cpu->block_rip = rip;
+        cpu->s.gpr[GPR_OFF_RIP / 8] = rip;
+        e->block = b;
+        cpu->cur = b->insns;
+        interp_trail_note(e, lin, cpu->icount_end - (uint64_t)left);
 #if INTERP_LOOP
-            return;
+        return;
 #else
-            return b->insns[0].run(cpu, b->insns);
+        return b->insns[0].run(cpu, b->insns);
 #endif
-        }
     }
     cpu->s.rip = rip;
     cpu->cur = NULL;
+}
+
+/* Is what was known of linear address @lin right still? */
+static inline bool jump_holds(const struct x86_cpu *cpu, const struct jump_entry *j, uint64_t lin)
+{
+    const struct interp *e = interp_of(cpu);
+    return likely(j->lin == lin &&
+                  (j->key == (e->key | cpu->mode) || j->key == (e->global_key | cpu->mode)));
+}
+
+/* The same of what a block remembers: another block may have taken the place of that one. */
+static inline bool next_holds(const struct x86_cpu *cpu, const struct jump_entry *j, uint64_t lin)
+{
+    return jump_holds(cpu, j, lin) && likely(j->block->insns[0].run != run_stop);
+}
+
+/* The last thing that a run function does: goes on at @rip, where any block may be. */
+static inline void interp_goto(struct x86_cpu *cpu, uint64_t rip)
+{
+    uint64_t lin = (cpu->s.seg[S_CS].base + rip) & cpu->lin_mask;
+    const struct jump_entry *j = jump_slot(interp_of(cpu), lin);
+    if (jump_holds(cpu, j, lin)) {
+        return interp_enter(cpu, j->block, rip, lin);
+    }
+    cpu->s.rip = rip;
+    cpu->cur = NULL;
+}
+
+/* The same behind @in, a block's last instruction, which goes to one address if it branches and to
+ * one if it does not. */
+static inline void interp_branch(struct x86_cpu *cpu, const struct insn *in, bool branched,
+                                 uint64_t rip)
+{
+    uint64_t lin = (cpu->s.seg[S_CS].base + rip) & cpu->lin_mask;
+    const struct jump_entry *j = block_next(in, branched);
+    if (next_holds(cpu, j, lin)) {
+        return interp_enter(cpu, j->block, rip, lin);
+    }
+    return interp_goto_anew(cpu, in, branched, rip);
+}
+
+/* The same behind @in, which goes to any address: two are remembered, the first and the last. */
+static inline void interp_indirect(struct x86_cpu *cpu, const struct insn *in, uint64_t rip)
+{
+    uint64_t lin = (cpu->s.seg[S_CS].base + rip) & cpu->lin_mask;
+    const struct jump_entry *first = block_next(in, true), *last = block_next(in, false);
+    if (next_holds(cpu, first, lin)) {
+        return interp_enter(cpu, first->block, rip, lin);
+    }
+    if (next_holds(cpu, last, lin)) {
+        return interp_enter(cpu, last->block, rip, lin);
+    }
+    return interp_goto_anew(cpu, in, !jump_holds(cpu, first, first->lin), rip);
 }
 
 static inline void interp_chain(struct x86_cpu *cpu)

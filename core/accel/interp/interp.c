@@ -76,6 +76,16 @@ void run_end(struct x86_cpu *cpu, const struct insn *in)
     return interp_chain(cpu);
 }
 
+void interp_goto_anew(struct x86_cpu *cpu, const struct insn *in, bool branched, uint64_t rip)
+{
+    uint64_t lin = (cpu->s.seg[S_CS].base + rip) & cpu->lin_mask;
+    const struct jump_entry *j = jump_slot(interp_of(cpu), lin);
+    if (jump_holds(cpu, j, lin)) {
+        *block_next(in, branched) = *j;
+    }
+    return interp_goto(cpu, rip);
+}
+
 /* Instructions that may run from instruction @now on. */
 static int64_t slice_from(struct interp *e, uint64_t now)
 {

@@ -47,15 +47,9 @@ uint64_t moved_key(struct interp *e, uint64_t lin, uint64_t last)
 }
 
 /* A number that no key has. */
-static uint32_t next_generation(struct interp *e)
+static uint64_t next_generation(const struct interp *e)
 {
-    uint32_t next = (uint32_t)max_u64(e->generation, e->global_generation) + 1;
-    if (next >= UINT32_MAX - 2) { /* KEY_NEVER's */
-        memset(e->jump, 0, sizeof(e->jump));
-        e->generation = e->global_generation = 0;
-        next = 1;
-    }
-    return next;
+    return max_u64(e->generation, e->global_generation) + 1;
 }
 
 static void moved(struct interp *e, bool all)
@@ -70,6 +64,14 @@ static void moved(struct interp *e, bool all)
     if (e->translator) {
         e->translator->moved(e, all);
     }
+}
+
+void moved_blocks(struct interp *e)
+{
+    bool never = e->key == KEY_NEVER;
+    e->generation = next_generation(e);
+    e->global_generation = next_generation(e);
+    moved_set_keys(e, never);
 }
 
 void moved_all(struct interp *e)

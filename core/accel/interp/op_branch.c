@@ -43,8 +43,9 @@ static inline uint64_t near_target(struct x86_cpu *cpu, const struct insn *in, u
         if (CC_##cc(cpu)) {                                                                        \
             to = (to + in->imm) & MASK##N;                                                         \
             near_check##N(cpu, to);                                                                \
+            return interp_branch(cpu, in, true, to);                                               \
         }                                                                                          \
-        return interp_goto(cpu, to);                                                               \
+        return interp_branch(cpu, in, false, to);                                                  \
     }
 #define JCC_FORMS(cc) FOR_WIDE_1(JCC_FORM, cc)
 FOR_CC(JCC_FORMS)
@@ -76,41 +77,41 @@ FOR_WIDE(STACK)
     {                                                                                              \
         uint64_t to = near_target(cpu, in, MASK##N);                                               \
         near_check##N(cpu, to);                                                                    \
-        return interp_goto(cpu, to);                                                               \
+        return interp_branch(cpu, in, true, to);                                                   \
     }                                                                                              \
     RUN(jump_call_j_##N)                                                                           \
     {                                                                                              \
         uint64_t next = x86_next_rip(cpu, in), to = (next + in->imm) & MASK##N;                    \
         near_check##N(cpu, to);                                                                    \
         push##N(cpu, (uint##N##_t)next);                                                           \
-        return interp_goto(cpu, to);                                                               \
+        return interp_branch(cpu, in, true, to);                                                   \
     }                                                                                              \
     RUN(jump_jmp_e_##N)                                                                            \
     {                                                                                              \
         uint64_t to = e_read(cpu, in, N / 8);                                                      \
         near_check##N(cpu, to);                                                                    \
-        return interp_goto(cpu, to);                                                               \
+        return interp_indirect(cpu, in, to);                                                       \
     }                                                                                              \
     RUN(jump_call_e_##N)                                                                           \
     {                                                                                              \
         uint64_t to = e_read(cpu, in, N / 8);                                                      \
         near_check##N(cpu, to);                                                                    \
         push##N(cpu, (uint##N##_t)x86_next_rip(cpu, in));                                          \
-        return interp_goto(cpu, to);                                                               \
+        return interp_indirect(cpu, in, to);                                                       \
     }                                                                                              \
     RUN(jump_ret_##N)                                                                              \
     {                                                                                              \
         uint64_t to = peek##N(cpu);                                                                \
         near_check##N(cpu, to);                                                                    \
         drop##N(cpu, 0);                                                                           \
-        return interp_goto(cpu, to);                                                               \
+        return interp_indirect(cpu, in, to);                                                       \
     }                                                                                              \
     RUN(jump_ret_i_##N)                                                                            \
     {                                                                                              \
         uint64_t to = peek##N(cpu);                                                                \
         near_check##N(cpu, to);                                                                    \
         drop##N(cpu, (unsigned)in->imm);                                                           \
-        return interp_goto(cpu, to);                                                               \
+        return interp_indirect(cpu, in, to);                                                       \
     }
 FOR_WIDE(NEAR_FORMS)
 

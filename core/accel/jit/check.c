@@ -93,7 +93,8 @@ static void run_return(struct x86_cpu *cpu, const struct insn *in)
 
 static void run_one(struct x86_cpu *cpu, const struct block *b, unsigned index, insn_run next)
 {
-    struct insn step[2] = {b->insns[index], b->insns[index + 1]};
+    struct insn_alone alone = {.insn = {b->insns[index], b->insns[index + 1]}};
+    struct insn *step = alone.insn;
     step[0].run = index == 0 ? b->first : step[0].run;
     step[1].run = next;
     cpu->cur = step;
