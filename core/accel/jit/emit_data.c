@@ -288,7 +288,7 @@ static void rotate_overflow(struct trans *t, unsigned digit, unsigned count)
         return;
     }
     trans_save_flags(t);
-    emit_mov(&t->e, 4, HOST_10, trans_reg(t, t->in->m));
+    emit_mov(&t->e, 8, HOST_10, trans_reg(t, t->in->m));
     emit_rr(&t->e, op, size, (enum host_reg)(digit ^ 1), HOST_10);
     emit_u8(&t->e, count);
     emit_rr(&t->e, op, size, (enum host_reg)digit, HOST_10);
