@@ -28,8 +28,8 @@ bool file_write(int fd, const char *what, uint64_t off, const void *buf, size_t 
                 struct error **err);
 
 /* Locks the open file @fd against other openers, those of QEMU included: exclusively for @writer,
- * else against writers. The lock goes with the open file description. A file system without locks counts as success. The
- * error names the holder if the host shows it to us. */
+ * else against writers. The lock goes with the open file description. A file system without locks
+ * counts as success. The error names the holder if the host shows it to us. */
 bool image_lock(int fd, const char *path, bool writer, struct error **err);
 
 #endif

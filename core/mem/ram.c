@@ -30,8 +30,8 @@ static void *reserve(uint64_t bytes, int fd, struct error **err)
 }
 
 /* A guest that uses memory in bulk gets it in huge pages, where the host gives such to files:
- * random accesses to small ones wait for the host's page walks. The first and the last 2 MiB of a block,
- * where firmware and small guests live, are left in small ones. */
+ * random accesses to small ones wait for the host's page walks. The first and the last 2 MiB of a
+ * block, where firmware and small guests live, are left in small ones. */
 static void allow_huge_pages(struct ram_arena *a, uint64_t addr, uint64_t bytes)
 {
     uintptr_t base = (uintptr_t)a->base + addr;

@@ -133,7 +133,8 @@ static inline bool ram_marked(const struct ram_arena *a, uint64_t addr, uint64_t
 
 /* May a vCPU store to the page of @addr without a look at its marks, since there are none? It
  * may until somebody marks a line for code and then finds ram_is_open: he has all vCPUs forget the
- * page before he relies on the mark. Marks of other kinds bind nobody who stores like this. [any] */
+ * page before he relies on the mark. Marks of other kinds bind nobody who stores like this.
+ * [any] */
 bool ram_open_page(struct ram_arena *a, uint64_t addr);
 
 static inline bool ram_is_open(const struct ram_arena *a, uint64_t addr)

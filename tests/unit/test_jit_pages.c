@@ -1,6 +1,6 @@
 /*
- * Translated code while the guest changes its page tables: what is behind a linear address is looked
- * up again when the guest says so, and only then has to be.
+ * Translated code while the guest changes its page tables: what is behind a linear address is
+ * looked up again when the guest says so, and only then has to be.
  */
 #include <stdarg.h>
 #include <stddef.h>

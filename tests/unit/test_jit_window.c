@@ -1,6 +1,7 @@
 /*
  * Translated flat 32-bit code reaches memory in the window (core/accel/jit/window.h): addresses
- * wrap at 4 GiB, stores to code are noticed, and what is no memory, or becomes something else, answers.
+ * wrap at 4 GiB, stores to code are noticed, and what is no memory, or becomes something else,
+ * answers.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -236,7 +237,8 @@ int main(void)
         TEST(memory_is_reached_without_a_fault), TEST(an_address_wraps_at_4_gib),
         TEST(an_operand_across_4_gib_is_in_two_places), TEST(data_in_the_page_of_code_is_written),
         TEST(data_that_becomes_code_is_watched), TEST(a_device_in_the_place_of_memory_answers),
-        TEST(flags_outlive_an_access_of_a_device), TEST(a_page_without_code_is_given_back), TEST(a_loop_without_end_hears_a_kick),
+        TEST(flags_outlive_an_access_of_a_device), TEST(a_page_without_code_is_given_back),
+        TEST(a_loop_without_end_hears_a_kick),
         TEST(a_slice_ends_at_any_instruction),
     };
 #undef TEST

@@ -202,8 +202,8 @@ static void load_cr3_with(struct cpu_bench *b, uint32_t entry_was)
     *entry(b, PT, 0) = 0;
 }
 
-/* [SDM3] "Global Pages": a slot has a global page and one that is not in turn; a load of CR3 drops it
- * if the last one was not. */
+/* [SDM3] "Global Pages": a slot has a global page and one that is not in turn; a load of CR3 drops
+ * it if the last one was not. */
 static void cr3_drops_what_is_not_global_now(void **state)
 {
     struct cpu_bench *b = *state;

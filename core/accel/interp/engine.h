@@ -100,7 +100,7 @@ struct interp_translated {
     void *live_jumps;            /* of code whose flags are in EFLAGS, and what entries must have */
     uint64_t live_key;
     const uint8_t *marks; /* the arena's, so that host address >> RAM_LINE_SHIFT indexes them */
-    const uint8_t *base;         /* what REG_MARKS holds outside 64-bit code: those, or the window */
+    const uint8_t *base;  /* what REG_MARKS holds outside 64-bit code: those, or the window */
     void *link;                  /* the exit that was taken, if it wants to be linked */
     void *stores;                /* where the next store is noted, while checking */
     bool inside;                 /* translated code runs, or C code that it called */
@@ -227,8 +227,8 @@ void block_flush_all(struct interp *e);
 void block_invalidate(struct interp *e, uint64_t addr, uint64_t len);
 /* The ram_listener: on any thread. */
 void block_touched(void *opaque, uint64_t addr, uint64_t len);
-/* The operation of an instruction that ends its block by OP_ENDS: it changes s.rip, and nothing goes
- * on there. NULL: it is none. */
+/* The operation of an instruction that ends its block by OP_ENDS: it changes s.rip, and nothing
+ * goes on there. NULL: it is none. */
 insn_run block_op(const struct block *b, const struct insn *in);
 /* Carries out what other threads queued. */
 void block_drain(struct interp *e);

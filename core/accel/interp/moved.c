@@ -1,8 +1,8 @@
 /*
  * What jump entries still say after translations of linear addresses changed.
  *
- * Model:  an entry has the key of the time when it was made. All of them become stale together, by a
- *         new number in the key; those of global pages have a number of their own, which loads of
+ * Model:  an entry has the key of the time when it was made. All of them become stale together, by
+ *         a new number in the key; those of global pages have a number of their own, which loads of
  *         CR3 leave alone. Of single pages (INVLPG) only those matter that entries were made for
  *         since, which a filter of hashed page addresses knows: most are of data. A page is noted
  *         with its size, since INVLPG drops all of a large one.

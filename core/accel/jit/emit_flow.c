@@ -204,8 +204,8 @@ bool emit_call(struct trans *t)
     return true;
 }
 
-/* To the interpreter, which faults, if the target in @reg is beyond the limit. Uses R9. Where a block
- * is known, there is no need. */
+/* To the interpreter, which faults, if the target in @reg is beyond the limit. Uses R9. Where a
+ * block is known, there is no need. */
 static void check_target(struct trans *t, enum host_reg reg)
 {
     uint64_t last = t->context->cs_last;

@@ -183,7 +183,8 @@ struct jit {
 /* ---- engine.c ---- */
 bool jit_attach(struct interp *e, struct error **err);
 void jit_detach(struct interp *e);
-/* Called by translated code: instruction @index of the block. 0: go on behind it; else it leaves. */
+/* Called by translated code: instruction @index of the block. 0: go on behind it; else it
+ * leaves. */
 int jit_slow(struct x86_cpu *cpu, struct jit_block *jb, unsigned index);
 #define SLOW_SEGMENT 0x100   /* in @index: it may change a segment */
 #define SLOW_FP_SHIFT 9      /* and FP_*: registers that the block wants back */
@@ -242,8 +243,8 @@ static inline void jit_flags_from_image(struct x86_cpu *cpu, uint16_t image)
 }
 
 /* ---- host_fp.c: registers of the FPU in the host's own ---- */
-/* XMM and MXCSR; x87, MMX and the status word, all exceptions being masked; the upper halves of YMM,
- * with FP_VEC only; x87, MMX and the status word, masked or not */
+/* XMM and MXCSR; x87, MMX and the status word, all exceptions being masked; the upper halves of
+ * YMM, with FP_VEC only; x87, MMX and the status word, masked or not */
 enum { FP_VEC = 1, FP_X87 = 2, FP_YMM = 4, FP_X87_ANY = 8 };
 /* Called by translated code: @wanted is to be there, too. Nonzero: the guest's state forbids it. */
 int jit_fp_load(struct x86_cpu *cpu, struct jit_block *jb, unsigned wanted);

@@ -1,7 +1,7 @@
 /*
- * Out of translated code and back: where a translation ends and does not know the next one, it calls
- * this. What follows runs in the interpreter, inside this call, until a translated block is reached;
- * run_translated then only says where it is (translated.code), and the caller jumps there.
+ * Out of translated code and back: where a translation ends and does not know the next one, it
+ * calls this. What follows runs in the interpreter, inside this call, until a translated block is
+ * reached; run_translated then only says where it is (translated.code), and the caller jumps there.
  */
 #include "core/accel/jit/jit.h"
 

@@ -42,7 +42,8 @@ static bool is_backward(const struct trans *t, uint64_t rip)
     return rip <= t->jb->rip + t->in->offset;
 }
 
-/* A jump that is patched when the block at @rip is translated: always, or if condition @cc holds. */
+/* A jump that is patched when the block at @rip is translated: always, or if condition @cc
+ * holds. */
 static struct jit_link *link_jump(struct trans *t, unsigned cc, uint64_t rip)
 {
     struct emit *e = &t->e;

@@ -164,8 +164,8 @@ bool trans_exists(const struct trans *t, const struct insn *in);
 /* ---- trans_mem.c ---- */
 /* Where the next access will probably be. */
 void trans_guess(struct trans *t, uint64_t offset);
-/* @m: the memory operand by the host's registers, not yet cut to the address size; false: its offset
- * is known, and in t->offset. May use R8 and R9. */
+/* @m: the memory operand by the host's registers, not yet cut to the address size; false: its
+ * offset is known, and in t->offset. May use R8 and R9. */
 bool trans_ea_operand(struct trans *t, struct host_mem *m);
 /* R8 = offset of the memory operand; R8 and R9 then belong to trans_op. */
 void trans_ea(struct trans *t);
@@ -215,7 +215,8 @@ void trans_find_live(struct trans *t);
 /* Flags into translated.flags; those in EFLAGS stay. Uses R10. */
 void trans_save_flags(struct trans *t);
 /* EFLAGS is about to be overwritten, from here to the end of the instruction or trans_flags_before:
- * the flags are saved, or can be made again. Before the instruction's first trans_slow. Uses R10. */
+ * the flags are saved, or can be made again. Before the instruction's first trans_slow. Uses
+ * R10. */
 void trans_flags_aside(struct trans *t);
 /* What the operation reads or leaves alone is in EFLAGS. Uses R10. */
 void trans_flags_before(struct trans *t);
@@ -244,12 +245,13 @@ void trans_make_again(struct trans *t, struct flags_again a);
 
 /* ---- trans_exit.c ---- */
 /* Ends the block: at offset @rip; the same for CALL, after which a return looks for interrupts; at
- * trans_target if condition @cc holds, else at trans_next (flags are saved); at the offset in R8. */
+ * trans_target if condition @cc holds, else at trans_next (flags are saved); at the offset in
+ * R8. */
 void trans_exit_to(struct trans *t, uint64_t rip);
 void trans_exit_call(struct trans *t, uint64_t rip);
 void trans_exit_two(struct trans *t, unsigned cc);
-/* The last in two parts, with checks of the offset between them: to the block there, if one is known
- * and nothing is pending (R8 is kept); to the interpreter. */
+/* The last in two parts, with checks of the offset between them: to the block there, if one is
+ * known and nothing is pending (R8 is kept); to the interpreter. */
 void trans_jump_known(struct trans *t);
 void trans_exit_unknown(struct trans *t);
 void trans_exit_indirect(struct trans *t);
