@@ -78,7 +78,6 @@ static bool load_control(struct trans *t)
     struct emit *e = &t->e;
     struct host_mem fcw = cpu_field(CPU_OFFSET(s.fcw));
     trans_flags_aside(t);
-    trans_flags_aside(t);
     trans_mem(t, 2, READ);
     emit_rm(e, 0x0fb7, 4, HOST_10, trans_op(t));
     emit_rr(e, 0x81, 4, 4, HOST_10);                    /* and: what can be set */

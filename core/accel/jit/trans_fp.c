@@ -82,7 +82,8 @@ void trans_fp_pending(struct trans *t)
     if (!t->fp.unmasked) {
         return;
     }
-    trans_flags_aside(t);
+    trans_save_flags(t);                                /* the instruction is over: not aside */
+    t->in_host = false;
     emit_rm(&t->e, 0xdd, 4, (enum host_reg)7, &fsw);    /* fnstsw */
     emit_rm(&t->e, 0xf6, 1, 0, &fsw);                   /* test byte [fsw], ES */
     emit_u8(&t->e, FSW_ES);
