@@ -91,10 +91,11 @@ static void run_return(struct x86_cpu *cpu, const struct insn *in)
 {
 }
 
-static void run_one(struct x86_cpu *cpu, const struct block *b, unsigned index, insn_run next)
+static void run_one(struct jit *j, const struct block *b, unsigned index, insn_run next)
 {
-    struct insn_alone alone = {.insn = {b->insns[index], b->insns[index + 1]}};
-    struct insn *step = alone.insn;
+    struct x86_cpu *cpu = &j->e->cpu;
+    struct insn *step = j->check->alone.insn;
+    j->check->alone = (struct insn_alone){.insn = {b->insns[index], b->insns[index + 1]}};
     step[0].run = index == 0 ? b->first : step[0].run;
     step[1].run = next;
     cpu->cur = step;
@@ -124,7 +125,7 @@ static bool run_again(struct jit *j, unsigned to, bool left)
         for (unsigned i = j->check->from; i < to; i++) {
             bool last = left && i + 1 == b->n;
             cpu->budget = last ? 0 : budget;            /* so that nothing follows the block */
-            run_one(cpu, b, i, last ? b->insns[b->n].run : run_return);
+            run_one(j, b, i, last ? b->insns[b->n].run : run_return);
         }
         if (left && j->check->from == b->n) {           /* nothing was left to do but to leave */
             cpu->budget = 0;

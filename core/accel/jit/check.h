@@ -22,6 +22,7 @@ struct check_store {
 };
 
 struct check {
+    struct insn_alone alone; /* the instruction that the interpreter repeats */
     /* Up to CHECK_STATE: at the start; as translated code left it; as the interpreter did. */
     struct x86_cpu *before, *trial, *now;
     /* held in a trial, so that no device writes memory; NULL: it is held anyway */

@@ -50,6 +50,15 @@ static bool has_span(const struct window_span *spans, unsigned n, const struct w
 
 /* ---- mapping ---- */
 
+static unsigned held_in(const struct window *w, const struct window_span *s)
+{
+    unsigned n = 0;
+    for (uint64_t page = s->start / PAGE_BYTES; s->writable && page < s->end / PAGE_BYTES; page++) {
+        n += ram_held(w->arena, page);
+    }
+    return n;
+}
+
 static bool close_range(struct window *w, uint64_t start, uint64_t end)
 {
     return mmap(w->base + start, end - start, PROT_NONE,
@@ -105,7 +114,11 @@ static bool remap(struct window *w, const struct window_span *now, unsigned n)
 {
     for (unsigned i = 0; i < w->n_spans; i++) {
         const struct window_span *s = &w->spans[i];
-        if (!has_span(now, n, s) && !close_range(w, s->start, s->end)) {
+        if (has_span(now, n, s)) {
+            continue;
+        }
+        w->n_held -= held_in(w, s);
+        if (!close_range(w, s->start, s->end)) {
             return false;
         }
     }
