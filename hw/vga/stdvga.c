@@ -190,6 +190,7 @@ bool stdvga_init(struct stdvga *v, struct machine *m, struct pci_bus *bus, unsig
     }
     region_map(bus->mem, &v->vga.window, VGA_WINDOW_BASE, 0);
     region_map(bus->mem, &v->vga.linear, VGA_WINDOW_BASE, 0); /* the later one wins */
+    region_map(bus->mem, &v->vga.text_memory, VGA_WINDOW_BASE + VGA_TEXT_OFFSET, 0);
     machine_add(m, &stdvga_type, "stdvga", v);
     m->display = &v->vga.source;
     return true;

@@ -38,7 +38,7 @@ static const struct state_field vga_state[] = {
     STATE(struct vga, latch),
     STATE(struct vga, vbe_index),
     STATE(struct vga, vbe),
-    STATE(struct vga, linear_uses),
+    STATE(struct vga, window_uses),
     STATE_END(),
 };
 
@@ -65,7 +65,7 @@ static void vga_loaded(void *dev)
 {
     vga_regs_loaded(dev);
     vga_vbe_loaded(dev);
-    vga_window_follow(dev);
+    vga_window_loaded(dev);
 }
 
 static const struct device_type vga_type = {
@@ -111,12 +111,10 @@ bool vga_init(struct vga *v, struct machine *m, struct region *ports, uint32_t v
     v->vram = ram_host(&v->vram_block);
     ram_dirty_init(&v->dirty, &v->vram_block);
     machine_on_fini(m, free_dirty, &v->dirty);
+    if (!vga_window_init(v, m, err)) {
+        return false;
+    }
     map_ports(v, ports);
-    region_io(&v->window, "vga-window", &vga_window_ops, v, VGA_WINDOW_BYTES);
-    v->window.posted = true; /* whoever looks at the picture looks between accesses */
-    region_ram(&v->lfb, "vga-lfb", &v->vram_block);
-    region_alias(&v->linear, "vga-linear", &v->lfb, 0, VGA_LINEAR_BYTES);
-    region_enable(&v->linear, false);
     v->source = (struct display_source){
         .text = vga_text, .render = vga_render, .changed = vga_changed, .dev = v};
     machine_add(m, &vga_type, "vga", v);

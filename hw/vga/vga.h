@@ -15,6 +15,8 @@
 #define VGA_WINDOW_BASE  0xa0000u
 #define VGA_WINDOW_BYTES 0x20000u
 #define VGA_LINEAR_BYTES 0x10000u
+#define VGA_TEXT_OFFSET  0x18000u     /* of B8000h in the window */
+#define VGA_TEXT_BYTES   0x8000u
 #define VGA_PORT_BASE    0x3b0u       /* what offset 0 of io_ports stands for */
 #define VGA_PORT_BYTES   0x30u
 #define VGA_VBE_PORT     0x1ceu       /* index; data at +1 and +2 */
@@ -38,6 +40,13 @@ struct vga_dac {
     uint8_t colour[256 * 3]; /* as written: 6 bits each, 8 with VBE_8BIT_DAC */
 };
 
+/* What the window shows, if that is no more than memory. */
+enum vga_window_kind {
+    VGA_WINDOW_DEVICE,       /* it is more */
+    VGA_WINDOW_PIXELS,       /* video memory, byte by byte */
+    VGA_WINDOW_TEXT,         /* planes 0 and 1 of it */
+};
+
 struct vga {
     struct clock *clock;     /* borrowed */
     struct ram_block vram_block;
@@ -56,21 +65,28 @@ struct vga {
     struct vga_dac dac;
     uint32_t latch;          /* plane p in byte p */
     uint16_t vbe_index, vbe[VGA_VBE_REGS];
-    uint16_t linear_uses;    /* accesses of the window, up to some, while it could be memory */
-    bool may_be_linear;
+    enum vga_window_kind window_kind; /* what the window could be beside a device */
+    uint16_t window_uses;    /* accesses of it since then, up to some */
+    struct ram_block text_block; /* the window of a text mode while that is memory, */
+    uint8_t *text;           /* host address of it */
+    bool text_is_memory;
+    struct ram_dirty text_dirty;
 
     struct region io_ports;  /* 3B0h..3DFh; not mapped itself */
     struct region crtc_mono, status_mono, regs, crtc_colour, status_colour; /* aliases, for ports */
     struct region vbe_ports; /* 1CEh..1D1h */
     struct region window;    /* A0000h..BFFFFh */
-    struct region lfb;       /* vram_block */
-    struct region linear;    /* its first 64 KiB at A0000h, while the window is no more than that */
+    struct region lfb;       /* video memory */
+    struct region lfb_memory; /* in it: vram_block, and over the part that text_block is of */
+    struct region lfb_text;
+    struct region linear;    /* the first 64 KiB at A0000h, while the window is no more than that */
+    struct region text_memory; /* text_block at B8000h, likewise */
     struct display_source source;
 };
 
 /* Creates video memory (@vram_bytes: a power of two, 256 KiB to 256 MiB) and the regions, maps the
- * ports into @ports, and registers the device "vga". The window, linear above it, and lfb are the
- * caller's to map. */
+ * ports into @ports, and registers the device "vga". The window, linear and text_memory above it
+ * (at +VGA_TEXT_OFFSET), and lfb are the caller's to map. */
 bool vga_init(struct vga *v, struct machine *m, struct region *ports, uint32_t vram_bytes,
               struct error **err);
 

@@ -49,5 +49,6 @@ bool vga_changed(void *dev)
     } else {
         bytes = vga_reach(v);
     }
-    return ram_dirty_take(&v->dirty, start, bytes) || registers;
+    bool text = v->text_is_memory && ram_dirty_take(&v->text_dirty, 0, VGA_TEXT_BYTES);
+    return ram_dirty_take(&v->dirty, start, bytes) || text || registers;
 }

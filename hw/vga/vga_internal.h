@@ -160,8 +160,37 @@ void vga_vbe_reset(struct vga *v);
 void vga_regs_loaded(struct vga *v);
 void vga_vbe_loaded(struct vga *v);
 
-/* Registers that say what the window is may have changed. */
+/* An address is a byte of the planes one after the other. */
+static inline bool vga_chained(const struct vga *v)
+{
+    return (v->seq[SEQ_MEMORY] & SEQMEM_CHAIN4) || vga_vbe_chained(v);
+}
+
+/* The planes get what the guest writes, whatever the latches hold. */
+static inline bool vga_writes_plain(const struct vga *v)
+{
+    const uint8_t *gc = v->gc;
+    return !(gc[GC_MODE] & GCMODE_WRITE) && gc[GC_ROTATE] == 0 && gc[GC_ENABLE_SR] == 0 &&
+           gc[GC_BIT_MASK] == 0xff;
+}
+
+/* A byte of the cell at @addr of the planes: 0 is the character, 1 the attribute. */
+static inline uint8_t vga_text_byte(const struct vga *v, uint32_t addr, unsigned plane)
+{
+    return v->text_is_memory && addr < VGA_TEXT_BYTES / 2 ? v->text[addr * 2 + plane]
+                                                          : v->vram[addr * 4 + plane];
+}
+
+/* ---- vga_window.c ---- */
+bool vga_window_init(struct vga *v, struct machine *m, struct error **err);
+/* Registers that say what the window is may have changed; were loaded, with all memory. */
 void vga_window_follow(struct vga *v);
+void vga_window_loaded(struct vga *v);
+/* The guest has used it as a device. */
+void vga_window_used(struct vga *v);
+/* While text is memory. */
+uint64_t vga_text_window_read(const struct vga *v, uint32_t off, unsigned size);
+void vga_text_window_write(struct vga *v, uint32_t off, uint64_t val, unsigned size);
 
 extern const struct region_ops vga_port_ops, vga_window_ops, vga_vbe_ops;
 

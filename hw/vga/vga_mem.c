@@ -5,9 +5,8 @@
  *         Registers" (map mask, memory mode), "Memory Map"; [BOCHS-VBE] for the bank register.
  * Model:  a cell is the four bytes that one address of the planes holds. An odd/even or chain-4
  *         address names a cell without gaps (a >> 1, a >> 2), so that the linear frame buffer and
- *         the window agree; hardware leaves the unused plane addresses empty instead. So where a
- *         mode of 256 colours does nothing with bytes on their way, the window is memory (linear);
- *         reads then leave the latches alone, which such modes have no use for.
+ *         the window agree; hardware leaves the unused plane addresses empty instead. Where a mode
+ *         does nothing with bytes on their way, the window is memory (vga_window.c).
  */
 #include "core/base/bytes.h"
 #include "hw/vga/vga_internal.h"
@@ -16,10 +15,6 @@ const uint32_t vga_planes[16] = {
     0x00000000, 0x000000ff, 0x0000ff00, 0x0000ffff, 0x00ff0000, 0x00ff00ff, 0x00ffff00, 0x00ffffff,
     0xff000000, 0xff0000ff, 0xff00ff00, 0xff00ffff, 0xffff0000, 0xffff00ff, 0xffffff00, 0xffffffff,
 };
-
-/* Accesses before the window becomes memory: with fewer between changes of registers, changing the
- * view would cost more than it saves. */
-#define LINEAR_AFTER 4096
 
 /* From an offset in the window to an offset in what the memory map select field shows. */
 static bool window_decode(const struct vga *v, uint32_t off, uint32_t *addr)
@@ -40,42 +35,6 @@ static bool window_decode(const struct vga *v, uint32_t off, uint32_t *addr)
     default:                                             /* B8000h, 32 KiB */
         *addr = off - 0x18000;
         return off >= 0x18000;
-    }
-}
-
-static bool chained(const struct vga *v)
-{
-    return (v->seq[SEQ_MEMORY] & SEQMEM_CHAIN4) || vga_vbe_chained(v);
-}
-
-/* The planes get what the guest writes, whatever the latches hold. */
-static bool writes_plain(const struct vga *v)
-{
-    const uint8_t *gc = v->gc;
-    return !(gc[GC_MODE] & GCMODE_WRITE) && gc[GC_ROTATE] == 0 && gc[GC_ENABLE_SR] == 0 &&
-           gc[GC_BIT_MASK] == 0xff;
-}
-
-/* Byte n at A0000h is byte n of video memory, up to the end of bank 0, and that is all there is. */
-static bool is_linear(const struct vga *v)
-{
-    return (v->misc & MISC_RAM) && (v->gc[GC_MISC] & GCMISC_MAP) == 0x04 &&
-           v->vbe[VBE_BANK] == 0 && chained(v) &&
-           (vga_vbe_chained(v) || v->seq[SEQ_MAP_MASK] == 0x0f) && writes_plain(v) &&
-           !(v->gc[GC_MODE] & GCMODE_COMPARE);
-}
-
-void vga_window_follow(struct vga *v)
-{
-    v->may_be_linear = is_linear(v);
-    v->linear_uses = v->may_be_linear ? v->linear_uses : 0;
-    region_enable(&v->linear, v->linear_uses == LINEAR_AFTER);
-}
-
-static void count_use(struct vga *v)
-{
-    if (v->may_be_linear && v->linear_uses < LINEAR_AFTER && ++v->linear_uses == LINEAR_AFTER) {
-        region_enable(&v->linear, true);
     }
 }
 
@@ -102,7 +61,7 @@ static uint8_t window_load(struct vga *v, uint32_t off)
     }
     unsigned plane = v->gc[GC_READ_MAP];
     uint32_t cell = addr;
-    if (chained(v)) {
+    if (vga_chained(v)) {
         plane = addr & 3;
         cell = addr >> 2;
     } else if (v->gc[GC_MODE] & GCMODE_ODD_EVEN) {
@@ -177,7 +136,7 @@ static void window_store(struct vga *v, uint32_t off, uint8_t val)
     }
     unsigned map = vga_vbe_chained(v) ? 0x0f : v->seq[SEQ_MAP_MASK];
     uint32_t cell = addr;
-    if (chained(v)) {
+    if (vga_chained(v)) {
         map &= 1u << (addr & 3);
         cell = addr >> 2;
     } else if (!(v->seq[SEQ_MEMORY] & SEQMEM_SEQUENTIAL)) {
@@ -193,7 +152,7 @@ static bool window_load_word(struct vga *v, uint32_t off, uint64_t *val)
 {
     uint32_t addr;
     if ((off & 1) || (v->gc[GC_MODE] & (GCMODE_ODD_EVEN | GCMODE_COMPARE)) != GCMODE_ODD_EVEN ||
-        chained(v) || !window_decode(v, off, &addr)) {
+        vga_chained(v) || !window_decode(v, off, &addr)) {
         return false;
     }
     v->latch = ld32le(cell_at(v, addr >> 1));
@@ -205,7 +164,7 @@ static bool window_load_word(struct vga *v, uint32_t off, uint64_t *val)
 static bool window_store_word(struct vga *v, uint32_t off, uint16_t val)
 {
     uint32_t addr;
-    if (!writes_plain(v) || (off & 1) || (v->seq[SEQ_MEMORY] & SEQMEM_SEQUENTIAL) || chained(v) ||
+    if (!vga_writes_plain(v) || (off & 1) || (v->seq[SEQ_MEMORY] & SEQMEM_SEQUENTIAL) || vga_chained(v) ||
         !window_decode(v, off, &addr)) {
         return false;
     }
@@ -217,6 +176,9 @@ static bool window_store_word(struct vga *v, uint32_t off, uint16_t val)
 static uint64_t window_read(struct vga *v, uint32_t off, unsigned size)
 {
     uint64_t val = 0;
+    if (unlikely(v->text_is_memory)) {
+        return vga_text_window_read(v, off, size);
+    }
     if (size == 2 && window_load_word(v, off, &val)) {
         return val;
     }
@@ -228,8 +190,9 @@ static uint64_t window_read(struct vga *v, uint32_t off, unsigned size)
 
 static uint64_t vga_window_read(void *dev, uint64_t off, unsigned size)
 {
-    count_use(dev);
-    return window_read(dev, (uint32_t)off, size);
+    uint64_t val = window_read(dev, (uint32_t)off, size);
+    vga_window_used(dev);
+    return val;
 }
 
 /* What a read would give; the latches stay as the guest has them. */
@@ -242,15 +205,24 @@ static uint64_t vga_window_peek(void *dev, uint64_t off, unsigned size)
     return val;
 }
 
-static void vga_window_write(void *dev, uint64_t off, uint64_t val, unsigned size)
+static void window_write(struct vga *v, uint32_t off, uint64_t val, unsigned size)
 {
-    count_use(dev);
-    if (size == 2 && window_store_word(dev, (uint32_t)off, (uint16_t)val)) {
+    if (unlikely(v->text_is_memory)) {
+        vga_text_window_write(v, off, val, size);
+        return;
+    }
+    if (size == 2 && window_store_word(v, off, (uint16_t)val)) {
         return;
     }
     for (unsigned i = 0; i < size; i++) {
-        window_store(dev, (uint32_t)off + i, (uint8_t)(val >> (8 * i)));
+        window_store(v, off + i, (uint8_t)(val >> (8 * i)));
     }
+}
+
+static void vga_window_write(void *dev, uint64_t off, uint64_t val, unsigned size)
+{
+    window_write(dev, (uint32_t)off, val, size);
+    vga_window_used(dev);
 }
 
 const struct region_ops vga_window_ops = {

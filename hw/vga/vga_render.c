@@ -89,8 +89,8 @@ static void text_line(const struct vga *v, const struct vga_text_layout *l,
                        row_line <= l->cursor_last;
     for (unsigned i = 0; i < count; i++) {
         uint32_t cell = (addr + i) & 0xffff;
-        uint8_t ch = v->vram[cell * 4];
-        uint8_t attr = v->vram[cell * 4 + 1];
+        uint8_t ch = vga_text_byte(v, cell, 0);
+        uint8_t attr = vga_text_byte(v, cell, 1);
         uint32_t fg = pen->palette[attr & 0x0f];
         uint32_t bg = pen->palette[attr >> 4];
         uint32_t glyph = pen->font[attr >> 3 & 1] + ch * 32u + row_line;

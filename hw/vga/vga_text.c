@@ -93,8 +93,9 @@ bool vga_text(void *dev, struct text_screen *out)
         addr += (row < split ? row : row - split) * l.scan.pitch;
         for (unsigned col = 0; col < l.cols; col++) {
             uint32_t cell = (addr + col) & TEXT_CELL_MASK;
-            const uint8_t *p = v->vram + cell * 4;
-            out->cells[row][col] = (struct text_cell){.ch = p[0], .attr = p[1]};
+            out->cells[row][col] = (struct text_cell){
+                .ch = vga_text_byte(v, cell, 0), .attr = vga_text_byte(v, cell, 1),
+            };
             if (cell == l.cursor && l.cursor_on && !out->cursor_on) {
                 out->cursor_on = true;
                 out->cursor_x = col;

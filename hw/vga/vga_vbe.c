@@ -101,6 +101,7 @@ static void enable_write(struct vga *v, uint16_t val)
     v->vbe[VBE_VIRT_WIDTH] = v->vbe[VBE_X_OFFSET] = v->vbe[VBE_Y_OFFSET] = 0;
     fit_mode(v);
     set_vga_registers(v);
+    vga_window_follow(v); /* text that is not in the planes goes there before they are cleared */
     if (!(val & VBE_NO_CLEAR)) {
         clear_picture(v);
     }

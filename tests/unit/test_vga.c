@@ -494,69 +494,6 @@ static void a_debuggers_look_leaves_the_latches(void **state)
     assert_int_not_equal(t->card.vga.latch, latch);
 }
 
-static bool window_is_memory(struct vga_bench *t)
-{
-    machine_commit(&t->b.m);
-    const struct view_range *r = view_find(t->b.m.mem.view, 0xa0000);
-    return r->rd.region == &t->card.vga.lfb && r->wr.region == r->rd.region && r->rd.off == 0 &&
-           r->end == 0xb0000;
-}
-
-/* Mode 13h, and enough accesses to be worth a change of the view. */
-static void use_256_colours(struct vga_bench *t)
-{
-    bench_out8(&t->b, 0x3c2, 0x02);
-    set_reg(t, 0x3c4, SEQ_MAP_MASK, 0x0f);
-    set_reg(t, 0x3c4, SEQ_MEMORY, 0x0e);
-    set_reg(t, 0x3ce, GC_MODE, 0x40);
-    set_reg(t, 0x3ce, GC_MISC, 0x05);
-    set_reg(t, 0x3ce, GC_BIT_MASK, 0xff);
-    for (uint32_t i = 0; i < 5000; i++) {
-        poke(t, 0xa0000 + i, (uint8_t)(i * 3));
-    }
-}
-
-static void the_window_of_256_colours_becomes_memory(void **state)
-{
-    struct vga_bench *t = *state;
-    use_256_colours(t);
-    assert_true(window_is_memory(t));
-    for (uint32_t i = 0; i < 5000; i++) {
-        assert_int_equal(peek(t, 0xa0000 + i), (uint8_t)(i * 3));
-        assert_int_equal(t->card.vga.vram[i], (uint8_t)(i * 3));
-    }
-    poke(t, 0xaffff, 0x77);
-    assert_int_equal(t->card.vga.vram[0xffff], 0x77);
-}
-
-static void memory_ends_where_a_register_says_more(void **state)
-{
-    static const struct {
-        uint16_t port;
-        uint8_t index, other, val;
-    } changes[] = {
-        {0x3c4, SEQ_MAP_MASK, 0x07, 0x0f},  {0x3c4, SEQ_MEMORY, 0x06, 0x0e},
-        {0x3ce, GC_ENABLE_SR, 0x01, 0x00},  {0x3ce, GC_ROTATE, 0x01, 0x00},
-        {0x3ce, GC_MODE, 0x41, 0x40},       {0x3ce, GC_MODE, 0x48, 0x40},
-        {0x3ce, GC_MISC, 0x01, 0x05},       {0x3ce, GC_BIT_MASK, 0x7f, 0xff},
-    };
-    struct vga_bench *t = *state;
-    for (unsigned i = 0; i < ARRAY_SIZE(changes); i++) {
-        use_256_colours(t);
-        assert_true(window_is_memory(t));
-        set_reg(t, changes[i].port, changes[i].index, changes[i].other);
-        assert_false(window_is_memory(t));
-        set_reg(t, changes[i].port, changes[i].index, changes[i].val);
-        assert_false(window_is_memory(t)); /* before it is used again */
-    }
-    use_256_colours(t);
-    bench_out8(&t->b, 0x3c2, 0x00);
-    assert_false(window_is_memory(t));
-    use_256_colours(t);
-    set_vbe(t, VBE_BANK, 1);
-    assert_false(window_is_memory(t));
-}
-
 static void reset_and_saved_state_hold(void **state)
 {
     struct vga_bench *t = *state;
@@ -591,8 +528,6 @@ int main(void)
         ON_BENCH(the_card_is_a_pci_function_with_frame_buffer_registers_and_rom),
         ON_BENCH(the_edid_is_valid_and_prefers_1280x800),
         ON_BENCH(a_debuggers_look_leaves_the_latches),
-        ON_BENCH(the_window_of_256_colours_becomes_memory),
-        ON_BENCH(memory_ends_where_a_register_says_more),
         ON_BENCH(reset_and_saved_state_hold),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
