@@ -55,7 +55,7 @@ endif
 LDFLAGS  += -Wl,--as-needed
 LDLIBS   += -pthread -lz -lm $(if $(OPTLIBS),$(shell pkg-config --libs $(OPTLIBS))) $(ZYDIS)
 
-.PHONY: all lib unit tests demos run test prove bench check-layers install clean
+.PHONY: all lib unit tests demos run test prove bench fuzz print-libs check-layers install clean
 all: $(BUILD)/coldboot
 lib: $(BUILD)/libcoldboot.a
 
@@ -92,7 +92,7 @@ $(BUILD)/gen/trace_table.o: $(BUILD)/gen/trace_table.c
 
 # The built-in boot image: a boot sector, and behind it the program that it loads.
 IMAGES  := $(BUILD)/images
-$(IMAGES)/machine.bin: images/machine.asm images/screen.inc
+$(IMAGES)/machine.bin: images/machine.asm $(addprefix images/,screen.inc collect.inc pages.inc)
 	@mkdir -p $(@D)
 	$(call note,NASM)
 	$(Q)$(NASM) -w+all -f bin -I images/ -o $@ $<
@@ -172,6 +172,13 @@ CASES   ?= 2000
 SEEDS   ?= 1 2 3
 prove: all tests
 	@scripts/prove $(BUILD) $(CASES) $(SEEDS)
+
+# Guided by what code they reach; needs clang. SECONDS: how long.
+SECONDS ?= 60
+fuzz:
+	@scripts/fuzz $(SECONDS)
+print-libs:
+	@echo $(LDLIBS)
 
 check-layers:
 	@scripts/check-layers
