@@ -1,8 +1,7 @@
 /*
- * Random bytes as code, in random modes, on the interpreter and the JIT: neither crashes nor hangs,
- * and both end in the same state. Vectors, gates, descriptors and page tables lead back into the
- * bytes, so that they run again and again, also across changes of mode. Interrupts come at random
- * instructions.
+ * Wild guests (wild_guest.h) on the interpreter and the JIT: neither crashes nor hangs, and both
+ * end in the same state. Those of corpus.txt are what the fuzzer kept (fuzz_engines.c): a line has
+ * where it starts, the seed and the code.
  *
  * Usage: test_random_code [PROGRAMS [SEED]]
  */
@@ -13,222 +12,26 @@
 
 #include <cmocka.h>
 
-#include "tests/unit/interp_bench.h"
-
-#include "core/accel/jit/check.h"
-#include "core/base/hash.h"
-
-#include <stdio.h>
-
-enum {
-    RAM = 2 * MiB, CODE = 0x1000, CODE_BYTES_MAX = 0x400, IDT = 0x0, GDT = 0x4000, GDT_ENTRIES = 16,
-    TABLES = 0x10000, STACK = 0x7000, PROGRAM_INSNS = 4000,
-};
-
-enum start { START_REAL, START_VM86, START_16, START_32, START_PAGED, START_LONG, START_COUNT };
+#include "tests/fuzz/wild_guest.h"
 
 static unsigned programs = 200;
 static uint64_t first_seed = 1;
 
-static uint32_t next_random(uint64_t *seed)
-{
-    *seed = *seed * 6364136223846793005ull + 1442695040888963407ull;
-    return (uint32_t)(*seed >> 33);
-}
-
-static uint32_t code_address(uint64_t *seed, unsigned bytes)
-{
-    return CODE + next_random(seed) % bytes;
-}
-
-/* One that makes much of an instruction set likely: prefixes, short forms, branches nearby. */
-static void make_code(uint8_t *code, unsigned bytes, uint64_t *seed)
-{
-    static const uint8_t likely[] = {0x66, 0x67, 0x0f, 0xf3, 0xeb, 0x75, 0x74, 0xe2,
-                                     0x48, 0xc3, 0xcf, 0x50, 0x58, 0x8b, 0x89, 0x01,
-                                     0x29, 0x83, 0x81, 0xff, 0x8e, 0xcd, 0xaa, 0xa5};
-    for (unsigned i = 0; i < bytes; i++) {
-        uint32_t chance = next_random(seed);
-        code[i] = chance % 3 ? (uint8_t)(chance >> 8) : likely[(chance >> 8) % sizeof(likely)];
-    }
-}
-
-/* In real mode vectors, else gates of the kind. */
-static void make_vectors(struct interp_bench *b, enum start start, unsigned bytes, uint64_t *seed)
-{
-    for (unsigned v = 0; v < 256; v++) {
-        uint32_t at = code_address(seed, bytes);
-        if (start == START_REAL) {
-            st32le(ibench_mem(b, v * 4), at);
-        } else if (v < 64 || start != START_LONG) {
-            uint32_t kind = next_random(seed) % 16 ? 0x8e00 : 0x8500 | (next_random(seed) & 0x6f00);
-            uint8_t *gate = ibench_mem(b, IDT + v * (start == START_LONG ? 16 : 8));
-            st32le(gate, 8u << 16 | at);
-            st32le(gate + 4, kind | (next_random(seed) % 4 ? 0 : 0x6000));
-        }
-    }
-}
-
-/* Flat ones first; then some that are anything. */
-static void make_descriptors(struct interp_bench *b, enum start start, uint64_t *seed)
-{
-    uint64_t code = start == START_LONG ? 0x00af9b000000ffff
-                    : start == START_16 ? 0x008f9b000000ffff
-                                        : 0x00cf9b000000ffff;
-    st64le(ibench_mem(b, GDT + 8), code);
-    st64le(ibench_mem(b, GDT + 16), 0x00cf93000000ffff);
-    st64le(ibench_mem(b, GDT + 24), code | 0x600000000000);
-    st64le(ibench_mem(b, GDT + 32), 0x00cff3000000ffff);
-    for (unsigned i = 5; i < GDT_ENTRIES; i++) {
-        st64le(ibench_mem(b, GDT + i * 8), (uint64_t)next_random(seed) << 32 | next_random(seed));
-    }
-}
-
-/* One to one; a page in eight is read-only, absent, or the system's. */
-static void make_pages(struct interp_bench *b, enum start start, uint64_t *seed)
-{
-    unsigned bytes = start == START_LONG ? 8 : 4;
-    uint64_t last = TABLES + 0x3000;
-    if (start == START_LONG) {
-        st_le(ibench_mem(b, TABLES), (TABLES + 0x1000) | 7, 8);
-        st_le(ibench_mem(b, TABLES + 0x1000), (TABLES + 0x2000) | 7, 8);
-        st_le(ibench_mem(b, TABLES + 0x2000), last | 7, 8);
-    } else {
-        st_le(ibench_mem(b, TABLES), last | 7, 4);
-    }
-    for (uint64_t i = 0; i < RAM / PAGE_BYTES; i++) {
-        uint64_t flags = next_random(seed) % 8 || i <= GDT / PAGE_BYTES ? 7 : next_random(seed) & 7;
-        st_le(ibench_mem(b, last + i * bytes), i << PAGE_BITS | flags, bytes);
-    }
-    b->cpu->s.cr3 = TABLES;
-    b->cpu->s.cr0 |= CR0_PG | (next_random(seed) & CR0_WP);
-}
-
-static void set_seg(struct x86_seg *s, uint16_t sel, uint32_t attr)
-{
-    *s = (struct x86_seg){.sel = sel, .attr = attr, .limit = 0xffffffff};
-}
-
-static void set_mode(struct interp_bench *b, enum start start, uint64_t *seed)
-{
-    struct x86_state *s = &b->cpu->s;
-    if (start == START_REAL) {
-        return;
-    }
-    s->cr0 |= CR0_PE;
-    s->gdtr = (struct x86_dtr){.base = GDT, .limit = GDT_ENTRIES * 8 - 1};
-    s->idtr =
-        (struct x86_dtr){.base = IDT, .limit = start == START_LONG ? 64 * 16 - 1 : 256 * 8 - 1};
-    s->tr = (struct x86_seg){.attr = 0x8b, .base = GDT + 0x100, .limit = 0x67};
-    for (unsigned i = 0; i < 6; i++) {
-        set_seg(&s->seg[i], 0x10, 0xc093);
-    }
-    set_seg(&s->seg[S_CS], 8, start == START_16 ? 0x809b : start == START_LONG ? 0xa09b : 0xc09b);
-    if (start == START_PAGED || start == START_LONG) {
-        make_pages(b, start, seed);
-    }
-    if (start == START_LONG) {
-        s->efer = EFER_LME | EFER_LMA;
-        s->cr4 |= CR4_PAE;
-    }
-    if (start == START_VM86) {
-        s->rflags |= FL_VM | (next_random(seed) & FL_IOPL);
-        for (unsigned i = 0; i < 6; i++) {
-            s->seg[i] = (struct x86_seg){.attr = 0xf3, .limit = 0xffff};
-        }
-        st32le(ibench_mem(b, GDT + 0x104), STACK);      /* ESP0, SS0 */
-        st32le(ibench_mem(b, GDT + 0x108), 0x10);
-    }
-}
-
-/* The same start for the same seed. */
-static void begin(struct interp_bench *b, uint64_t seed)
-{
-    enum start start = next_random(&seed) % START_COUNT;
-    unsigned bytes = 16 + next_random(&seed) % (CODE_BYTES_MAX - 16);
-    memset(ibench_mem(b, 0), 0, RAM);
-    ibench_real(b, CODE);
-    make_code(ibench_mem(b, CODE), bytes, &seed);
-    make_vectors(b, start, bytes, &seed);
-    make_descriptors(b, start, &seed);
-    set_mode(b, start, &seed);
-    for (unsigned i = 0; i < 16; i++) {
-        b->cpu->s.gpr[i] = i == R_SP                ? STACK
-                           : next_random(&seed) % 4 ? next_random(&seed) & 0xffff
-                                                    : next_random(&seed);
-    }
-    b->cpu->s.cr4 |= next_random(&seed) % 2 ? CR4_OSFXSR | CR4_OSXMMEXCPT : 0;
-    b->cpu->s.rflags |= next_random(&seed) & (FL_OSZAPC | FL_DF | FL_IF);
-    b->vector = 32 + next_random(&seed) % 8;
-    block_flush_all(b->e);
-    x86_state_loaded(b->cpu);
-    x86_tlb_flush(b->cpu);
-}
-
-/* What both must have in common. */
-static uint64_t digest(struct interp_bench *b)
-{
-    struct state_buf out = {0};
-    struct x86_state s = b->cpu->s;
-    s.rflags = x86_get_rflags(b->cpu);
-    state_save(&out, x86_state_fields, &s, NULL);
-    uint64_t icount = interp_icount(b->cpu), hash = hash_bytes(0, out.data, out.len);
-    state_buf_free(&out);
-    return hash_bytes(hash, &icount, sizeof(icount));
-}
-
-static enum vcpu_exit_reason run_slice(struct interp_bench *b, unsigned n, bool interrupt)
-{
-    b->stop_at = interp_icount(b->cpu) + n;
-    if (interrupt) {
-        atomic_fetch_or(b->cpu->pending, PEND_INTR);
-    }
-    return ibench_run(b);
-}
-
-static void compare(struct interp_bench *interp, struct interp_bench *jit, uint64_t seed,
-                    unsigned done)
-{
-    if (digest(interp) != digest(jit)) {
-        fail_msg("seed %llu differs within 100 instructions behind %u: ip %llx, jit %llx",
-                 (unsigned long long)seed, done, (unsigned long long)interp->cpu->s.rip,
-                 (unsigned long long)jit->cpu->s.rip);
-    }
-}
-
-static void run_program(struct interp_bench *interp, struct interp_bench *jit, uint64_t seed)
-{
-    uint64_t chance = seed;
-    begin(interp, seed);
-    begin(jit, seed);
-    for (unsigned done = 0; done < PROGRAM_INSNS; done += 100) {
-        bool interrupt = next_random(&chance) % 4 == 0;
-        enum vcpu_exit_reason why = run_slice(interp, 100, interrupt);
-        assert_int_equal(run_slice(jit, 100, interrupt), why);
-        compare(interp, jit, seed, done);
-        if (why == EXIT_SHUTDOWN || (why == EXIT_HALT && !(x86_get_rflags(interp->cpu) & FL_IF))) {
-            break;
-        }
-    }
-    assert_memory_equal(ibench_mem(interp, 0), ibench_mem(jit, 0), RAM);
-}
-
 static void run_programs(bool check)
 {
-    struct interp_bench *interp = ibench_new(RAM, "max"), *jit = ibench_new(RAM, "max");
-    assert_true(jit_attach(jit->e, NULL));
-    struct check *c = jit_of(jit->e)->check = check ? check_new(NULL) : NULL;
+    struct wild_pair p = wild_pair_new(check);
+    const struct jit_stats *s = &jit_of(p.jit->e)->stats;
+    char why[120];
     for (unsigned n = 0; n < programs; n++) {
-        run_program(interp, jit, first_seed + n);
-        assert_true(!c || !c->failed);
+        struct wild_guest g = wild_guest_by_seed(first_seed + n);
+        if (!wild_run(&p, &g, why, sizeof(why))) {
+            fail_msg("seed %llu: %s", (unsigned long long)(first_seed + n), why);
+        }
     }
-    const struct jit_stats *s = &jit_of(jit->e)->stats;
     print_message("%llu translated, %llu entries\n", (unsigned long long)s->translated,
                   (unsigned long long)s->entries);
     assert_true(s->entries > programs);
-    jit_detach(jit->e);
-    ibench_free(interp);
-    ibench_free(jit);
+    wild_pair_free(&p);
 }
 
 static void random_bytes_run_as_on_the_interpreter(void **state)
@@ -242,11 +45,54 @@ static void checking_random_bytes_changes_nothing(void **state)
     run_programs(true);
 }
 
+/* False at the end of the corpus. */
+static bool read_guest(FILE *f, struct wild_guest *g)
+{
+    unsigned start, byte;
+    unsigned long long seed;
+    *g = (struct wild_guest){0};
+    if (fscanf(f, "%u %llx ", &start, &seed) != 2) {
+        return false;
+    }
+    g->start = start % START_COUNT;
+    g->seed = seed;
+    while (g->bytes < CODE_BYTES_MAX && fscanf(f, "%2x", &byte) == 1) {
+        g->code[g->bytes++] = (uint8_t)byte;
+        int c = getc(f);
+        if (c == '\n' || c == EOF) {
+            break;
+        }
+        ungetc(c, f);
+    }
+    return true;
+}
+
+static void the_corpus_runs_as_on_the_interpreter(void **state)
+{
+    struct wild_pair p = wild_pair_new(false);
+    struct wild_guest g;
+    char why[120];
+    unsigned line = 0;
+    FILE *f = fopen("tests/fuzz/corpus.txt", "r");
+    assert_non_null(f);
+    while (read_guest(f, &g)) {
+        line++;
+        if (!wild_run(&p, &g, why, sizeof(why))) {
+            fail_msg("tests/fuzz/corpus.txt:%u: %s", line, why);
+        }
+    }
+    fclose(f);
+    print_message("%u guests\n", line);
+    assert_true(line > 0);
+    wild_pair_free(&p);
+}
+
 int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_bytes_run_as_on_the_interpreter),
         cmocka_unit_test(checking_random_bytes_changes_nothing),
+        cmocka_unit_test(the_corpus_runs_as_on_the_interpreter),
     };
     const char *set = getenv("COLDBOOT_TEST_SET");
     programs = set && strcmp(set, "reduced") == 0 ? 50 : programs;

@@ -73,8 +73,9 @@ bool trans_ea_operand(struct trans *t, struct host_mem *m)
 {
     const struct insn *in = t->in;
     bool base = in->base != GPR_OFF_ZERO, index = in->index != GPR_OFF_ZERO;
-    uint64_t rip = in->base == GPR_OFF_RIP ? t->jb->rip : 0;
-    if (rip || (!base && !index)) {
+    bool by_rip = in->base == GPR_OFF_RIP;
+    if (by_rip || (!base && !index)) {
+        uint64_t rip = by_rip ? t->jb->rip : 0;
         t->fixed = true;
         t->offset = (rip + (uint64_t)(int64_t)in->disp) & (~0ull >> in->ea_shift);
         return false;
