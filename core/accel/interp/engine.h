@@ -291,8 +291,9 @@ static inline void interp_trail_block(struct interp *e, const struct block *b, u
 }
 /* The same with registers. */
 void interp_trail_entry(struct interp *e, const struct block *b);
-/* CS may be another one now. */
+/* CS may be another one now; the same, from instruction @count on. */
 void interp_trail_code(struct interp *e);
+void interp_trail_code_at(struct interp *e, uint64_t count);
 void interp_trail_get(struct interp *e, struct x86_history *out);
 
 /* ---- traces of instructions (trace.c) ---- */

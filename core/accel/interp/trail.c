@@ -25,7 +25,7 @@ static uint8_t code_bits(const struct x86_cpu *cpu)
     return cpu->mode & MODE_CS64 ? 64 : cpu->mode & MODE_CS32 ? 32 : 16;
 }
 
-void interp_trail_code(struct interp *e)
+void interp_trail_code_at(struct interp *e, uint64_t count)
 {
     const struct x86_cpu *cpu = &e->cpu;
     const struct x86_seg *cs = &cpu->s.seg[S_CS];
@@ -36,10 +36,16 @@ void interp_trail_code(struct interp *e)
         return;
     }
     last = e->trail.n_code++ % HISTORY_STEPS;
-    e->trail.code[last].count = interp_icount(cpu) + (cpu->cur != NULL); /* from the next one on */
+    e->trail.code[last].count = count;
     e->trail.code[last].base = cs->base;
     e->trail.code[last].sel = cs->sel;
     e->trail.code[last].bits = bits;
+}
+
+void interp_trail_code(struct interp *e)
+{
+    const struct x86_cpu *cpu = &e->cpu;
+    interp_trail_code_at(e, interp_icount(cpu) + (cpu->cur != NULL)); /* from the next one on */
 }
 
 static int by_count(const void *a, const void *b)

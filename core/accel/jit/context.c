@@ -98,6 +98,16 @@ static bool find_mapped(const struct jit *j, const struct jit_context *c)
            !has_upper_halves(cpu) && window_follow(j->window, cpu->space->view);
 }
 
+/* n_contexts: there is none like it yet. */
+static unsigned number_of(const struct jit *j, const struct jit_context *c)
+{
+    unsigned i = 0;
+    while (i < j->n_contexts && !same_context(c, &j->contexts[i])) {
+        i++;
+    }
+    return i;
+}
+
 /* The number of the context of the moment. */
 static unsigned search_context(struct jit *j)
 {
@@ -118,8 +128,7 @@ static unsigned search_context(struct jit *j)
     uint16_t *hint = &j->context_hint[where & 0xff];
     unsigned i = *hint;
     if (i >= j->n_contexts || !same_context(&now, &j->contexts[i])) {
-        for (i = 0; i < j->n_contexts && !same_context(&now, &j->contexts[i]); i++) {
-        }
+        i = number_of(j, &now);
     }
     if (i == JIT_CONTEXTS) {
         jit_flush(j);
@@ -145,6 +154,21 @@ void jit_find_context(struct jit *j)
     j->e->translated.live_key = (j->jump_generation * JIT_CONTEXTS + j->context + 1) << 32;
     j->e->translated.jump_key = j->jump_generation * JIT_CONTEXTS + j->context + 1;
     j->e->translated.global_key = j->global_generation * JIT_CONTEXTS + j->context + 1;
+}
+
+bool jit_context_like(struct jit *j, unsigned of, uint32_t mode, uint32_t tlb, unsigned *context)
+{
+    struct jit_context c = j->contexts[of];
+    c.mode = mode;
+    c.tlb = tlb;
+    *context = number_of(j, &c);
+    if (*context == JIT_CONTEXTS) {
+        return false;
+    }
+    if (*context == j->n_contexts) {
+        j->contexts[j->n_contexts++] = c;
+    }
+    return true;
 }
 
 bool jit_context_holds(const struct jit *j, const struct jit_block *jb)

@@ -204,9 +204,7 @@ bool emit_call(struct trans *t)
     return true;
 }
 
-/* To the interpreter, which faults, if the target in @reg is beyond the limit. Uses R9. Where a
- * block is known, there is no need. */
-static void check_target(struct trans *t, enum host_reg reg)
+void trans_check_target(struct trans *t, enum host_reg reg)
 {
     uint64_t last = t->context->cs_last;
     if (t->wide) {                                      /* canonical? */
@@ -242,7 +240,7 @@ bool emit_ret(struct trans *t)
     trans_move_esp(t, (int)(size + more));
     trans_jump_known(t);
     trans_move_esp(t, -(int)(size + more));             /* the interpreter begins with it */
-    check_target(t, HOST_8);
+    trans_check_target(t, HOST_8);
     trans_move_esp(t, (int)(size + more));
     trans_exit_unknown(t);
     t->ended = true;
@@ -265,14 +263,14 @@ bool emit_jump_e(struct trans *t)
     }
     if (call) {
         struct host_mem keep = cpu_field(ENGINE_OFFSET(translated.link));
-        check_target(t, HOST_11);
+        trans_check_target(t, HOST_11);
         emit_rm(e, 0x89, 8, HOST_11, &keep);            /* the probe uses every scratch register */
         push_return(t, size);
         emit_rm(e, 0x8b, 8, HOST_8, &keep);
         trans_exit_indirect(t);
     } else {
         trans_jump_known(t);
-        check_target(t, HOST_8);
+        trans_check_target(t, HOST_8);
         trans_exit_unknown(t);
     }
     t->ended = true;

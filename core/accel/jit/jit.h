@@ -209,6 +209,9 @@ bool jit_may_enter(struct interp *e, const struct block *b);
 /* ---- context.c ---- */
 /* Makes context that of the moment. */
 void jit_find_context(struct jit *j);
+/* *context: the number of one that differs from that of number @of in mode and TLB only. False:
+ * there is no room. */
+bool jit_context_like(struct jit *j, unsigned of, uint32_t mode, uint32_t tlb, unsigned *context);
 /* Is it that of the block? */
 bool jit_context_holds(const struct jit *j, const struct jit_block *jb);
 

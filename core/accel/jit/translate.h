@@ -273,6 +273,9 @@ void trans_stack_offset(struct trans *t, int by);
 void trans_move_esp(struct trans *t, int by);
 /* What was probed there into @to, and the stack pointer moved. */
 void trans_pop_into(struct trans *t, unsigned size, enum host_reg to);
+/* To the interpreter, which faults, if the target in @reg is beyond the limit. Uses R9. Where a
+ * block is known, there is no need. */
+void trans_check_target(struct trans *t, enum host_reg reg);
 
 /* ---- trans_page.c: before the first instruction; behind the last one, out of line ---- */
 void trans_second_page_begin(struct trans *t);
@@ -339,6 +342,7 @@ bool emit_movsxd(struct trans *t), emit_bit_mem(struct trans *t), emit_scan(stru
 bool emit_double_shift(struct trans *t), emit_exchange(struct trans *t);
 bool emit_pushf(struct trans *t), emit_in(struct trans *t), emit_out(struct trans *t);
 bool emit_vec(struct trans *t), emit_vex(struct trans *t), emit_bitcount(struct trans *t);
+bool emit_syscall(struct trans *t), emit_sysret(struct trans *t), emit_swapgs(struct trans *t);
 bool emit_x87(struct trans *t), emit_x87_intel(struct trans *t), emit_x87_control(struct trans *t);
 
 #endif
