@@ -136,6 +136,11 @@ static void debug_exceptions_come_where_the_manual_says(void **state)
          .want = {{B0 | ONES, 0x80}}, .n_want = 1, .n_bp = 1},
         {"so is INT 1, and then the trap", PROGRAM(0x8e, 0x16, 0x00, 0x50, 0xcd, 0x01, 0x90),
          .dr7 = DR7_RW, .want = {{B0 | ONES, 0x40}, {ONES, 6}}, .n_want = 2},
+        {"POPF that clears TF is a step yet, where what follows is known code too",
+         /* mov cx, 2; again: push bx; popf; push 2; popf; nop; mov bh, 1; loop again */
+         PROGRAM(0xb9, 0x02, 0x00, 0x53, 0x9d, 0x6a, 0x02, 0x9d, 0x90, 0xb7, 0x01, 0xe2, 0xf6,
+                 0x30, 0xff),
+         .want = {{BS, 7}, {BS, 8}}, .n_want = 2},
         {"an instruction that faults forgets its hit", PROGRAM(0x62, 0x06, 0xfe, 0x4f, 0x90),
          .dr7 = DR7_RW, .n_want = 0},
     };

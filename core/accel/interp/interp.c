@@ -181,7 +181,13 @@ void interp_resync(struct interp *e)
 
 void interp_resume(struct x86_cpu *cpu)
 {
-    interp_resync(interp_of(cpu));
+    struct interp *e = interp_of(cpu);
+    bool single = e->single;
+    interp_resync(e);
+    if (unlikely(single)) { /* its step comes first, even if it was the last one: POPF, IRET */
+        cpu->cur = NULL;
+        return;
+    }
     return interp_chain(cpu);
 }
 
