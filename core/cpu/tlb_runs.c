@@ -30,6 +30,7 @@ static bool inside(const struct tlb_run *r, uint64_t lin)
 static void set_range(struct tlb_run *r, uint64_t start, uint64_t bytes)
 {
     r->start = start;
+    r->host = start + r->addend;
     r->bytes = bytes;
     r->limit = bytes ? bytes - TLB_RUN_OPERAND + 1 : 0;
 }

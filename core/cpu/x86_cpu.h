@@ -71,6 +71,7 @@ struct tlb_run {
     uint64_t start;          /* a page's */
     uint64_t limit;          /* 0: empty; else bytes - TLB_RUN_OPERAND + 1 */
     uintptr_t addend;
+    uintptr_t host;          /* of start: start + addend */
     uint64_t bytes;
     bool global;             /* all its entries are */
     uint64_t home, home_bytes; /* where it was when it was made or dropped */

@@ -24,15 +24,13 @@ static bool stores(const struct insn *in)
     return (in->opcode & 1) && ((digit >= 1 && digit <= 3) || digit == 7);
 }
 
-/* FDP is the operand's offset, which R8 holds only while no base was added; FDS its segment. */
+/* FDP is the operand's offset; FDS its segment. */
 static void note_operand(struct trans *t)
 {
     const struct insn *in = t->in;
     struct host_mem sel = cpu_field(CPU_OFFSET(s.seg[0].sel) +
                                     in->seg * (int32_t)sizeof(struct x86_seg));
-    if (t->direct || trans_has_base(t, in->seg)) {
-        trans_ea(t);
-    }
+    trans_ea(t);
     emit_store(&t->e, 8, HOST_8, CPU_OFFSET(s.fdp));
     if (t->fp.seg != in->seg) {
         emit_rm(&t->e, 0x0fb7, 4, HOST_10, &sel);

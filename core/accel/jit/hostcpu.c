@@ -56,6 +56,7 @@ bool jit_host_has(unsigned feature)
     case X86_F_SSE42: return known()->ecx1 & bit_SSE4_2;
     case X86_F_POPCNT: return known()->ecx1 & bit_POPCNT;
     case X86_F_AES: return known()->ecx1 & bit_AES;
+    case X86_F_BMI2: return known()->ebx7 & bit_BMI2;
     case X86_F_PCLMUL: return known()->ecx1 & bit_PCLMUL;
     case X86_F_AVX: case X86_F_AVX2: return known()->ymm && (known()->ebx7 & bit_AVX2);
     case X86_F_FMA: return known()->ymm && (known()->ebx7 & bit_AVX2) && (known()->ecx1 & bit_FMA);

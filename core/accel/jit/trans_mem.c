@@ -4,6 +4,8 @@
  */
 #include "core/accel/jit/translate.h"
 
+#define PLAIN_DISP 0x10000
+
 static enum flags_where where_flags_are(const struct trans *t)
 {
     return t->saved ? FLAGS_SAVED : t->in_host ? FLAGS_IN_HOST : FLAGS_AGAIN;
@@ -110,11 +112,6 @@ static enum seg_kind seg_kind(const struct trans *t, unsigned seg, enum access a
     return t->context->segs >> (2 * seg) & 3;
 }
 
-bool trans_has_base(const struct trans *t, unsigned seg)
-{
-    return seg == S_CS || seg_kind(t, seg, READ) != SEG_FLAT;
-}
-
 /* Adds the base to R8, after the limit check. */
 static void to_linear(struct trans *t, unsigned seg, unsigned size, enum access access)
 {
@@ -196,28 +193,23 @@ static void make_direct(struct trans *t, enum host_reg index, unsigned scale, in
     t->fixed = false;
 }
 
-void trans_probe(struct trans *t, unsigned seg, unsigned size, enum access access)
+/* Not in the window without a check. */
+static void look_up(struct trans *t, unsigned seg, struct host_mem at, unsigned size,
+                    enum access access)
 {
     const struct x86_cpu *cpu = &t->j->e->cpu;
-    bool flat = seg_kind(t, seg, access) == SEG_FLAT;
-    uint64_t lin = t->fixed ? t->offset : t->guess;
-    if (trans_is_direct(t, seg, size, access)) {
-        make_direct(t, HOST_8, 0, 0);
-        if (access != READ && t->j->check) {
-            trans_note_store(t, size);
-        }
-        return;
-    }
+    const struct jit_window *w = window_of(t);
     t->direct = false;
     t->operand = (struct host_mem){HOST_8, HOST_9, 0, 0};
     trans_flags_aside(t);
     to_linear(t, seg, size, access);
-    const struct jit_window *w = window_of(t);
     if (w) {
         look_in_window(t, w, size, access);
     } else {
+        bool flat = seg_kind(t, seg, access) == SEG_FLAT;
+        uint64_t lin = t->fixed ? t->offset : t->guess;
         lin = (lin + (flat ? 0 : cpu->s.seg[seg].base)) & cpu->lin_mask;
-        trans_look_up(t, lin, t->fixed && flat, size, access);
+        trans_look_up(t, &(struct trans_place){at, lin, t->fixed && flat}, size, access);
     }
     if (access != READ && t->j->check) {
         trans_note_store(t, size);
@@ -225,11 +217,39 @@ void trans_probe(struct trans *t, unsigned seg, unsigned size, enum access acces
     t->fixed = false;
 }
 
+static const struct host_mem in_r8 = {HOST_NONE, HOST_NONE, 0, 0};
+
+void trans_probe(struct trans *t, unsigned seg, unsigned size, enum access access)
+{
+    if (trans_is_direct(t, seg, size, access)) {
+        make_direct(t, HOST_8, 0, 0);
+        if (access != READ && t->j->check) {
+            trans_note_store(t, size);
+        }
+        return;
+    }
+    look_up(t, seg, in_r8, size, access);
+}
+
+/* May [@base + disp] be looked up as it stands? Of 32-bit code a sum that wraps is looked up again
+ * out of line: a displacement that is an address would always be. */
+static bool is_plain(const struct trans *t, unsigned seg, int32_t disp, enum access access)
+{
+    uint8_t first = t->info->operand[0], second = t->info->operand[1];
+    bool high = (first == OPD_Gb || second == OPD_Gb) && trans_high(trans_reg(t, t->in->r));
+    return t->context->paged && seg_kind(t, seg, access) == SEG_FLAT && !high &&
+           (t->wide || (disp >= -PLAIN_DISP && disp < PLAIN_DISP));
+}
+
 void trans_stack(struct trans *t, int by, unsigned size, enum access access)
 {
     trans_guess(t, t->j->e->cpu.s.gpr[R_SP]);
     if ((t->context->mode & MODE_SS32) && !t->j->check && trans_is_direct(t, S_SS, size, access)) {
         make_direct(t, REG_ESP, 0, by);
+        return;
+    }
+    if ((t->wide || (t->context->mode & MODE_SS32)) && is_plain(t, S_SS, by, access)) {
+        look_up(t, S_SS, (struct host_mem){REG_ESP, HOST_NONE, 0, by}, size, access);
         return;
     }
     trans_stack_offset(t, by);
@@ -254,6 +274,14 @@ void trans_mem(struct trans *t, unsigned size, enum access access)
                             index ? guest_reg(in->index >> 3) : HOST_NONE;
         make_direct(t, reg, base ? 0 : in->scale, in->disp);
         return;
+    }
+    if (in->adsize == (t->wide ? 8 : 4) && in->base <= GPR_OFF(R_15) &&
+        in->index == GPR_OFF_ZERO && is_plain(t, in->seg, in->disp, access)) {
+        enum host_reg base = trans_ea_reg(t, in->base, HOST_8);
+        if (base != HOST_8) {
+            look_up(t, in->seg, (struct host_mem){base, HOST_NONE, 0, in->disp}, size, access);
+            return;
+        }
     }
     trans_ea(t);
     trans_probe(t, in->seg, size, access);

@@ -15,19 +15,41 @@ static int32_t tlb_offset(const struct trans *t)
     return CPU_OFFSET(tlbs) + (int32_t)(t->context->tlb * TLB_SIZE * sizeof(struct tlb_entry));
 }
 
-/* R10 = the page, R9 = the offset of its entry in the TLB, for R8. It is the page of the last byte:
- * an operand that crosses pages does not match. */
-static void find_entry(struct trans *t, unsigned size)
+/* R9 = @from >> 6, EFLAGS being free. */
+static void slot_bits(struct trans *t, enum host_reg from)
+{
+    struct host_vex rorx = {.op = 0xf20f3af0};
+    if (jit_host_has(X86_F_BMI2)) {
+        emit_vex_rr(&t->e, rorx, HOST_9, from);
+    } else {
+        emit_mov(&t->e, 4, HOST_9, from);
+        emit_rr(&t->e, 0xc1, 4, 5, HOST_9);             /* shr */
+    }
+    emit_u8(&t->e, PAGE_BITS - 6);
+}
+
+/* R10 = the page, R9 = the offset of its entry in the TLB, for @at. It is the page of the last
+ * byte: an operand that crosses pages does not match. */
+static void find_entry_at(struct trans *t, const struct host_mem *at, unsigned size)
 {
     struct emit *e = &t->e;
-    emit_lea(e, 8, HOST_10, HOST_8, HOST_NONE, (int32_t)size - 1);
-    emit_mov(e, 4, HOST_9, HOST_8);
-    emit_rr(e, 0xc1, 4, 5, HOST_9);                     /* shr r9d, 6 */
-    emit_u8(e, PAGE_BITS - 6);
+    emit_lea(e, 8, HOST_10, at->base, HOST_NONE, at->disp + (int32_t)size - 1);
+    if (at->disp == 0) {
+        slot_bits(t, at->base);
+    } else {
+        emit_lea(e, 4, HOST_9, at->base, HOST_NONE, at->disp);
+        emit_rr(e, 0xc1, 4, 5, HOST_9);
+        emit_u8(e, PAGE_BITS - 6);
+    }
     emit_rr(e, 0x81, 4, 4, HOST_9);                     /* and r9d, slot */
     emit_imm(e, (TLB_SIZE - 1) << 6, 4);
     emit_rr(e, 0x81, 8, 4, HOST_10);                    /* and r10, page */
     emit_imm(e, (uint32_t)~PAGE_OFFSET, 4);
+}
+
+static void find_entry(struct trans *t, unsigned size)
+{
+    find_entry_at(t, &(struct host_mem){HOST_8, HOST_NONE, 0, 0}, size);
 }
 
 static void compare_tag(struct trans *t, size_t field)
@@ -67,6 +89,7 @@ static struct far_access *add_far(struct trans *t, uint8_t *from, enum far_kind 
     trans_need_path(t);
     *f = (struct far_access){
         .from = from, .path = t->path, .kind = kind, .size = (uint8_t)size, .access = access,
+        .at = {HOST_NONE, HOST_NONE, 0, 0},
     };
     return f;
 }
@@ -108,19 +131,57 @@ static void look_up_fixed(struct trans *t, uint64_t lin, unsigned size, enum acc
     comes_back(t);
 }
 
-/* The same where the operand lies in run @run; elsewhere it is looked up out of line. */
-static void look_in_run(struct trans *t, unsigned run, unsigned size, enum access access)
+/* Is it at one register and a displacement? */
+static bool is_at(const struct host_mem *at)
+{
+    return at->base != HOST_NONE;
+}
+
+/* The linear address into @to. Of 32-bit code a sum that wraps is none. */
+static void address_into(struct trans *t, enum host_reg to, const struct host_mem *at)
+{
+    if (is_at(at)) {
+        emit_lea(&t->e, 8, to, at->base, HOST_NONE, at->disp);
+    } else if (to != HOST_8) {
+        emit_mov(&t->e, 8, to, HOST_8);
+    }
+}
+
+/* R8 = the linear address, as the interpreter would add it up. */
+static void linear_into_r8(struct trans *t, const struct host_mem *at)
+{
+    if (is_at(at)) {
+        emit_lea(&t->e, t->wide ? 8 : 4, HOST_8, at->base, HOST_NONE, at->disp);
+    }
+}
+
+/* The operand in run @run; elsewhere it is looked up out of line. With an address of its own R9 is
+ * added to that, so that a load waits for no sum; else R8 becomes the host's. */
+static void look_in_run(struct trans *t, unsigned run, const struct host_mem *at, unsigned size,
+                        enum access access)
 {
     struct emit *e = &t->e;
     size_t index = (t->context->tlb * 2 + (access != READ)) * TLB_RUNS + run;
-    int32_t at = CPU_OFFSET(runs) + (int32_t)(index * sizeof(struct tlb_run));
-    struct host_mem start = cpu_field(at + (int32_t)offsetof(struct tlb_run, start));
-    struct host_mem limit = cpu_field(at + (int32_t)offsetof(struct tlb_run, limit));
-    emit_mov(e, 8, HOST_10, HOST_8);
-    emit_rm(e, 0x2b, 8, HOST_10, &start);
-    emit_rm(e, 0x3b, 8, HOST_10, &limit);
-    add_far(t, emit_jcc(e, 3), access == READ ? FAR_LOOK_UP : FAR_STORE, size, access); /* jae */
-    emit_load(e, 8, HOST_9, at + (int32_t)offsetof(struct tlb_run, addend));
+    int32_t place = CPU_OFFSET(runs) + (int32_t)(index * sizeof(struct tlb_run));
+    struct host_mem start = cpu_field(place + (int32_t)offsetof(struct tlb_run, start));
+    struct host_mem limit = cpu_field(place + (int32_t)offsetof(struct tlb_run, limit));
+    struct host_mem addend = cpu_field(place + (int32_t)offsetof(struct tlb_run, addend));
+    struct host_mem host = cpu_field(place + (int32_t)offsetof(struct tlb_run, host));
+    enum host_reg reg = is_at(at) ? HOST_10 : HOST_8;
+    address_into(t, reg, at);
+    emit_rm(e, 0x2b, 8, reg, &start);
+    emit_rm(e, 0x3b, 8, reg, &limit);
+    struct far_access *f = add_far(t, emit_jcc(e, 3), access == READ ? FAR_LOOK_UP : FAR_STORE,
+                                   size, access);       /* jae */
+    if (is_at(at)) {
+        f->at = *at;
+        emit_rm(e, 0x8b, 8, HOST_9, &addend);
+        t->operand = (struct host_mem){at->base, HOST_9, 0, at->disp};
+    } else {
+        f->run = place;
+        emit_rm(e, 0x03, 8, HOST_8, &host);
+        t->operand = (struct host_mem){HOST_8, HOST_NONE, 0, 0};
+    }
     comes_back(t);
 }
 
@@ -164,30 +225,51 @@ static bool is_open(const struct trans *t, uint64_t lin)
     return e->wtag != page || e->otag == page;
 }
 
-void trans_look_up(struct trans *t, uint64_t lin, bool fixed, unsigned size, enum access access)
+/* The operand by its entry, with the tag that says yes at once. */
+static void look_in_entry(struct trans *t, const struct host_mem *at, unsigned size,
+                          enum access access)
 {
-    bool quick = access == READ || is_open(t, lin) || is_unsure(t);
+    bool own = is_at(at) && t->wide;
+    if (own) {
+        find_entry_at(t, at, size);
+        t->operand = (struct host_mem){at->base, HOST_9, 0, at->disp};
+    } else {
+        linear_into_r8(t, at);
+        find_entry(t, size);
+    }
+    compare_tag(t, quick_tag(access));
+    if (access == READ) {
+        trans_slow_if(t, 5);
+        load_addend(t);
+        return;
+    }
+    struct far_access *f = add_far(t, emit_jcc(&t->e, 5), FAR_STORE, size, access);
+    if (own) {
+        f->at = *at;
+    }
+    load_addend(t);
+    comes_back(t);
+}
+
+void trans_look_up(struct trans *t, const struct trans_place *p, unsigned size, enum access access)
+{
+    bool quick = access == READ || is_open(t, p->lin) || is_unsure(t);
     int run = -1;
-    if (fixed && quick && (lin & PAGE_OFFSET) + size <= PAGE_BYTES) {
-        look_up_fixed(t, lin, size, access);
+    if (p->fixed && quick && (p->lin & PAGE_OFFSET) + size <= PAGE_BYTES) {
+        look_up_fixed(t, p->lin, size, access);
         return;
     }
     if (quick && size <= TLB_RUN_OPERAND) {
-        run = likely_run(t, lin, access != READ);
+        run = likely_run(t, p->lin, access != READ);
     }
     if (run >= 0) {
-        look_in_run(t, (unsigned)run, size, access);
-    } else if (quick && access != READ) {
-        find_entry(t, size);
-        compare_tag(t, quick_tag(access));
-        add_far(t, emit_jcc(&t->e, 5), FAR_STORE, size, access);
-        load_addend(t);
-        comes_back(t);
+        look_in_run(t, (unsigned)run, &p->at, size, access);
+    } else if (quick) {
+        look_in_entry(t, &p->at, size, access);
     } else {
+        linear_into_r8(t, &p->at);
         look_up(t, size, access);
-        if (access != READ) {
-            trans_check_marks(t, size);
-        }
+        trans_check_marks(t, size);
     }
 }
 
@@ -225,7 +307,7 @@ void trans_note_store(struct trans *t, unsigned size)
     }
     for (unsigned i = 0; i < size + 8; i += 8) {
         emit_lea(e, 8, HOST_10, t->operand.base, t->operand.index,
-                 (int32_t)(i < size ? i : size - 1));
+                 t->operand.disp + (int32_t)(i < size ? i : size - 1));
         emit_rr(e, 0x83, 8, 4, HOST_10);                /* and r10, -8 */
         emit_u8(e, 0xf8);
         emit_rm(e, 0x8b, 8, HOST_11, &next);
@@ -272,19 +354,37 @@ static void far_marks(struct trans *t, unsigned size)
     }
 }
 
+/* What the inlined way behind the access expects, from R8 and R9. */
+static void far_operand(struct trans *t, const struct far_access *f)
+{
+    if (f->run) {
+        emit_rr(&t->e, 0x03, 8, HOST_8, HOST_9);
+    } else if (is_at(&f->at) && !t->wide) {             /* the sum may have wrapped */
+        address_into(t, HOST_10, &f->at);
+        emit_rr(&t->e, 0x03, 8, HOST_9, HOST_8);
+        emit_rr(&t->e, 0x2b, 8, HOST_9, HOST_10);
+    }
+}
+
 void trans_far_accesses(struct trans *t)
 {
     t->out_of_line = true;
     for (unsigned i = 0; i < t->n_far; i++) {
         const struct far_access *f = &t->far[i];
+        struct host_mem start = cpu_field(f->run + (int32_t)offsetof(struct tlb_run, start));
         emit_link(f->from, t->e.at);
         t->path = f->path;
+        if (f->run) {
+            emit_rm(&t->e, 0x03, 8, HOST_8, &start);
+        }
+        linear_into_r8(t, &f->at);
         if (f->kind != FAR_MARKS) {
             look_up(t, f->size, f->access);
         }
         if (f->kind != FAR_LOOK_UP) {
             far_marks(t, f->size);
         }
+        far_operand(t, f);
         emit_link(emit_jmp(&t->e), f->back);
     }
 }

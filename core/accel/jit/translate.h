@@ -55,6 +55,17 @@ struct far_access {
     enum far_kind kind;
     uint8_t size;
     enum access access;
+    int32_t run;             /* R8 is the distance from its start, and is to be the host's address;
+                              * displacement from the context; 0: neither */
+    struct host_mem at;      /* the linear address, if R8 is not */
+};
+
+/* Where an access is: R8, or @at.base + @at.disp, has the linear address, which is probably @lin
+ * (certainly, if @fixed). */
+struct trans_place {
+    struct host_mem at;      /* base HOST_NONE: R8 */
+    uint64_t lin;
+    bool fixed;
 };
 
 struct trans;
@@ -181,8 +192,6 @@ const struct host_mem *trans_op(struct trans *t);
 void trans_may_fault(struct trans *t);
 /* Is such an access made in the window, unchecked? */
 bool trans_is_direct(const struct trans *t, unsigned seg, unsigned size, enum access access);
-/* Is something added to the offset? */
-bool trans_has_base(const struct trans *t, unsigned seg);
 /* To the interpreter; if condition @cc holds. */
 void trans_slow(struct trans *t);
 void trans_slow_if(struct trans *t, unsigned cc);
@@ -192,17 +201,15 @@ struct slow_path *trans_new_path(struct trans *t, unsigned index);
 void trans_need_path(struct trans *t);
 
 /* ---- trans_tlb.c ---- */
-/* R9 = host address - linear address, for R8, which is probably at @lin, if it is not @fixed there;
- * for a store, no line of it is marked. The same only if the jump with displacement @from is taken,
+/* Makes operand the host's of an access at @p; for a store, no line of it is marked. */
+void trans_look_up(struct trans *t, const struct trans_place *p, unsigned size, enum access access);
+/* R9 = host address - linear address, for R8, only if the jump with displacement @from is taken, and
  * without marks; back is the caller's to set. */
-void trans_look_up(struct trans *t, uint64_t lin, bool fixed, unsigned size, enum access access);
 struct far_access *trans_look_up_far(struct trans *t, uint8_t *from, unsigned size,
                                      enum access access);
-/* A store to [R8 + R9]: lines that are marked are written by the interpreter. */
-/* Uses R10, R11. */
-void trans_note_store(struct trans *t, unsigned size);
+/* A store to [R8 + R9]: lines that are marked are written by the interpreter. Uses R10. */
 void trans_check_marks(struct trans *t, unsigned size);
-/* While checking: notes the aligned words in which [R8 + R9] lies. Uses R10, R11. */
+/* While checking: notes the aligned words in which the operand lies. Uses R10, R11. */
 void trans_note_store(struct trans *t, unsigned size);
 /* What accesses left to do out of line. */
 void trans_far_accesses(struct trans *t);
