@@ -9,8 +9,9 @@
  */
 #include "core/cpu/mech.h"
 
-#define PAGES_WORTH 4u       /* a run has at least so many, or pieces of a large page */
+#define PAGES_WORTH 4u       /* what takes another run's place has so many, or of a large page */
 #define PAGES_MANY  32u
+#define WORTH       64u      /* instructions for a miss, at least */
 
 static const struct tlb_entry *entry_of(const struct x86_cpu *cpu, unsigned kind, uint64_t page)
 {
@@ -25,6 +26,12 @@ static uint64_t tag_of(const struct tlb_entry *e, bool write)
 static bool inside(const struct tlb_run *r, uint64_t lin)
 {
     return lin - r->start < r->bytes;
+}
+
+/* Retired so far, give or take a block. */
+static uint64_t instructions(const struct x86_cpu *cpu)
+{
+    return cpu->icount_end - (uint64_t)cpu->budget;
 }
 
 static void set_range(struct tlb_run *r, uint64_t start, uint64_t bytes)
@@ -62,8 +69,18 @@ static void begin(const struct x86_cpu *cpu, unsigned kind, struct tlb_run *r, b
 {
     r->addend = e->addend;
     r->global = e->global;
+    r->patience = TLB_RUN_MISSES;
     set_range(r, e->ptag, PAGE_BYTES);
     grow(cpu, kind, r, write);
+}
+
+/* Is it where an empty run begins again? The stack's goes with RSP, but is there only if wanted. */
+static bool is_home(const struct x86_cpu *cpu, const struct tlb_run *r, unsigned i, uint64_t page)
+{
+    if (i == TLB_RUN_STACK) {
+        return r->home_bytes && cpu->s.gpr[R_SP] - page < PAGE_BYTES;
+    }
+    return page - r->home < r->home_bytes;
 }
 
 void tlb_runs_gain(struct x86_cpu *cpu, unsigned kind, const struct tlb_entry *e)
@@ -72,7 +89,7 @@ void tlb_runs_gain(struct x86_cpu *cpu, unsigned kind, const struct tlb_entry *e
     for (unsigned write = 0; write < 2; write++) {
         for (unsigned i = 0; i < TLB_RUNS && tag_of(e, write) == page; i++) {
             struct tlb_run *r = &cpu->runs[kind][write][i];
-            if (r->bytes == 0 && page - r->home < r->home_bytes) {
+            if (r->bytes == 0 && is_home(cpu, r, i, page)) {
                 begin(cpu, kind, r, write, e);
             } else if (r->bytes && (page == r->start + r->bytes || page + PAGE_BYTES == r->start)) {
                 grow(cpu, kind, r, write);
@@ -81,8 +98,9 @@ void tlb_runs_gain(struct x86_cpu *cpu, unsigned kind, const struct tlb_entry *e
     }
 }
 
-static void drop(struct tlb_run *r)
+static void drop(struct x86_cpu *cpu, struct tlb_run *r)
 {
+    cpu->run_losses++;
     bool at_home = inside(r, r->home) || r->start - r->home < r->home_bytes;
     if (!at_home || r->bytes > r->home_bytes) {
         r->home = r->start;
@@ -101,8 +119,11 @@ static void lose(struct x86_cpu *cpu, unsigned kind, bool write, uint64_t page)
             continue;
         }
         if (r->bytes == PAGE_BYTES) {
-            drop(r);
-        } else if (below >= above) {
+            drop(cpu, r);
+            continue;
+        }
+        cpu->run_losses++;
+        if (below >= above) {
             set_range(r, r->start, below);
         } else {
             set_range(r, page + PAGE_BYTES, above);
@@ -121,9 +142,15 @@ void tlb_runs_drop(struct x86_cpu *cpu, bool keep_global)
     struct tlb_run *r = &cpu->runs[0][0][0];
     for (unsigned i = 0; i < sizeof(cpu->runs) / sizeof(*r); i++) {
         if (r[i].bytes && !(keep_global && r[i].global)) {
-            drop(&r[i]);
+            drop(cpu, &r[i]);
         }
     }
+}
+
+/* Bytes of it, or those it had when it was lost. */
+static uint64_t used(const struct tlb_run *r)
+{
+    return r->bytes ? r->bytes : r->home_bytes;
 }
 
 int x86_tlb_run_at(struct x86_cpu *cpu, unsigned kind, uint64_t lin, bool write)
@@ -140,22 +167,54 @@ int x86_tlb_run_at(struct x86_cpu *cpu, unsigned kind, uint64_t lin, bool write)
         return -1;
     }
     begin(cpu, kind, &now, write, e);
-    int smallest = runs[1].bytes < runs[0].bytes;
-    if (now.bytes <= runs[smallest].bytes ||
-        (now.bytes < PAGES_WORTH * PAGE_BYTES && e->span == PAGE_OFFSET)) {
+    int smallest = TLB_RUN_STACK + 1;
+    for (int i = smallest + 1; i < TLB_RUNS; i++) {
+        smallest = used(&runs[i]) < used(&runs[smallest]) ? i : smallest;
+    }
+    struct tlb_run *r = &runs[smallest];
+    if (now.bytes <= used(r) ||
+        (used(r) && now.bytes < PAGES_WORTH * PAGE_BYTES && e->span == PAGE_OFFSET)) {
         return -1;
     }
     now.home = now.start;
     now.home_bytes = now.bytes;
-    runs[smallest] = now;
+    now.since = instructions(cpu);
+    *r = now;
+    cpu->run_losses++;
     return smallest;
+}
+
+void x86_tlb_stack_run(struct x86_cpu *cpu, unsigned kind, uint64_t lin, bool write)
+{
+    struct tlb_run *r = &cpu->runs[kind][write][TLB_RUN_STACK];
+    uint64_t page = lin & ~PAGE_OFFSET;
+    const struct tlb_entry *e = entry_of(cpu, kind, page);
+    if (!inside(r, page) && tag_of(e, write) == page) {
+        cpu->run_losses += r->bytes != 0;
+        begin(cpu, kind, r, write, e);
+        r->home = r->start;
+        r->home_bytes = r->bytes;
+        r->since = instructions(cpu);
+    }
+}
+
+bool x86_tlb_run_fails(struct x86_cpu *cpu, struct tlb_run *r)
+{
+    uint64_t now = instructions(cpu);
+    bool fails = now - r->since < WORTH * TLB_RUN_MISSES;
+    r->since = now;
+    r->patience = TLB_RUN_MISSES;
+    return fails;
 }
 
 int x86_tlb_large_run(const struct x86_cpu *cpu, unsigned kind, bool write)
 {
     const struct tlb_run *runs = cpu->runs[kind][write];
-    int larger = runs[1].bytes > runs[0].bytes;
-    return runs[larger].bytes >= PAGES_MANY * PAGE_BYTES ? larger : -1;
+    int largest = 0;
+    for (int i = 1; i < TLB_RUNS; i++) {
+        largest = runs[i].bytes > runs[largest].bytes ? i : largest;
+    }
+    return runs[largest].bytes >= PAGES_MANY * PAGE_BYTES ? largest : -1;
 }
 
 void x86_tlb_close_page(struct x86_cpu *cpu, uint64_t ram)

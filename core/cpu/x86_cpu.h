@@ -65,8 +65,10 @@ enum { TLB_SUPER, TLB_USER, TLB_SUPER_AC /* EFLAGS.AC lets SMAP pass */, TLB_COU
  * operand of up to TLB_RUN_OPERAND bytes that begins there. Kept up by whatever changes the TLB
  * (tlb_runs.c), so code that looks here finds what it would find in the entries.
  */
-#define TLB_RUNS        2    /* for reads, and as many for writes */
+#define TLB_RUNS        8    /* for reads, and as many for writes */
+#define TLB_RUN_STACK   0    /* the one where RSP leads, when it has been lost */
 #define TLB_RUN_OPERAND 32u
+#define TLB_RUN_MISSES  256
 struct tlb_run {
     uint64_t start;          /* a page's */
     uint64_t limit;          /* 0: empty; else bytes - TLB_RUN_OPERAND + 1 */
@@ -75,6 +77,9 @@ struct tlb_run {
     uint64_t bytes;
     bool global;             /* all its entries are */
     uint64_t home, home_bytes; /* where it was when it was made or dropped */
+    int32_t patience;        /* accesses elsewhere that may still come, before it is asked whether
+                              * they are too many (x86_tlb_run_fails) */
+    uint64_t since;          /* instruction count when they were TLB_RUN_MISSES */
 };
 
 /* Kinds of access, for paging. */
@@ -194,6 +199,9 @@ struct x86_cpu {
         uint16_t slot[TLB_COUNT * TLB_SIZE];
     } tlb_used[2];
     struct tlb_run runs[TLB_COUNT][2][TLB_RUNS]; /* [0]: reads, [1]: writes */
+    uint32_t run_tired;          /* 0, or the offset in here of a run without patience, */
+    uint64_t run_missed;         /* and where the access was */
+    uint64_t run_losses;         /* how often a run has lost a page */
     struct tlb_entry tlbs[TLB_COUNT][TLB_SIZE];
 };
 
@@ -263,6 +271,11 @@ void x86_tlb_flush_page(struct x86_cpu *cpu, uint64_t lin);
 
 /* Is linear address @lin in a run of TLB @kind, or can a run be made around it? Which; -1: none. */
 int x86_tlb_run_at(struct x86_cpu *cpu, unsigned kind, uint64_t lin, bool write);
+/* The stack's run is to be at @lin. */
+void x86_tlb_stack_run(struct x86_cpu *cpu, unsigned kind, uint64_t lin, bool write);
+/* The run that lost patience: did its misses come so fast that they cost more than it saves? Else
+ * it has patience again. */
+bool x86_tlb_run_fails(struct x86_cpu *cpu, struct tlb_run *r);
 /* A run of many pages; -1: none. */
 int x86_tlb_large_run(const struct x86_cpu *cpu, unsigned kind, bool write);
 /* A line of the page at ram address @ram was marked: its otags go. */

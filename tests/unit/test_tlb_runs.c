@@ -95,9 +95,9 @@ static void a_run_grows_by_the_pages_next_to_it(void **state)
 {
     struct cpu_bench *b = *state;
     touch(b->cpu, 4, 6);
-    assert_int_equal(x86_tlb_run_at(b->cpu, TLB_USER, LIN + 4 * PAGE_BYTES, false), -1);
-    touch(b->cpu, 6, 10);
     const struct tlb_run *reads = run_at(b->cpu, 5, false), *writes = run_at(b->cpu, 5, true);
+    assert_range(reads, 4, 6);
+    touch(b->cpu, 6, 10);
     assert_range(reads, 4, 10);
     assert_range(writes, 4, 10);
     touch(b->cpu, 0, 3);                                /* not next to it */
@@ -109,6 +109,59 @@ static void a_run_grows_by_the_pages_next_to_it(void **state)
     assert_range(reads, 0, 10);
     assert_range(writes, 0, 10);
     check_runs(b->cpu);
+}
+
+static void only_many_pages_take_the_place_of_others(void **state)
+{
+    struct cpu_bench *b = *state;
+    touch(b->cpu, 0, 1);
+    for (unsigned i = 1; i < TLB_RUNS; i++) {
+        touch(b->cpu, 4 * i, 4 * i + 2);
+        assert_range(run_at(b->cpu, 4 * i, false), 4 * i, 4 * i + 2);
+    }
+    assert_int_equal(x86_tlb_run_at(b->cpu, TLB_USER, LIN, false), -1);
+    touch(b->cpu, 40, 43);
+    assert_int_equal(x86_tlb_run_at(b->cpu, TLB_USER, LIN + 40 * PAGE_BYTES, false), -1);
+    touch(b->cpu, 43, 44);
+    uint64_t losses = b->cpu->run_losses;
+    assert_range(run_at(b->cpu, 40, false), 40, 44);
+    assert_int_equal(b->cpu->run_losses, losses + 1);
+    check_runs(b->cpu);
+}
+
+static void the_run_of_the_stack_goes_with_rsp(void **state)
+{
+    struct cpu_bench *b = *state;
+    const struct tlb_run *r = &b->cpu->runs[TLB_USER][true][TLB_RUN_STACK];
+    b->cpu->s.gpr[R_SP] = LIN + 9 * PAGE_BYTES + 8;
+    touch(b->cpu, 9, 10);
+    assert_int_equal(r->bytes, 0);                      /* nobody wants it */
+    x86_tlb_stack_run(b->cpu, TLB_USER, LIN + 9 * PAGE_BYTES, true);
+    assert_range(r, 9, 10);
+    b->cpu->s.gpr[R_SP] = LIN + 20 * PAGE_BYTES + 8;
+    x86_set_cr3(b->cpu, PD);
+    touch(b->cpu, 9, 10);
+    assert_int_equal(r->bytes, 0);
+    touch(b->cpu, 20, 21);
+    assert_range(r, 20, 21);
+    touch(b->cpu, 30, 31);
+    x86_tlb_stack_run(b->cpu, TLB_USER, LIN + 30 * PAGE_BYTES, true);
+    assert_range(r, 30, 31);
+    check_runs(b->cpu);
+}
+
+static void many_misses_in_a_short_time_are_a_failure(void **state)
+{
+    struct cpu_bench *b = *state;
+    touch(b->cpu, 4, 6);
+    struct tlb_run *r = &b->cpu->runs[TLB_USER][0][1];
+    assert_ptr_equal(run_at(b->cpu, 4, false), r);
+    b->cpu->icount_end += 100 * TLB_RUN_MISSES;
+    assert_false(x86_tlb_run_fails(b->cpu, r));
+    r->patience = -1;
+    b->cpu->icount_end += 10 * TLB_RUN_MISSES;
+    assert_true(x86_tlb_run_fails(b->cpu, r));
+    assert_int_equal(r->patience, TLB_RUN_MISSES);
 }
 
 static void a_page_that_goes_cuts_the_run(void **state)
@@ -186,6 +239,10 @@ static void random_change(struct cpu_bench *b, unsigned what, unsigned page, uin
     case 3: x86_tlb_run_at(cpu, TLB_USER, LIN + page * PAGE_BYTES, bits & 1); break;
     case 4: x86_set_cr3(cpu, PD); break;
     case 5: x86_set_cr4(cpu, cpu->s.cr4 ^ CR4_PSE); break;
+    case 6:
+        cpu->s.gpr[R_SP] = LIN + page * PAGE_BYTES;
+        x86_tlb_stack_run(cpu, TLB_USER, cpu->s.gpr[R_SP], bits & 1);
+        break;
     default: break;
     }
 }
@@ -198,7 +255,7 @@ static void runs_have_what_the_tlb_has(void **state) /* by random accesses and c
         uint32_t bits = next_random(&seed);
         unsigned what = bits % 640, page = bits >> 12 & (PAGES - 1);
         random_change(b, what < 600 ? what / 10 : what < 604 ? 4 : 5, page, bits);
-        if (what >= 60) {
+        if (what >= 70) {
             bool write = (bits & 1) && (ld32le(bench_mem(b, PT + page * 4)) & W);
             uint64_t at = LIN + page * PAGE_BYTES + (bits & 0xff0);
             write ? x86_lin_write(b->cpu, at, bits, 4, true)
@@ -213,7 +270,9 @@ static void runs_have_what_the_tlb_has(void **state) /* by random accesses and c
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(a_run_grows_by_the_pages_next_to_it), T(a_page_that_goes_cuts_the_run),
+        T(a_run_grows_by_the_pages_next_to_it), T(only_many_pages_take_the_place_of_others),
+        T(the_run_of_the_stack_goes_with_rsp), T(many_misses_in_a_short_time_are_a_failure),
+        T(a_page_that_goes_cuts_the_run),
         T(global_runs_outlive_cr3), T(a_marked_line_takes_the_page_from_stores),
         T(runs_have_what_the_tlb_has),
     };

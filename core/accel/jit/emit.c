@@ -166,6 +166,13 @@ uint8_t *emit_jcc(struct emit *e, unsigned cc)
     return e->at - 4;
 }
 
+uint8_t *emit_jcc_short(struct emit *e, unsigned cc)
+{
+    emit_u8(e, 0x70 | cc);
+    emit_u8(e, 0);
+    return e->at - 1;
+}
+
 uint8_t *emit_jmp(struct emit *e)
 {
     emit_u8(e, 0xe9);

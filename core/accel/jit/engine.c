@@ -47,6 +47,9 @@ int jit_slow(struct x86_cpu *cpu, struct jit_block *jb, unsigned index)
         e->translated.flags = jit_flags_image(cpu);
     }
     fault_note(j, b, i);
+    if (unlikely(cpu->run_tired)) {
+        jit_run_tired(j, jb, i);
+    }
     step[0] = b->insns[i];
     step[0].run = i == 0 ? b->first : step[0].run;
     step[1].run = run_return;

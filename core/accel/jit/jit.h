@@ -113,6 +113,14 @@ struct jit_live_jump {
 };
 #define LIVE_JUMPS 65536u
 
+/* Where an access was that missed its run often: instruction @index of block @block. */
+struct jit_missed {
+    const struct block *block;
+    unsigned index;
+    uint64_t lin;
+};
+#define JIT_MISSED 64u
+
 /* The ways out of translated code, in the writable view. */
 struct jit_stubs {
     uint8_t *exit_chain;     /* go on at offset R8 in the interpreter */
@@ -170,6 +178,7 @@ struct jit {
     unsigned n_far_links;
     struct jit_jump jumps[JIT_JUMPS];
     struct jit_live_jump *live_jumps;
+    struct jit_missed missed[JIT_MISSED];
     struct guard guard;
     unsigned match;          /* MATCH_*: undefined flags of the host are those of insn.def */
     struct jit_stats stats;
@@ -294,6 +303,17 @@ struct jit_link *jit_new_link(struct jit *j, struct jit_block *from, uint64_t ri
 /* All that are there: the one after @after, or the first; NULL behind the last. */
 struct jit_block *jit_next_block(const struct jit *j, const struct jit_block *after);
 struct jit_link *jit_next_link(const struct jit *j, const struct jit_link *after);
+
+/* ---- missed.c: runs of the TLB that turn out to be the wrong ones ---- */
+/* Instruction @index of the block missed its run once too often (cpu->run_tired). */
+void jit_run_tired(struct jit *j, struct jit_block *jb, unsigned index);
+/* What is known of such an instruction; NULL: nothing. */
+static inline const struct jit_missed *jit_missed_at(const struct jit *j, const struct block *b,
+                                                     unsigned index)
+{
+    const struct jit_missed *m = &j->missed[((uintptr_t)b / sizeof(*b) + index) % JIT_MISSED];
+    return m->block == b && m->index == index ? m : NULL;
+}
 
 /* ---- stubs.c ---- */
 void jit_make_stubs(struct jit *j);

@@ -173,12 +173,12 @@ static void look_in_run(struct trans *t, unsigned run, const struct host_mem *at
     emit_rm(e, 0x3b, 8, reg, &limit);
     struct far_access *f = add_far(t, emit_jcc(e, 3), access == READ ? FAR_LOOK_UP : FAR_STORE,
                                    size, access);       /* jae */
+    f->run = place;
     if (is_at(at)) {
         f->at = *at;
         emit_rm(e, 0x8b, 8, HOST_9, &addend);
         t->operand = (struct host_mem){at->base, HOST_9, 0, at->disp};
     } else {
-        f->run = place;
         emit_rm(e, 0x03, 8, HOST_8, &host);
         t->operand = (struct host_mem){HOST_8, HOST_NONE, 0, 0};
     }
@@ -202,18 +202,42 @@ static bool is_unsure(const struct trans *t)
     return t->in->mem && (is_changed(t, t->in->base) || is_changed(t, t->in->index));
 }
 
+/* By RSP, or by RBP near to it. */
+static bool is_on_stack(const struct trans *t, uint64_t lin)
+{
+    const struct insn *in = t->in;
+    uint64_t distance = lin - t->j->e->cpu.s.gpr[R_SP];
+    return !in->mem || in->base == GPR_OFF(R_SP) ||
+           (in->base == GPR_OFF(R_BP) && !is_changed(t, in->base) && distance + 256 < PAGE_BYTES);
+}
+
 /* The run in which the access will probably be; -1: none. A displacement that is an address says
- * more than registers that have changed; else memory of which there is much is likely. */
+ * more than registers that have changed; else memory of which there is much is likely. Where a run
+ * turned out to be the wrong one, it is known what would have been right. */
 static int likely_run(const struct trans *t, uint64_t lin, bool write)
 {
     struct x86_cpu *cpu = &t->j->e->cpu;
+    unsigned kind = t->context->tlb, index = t->in->index_in_block;
     uint64_t table = t->in->disp & cpu->lin_mask;
+    if (t->block->checked >> index & 1) {
+        return -1;
+    }
+    if (is_on_stack(t, lin)) {
+        if (cpu->runs[kind][write][TLB_RUN_STACK].bytes == 0) {
+            x86_tlb_stack_run(cpu, kind, lin, write);
+        }
+        return TLB_RUN_STACK;
+    }
+    const struct jit_missed *m = jit_missed_at(t->j, t->block, index);
+    if (m) {
+        return x86_tlb_run_at(cpu, kind, m->lin, write);
+    }
     if (!is_unsure(t)) {
-        return x86_tlb_run_at(cpu, t->context->tlb, lin, write);
+        return x86_tlb_run_at(cpu, kind, lin, write);
     }
     int run = table >= 0x10000 && table + 0x10000 > table
-                  ? x86_tlb_run_at(cpu, t->context->tlb, table, write) : -1;
-    return run >= 0 ? run : x86_tlb_large_run(cpu, t->context->tlb, write);
+                  ? x86_tlb_run_at(cpu, kind, table, write) : -1;
+    return run >= 0 ? run : x86_tlb_large_run(cpu, kind, write);
 }
 
 /* Will a store to @lin find a page without marks? */
@@ -357,13 +381,36 @@ static void far_marks(struct trans *t, unsigned size)
 /* What the inlined way behind the access expects, from R8 and R9. */
 static void far_operand(struct trans *t, const struct far_access *f)
 {
-    if (f->run) {
-        emit_rr(&t->e, 0x03, 8, HOST_8, HOST_9);
-    } else if (is_at(&f->at) && !t->wide) {             /* the sum may have wrapped */
+    if (!is_at(&f->at)) {
+        if (f->run) {
+            emit_rr(&t->e, 0x03, 8, HOST_8, HOST_9);
+        }
+    } else if (!t->wide) {                              /* the sum may have wrapped */
         address_into(t, HOST_10, &f->at);
         emit_rr(&t->e, 0x03, 8, HOST_9, HOST_8);
         emit_rr(&t->e, 0x2b, 8, HOST_9, HOST_10);
     }
+}
+
+/* R8 = the linear address, which run @f->run does not have. One miss in many goes to C code, which
+ * asks whether another way would be better. */
+static void miss_run(struct trans *t, const struct far_access *f)
+{
+    struct emit *e = &t->e;
+    struct host_mem start = cpu_field(f->run + (int32_t)offsetof(struct tlb_run, start));
+    struct host_mem patience = cpu_field(f->run + (int32_t)offsetof(struct tlb_run, patience));
+    struct host_mem tired = cpu_field(CPU_OFFSET(run_tired));
+    if (!is_at(&f->at)) {
+        emit_rm(e, 0x03, 8, HOST_8, &start);
+    }
+    emit_rm(e, 0x83, 4, (enum host_reg)5, &patience);   /* sub [patience], 1 */
+    emit_u8(e, 1);
+    uint8_t *patient = emit_jcc_short(e, 9);            /* jns */
+    emit_rm(e, 0xc7, 4, (enum host_reg)0, &tired);      /* mov [tired], run */
+    emit_imm(e, (uint32_t)f->run, 4);
+    emit_store(e, 8, HOST_8, CPU_OFFSET(run_missed));
+    trans_slow(t);
+    emit_link_short(patient, e->at);
 }
 
 void trans_far_accesses(struct trans *t)
@@ -371,13 +418,12 @@ void trans_far_accesses(struct trans *t)
     t->out_of_line = true;
     for (unsigned i = 0; i < t->n_far; i++) {
         const struct far_access *f = &t->far[i];
-        struct host_mem start = cpu_field(f->run + (int32_t)offsetof(struct tlb_run, start));
         emit_link(f->from, t->e.at);
         t->path = f->path;
-        if (f->run) {
-            emit_rm(&t->e, 0x03, 8, HOST_8, &start);
-        }
         linear_into_r8(t, &f->at);
+        if (f->run) {
+            miss_run(t, f);
+        }
         if (f->kind != FAR_MARKS) {
             look_up(t, f->size, f->access);
         }

@@ -11,7 +11,7 @@
 
 #include "core/accel/jit/code.h"
 
-#define SLOW_JUMPS 12
+#define SLOW_JUMPS 16
 #define TRANS_FAULTS (8 * BLOCK_INSNS)
 #define HELD 3               /* host registers for R8 to R15 of the guest */
 
@@ -55,9 +55,9 @@ struct far_access {
     enum far_kind kind;
     uint8_t size;
     enum access access;
-    int32_t run;             /* R8 is the distance from its start, and is to be the host's address;
-                              * displacement from the context; 0: neither */
-    struct host_mem at;      /* the linear address, if R8 is not */
+    int32_t run;             /* displacement of the run that it missed from the context; 0: none */
+    struct host_mem at;      /* the linear address; else that is in R8, or, if a run was missed, the
+                              * distance from its start, and R8 is to be the host's address */
 };
 
 /* Where an access is: R8, or @at.base + @at.disp, has the linear address, which is probably @lin
