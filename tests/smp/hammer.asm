@@ -1,11 +1,11 @@
 ; Processors that work on the same memory at the same time: locked operations, a spin lock, the order of
 ; stores and loads, code that one writes and others run, page-table entries that one writes and others
-; mark. A boot sector's program; it writes one line to COM1 and ends through isa-debug-exit at F4h with
+; mark, a page that one moves while others use it. A boot sector's program; it writes one line to COM1 and ends through isa-debug-exit at F4h with
 ; the phases that failed, a bit each.
 ;
 ; Loaded at 7C00h by the BIOS, loads the rest of itself behind that; application processors start at
 ; 9000h. All processors go to 32-bit protected mode, flat.
-SECTORS equ 6
+SECTORS equ 7
 
         bits 16
         org 7c00h
@@ -16,6 +16,7 @@ ROUNDS  equ 100000
 SPLITS  equ 20                  ; a lock across the border of two lines stops everybody
 PATCHES equ 5000
 TAKES   equ 500
+MOVES   equ 40
 
 ; dwords, each in a line of its own
 DATA    equ 20000h
@@ -34,6 +35,7 @@ FAILED  equ DATA + 300h
 DONE    equ DATA + 340h
 GO      equ DATA + 380h
 WON     equ DATA + 3c0h
+FLUSHED equ DATA + 480h         ; processors that have flushed
 TURN_A  equ DATA + 400h         ; litmus: rounds begun
 TURN_B  equ DATA + 440h
 X       equ 22000h              ; a dword a round
@@ -44,6 +46,11 @@ LITMUS  equ 2000
 PAGES   equ 34000h              ; page directory, page table
 PTE     equ PAGES + 1000h + (TARGET >> 12) * 4
 TARGET  equ 300000h
+MOVING  equ 301000h             ; here is one of two pages:
+FRAME_A equ 302000h
+FRAME_B equ 303000h
+PLACE   equ PAGES + 1000h + (MOVING >> 12) * 4
+SHOOT   equ 41h                 ; vector
 IDT     equ 36000h
 STACKS  equ 40000h
 
@@ -88,7 +95,7 @@ gdt:    dq 0
 gdtr:   dw gdtr - gdt - 1
         dd gdt
 
-idtr:   dw 14 * 8 - 1
+idtr:   dw (SHOOT + 1) * 8 - 1
         dd IDT
 
 number: dd 0                    ; of processors
@@ -278,6 +285,7 @@ enter:  mov ebp, 1              ; EBP = id
         jne .mapped
         mov edi, PAGES
         mov dword [edi], PAGES + 1003h
+        mov dword [edi + (0fee00000h >> 22) * 4], 0fec0009bh
         add edi, 1000h
         mov eax, 3
 .fill:  mov [edi], eax
@@ -288,6 +296,8 @@ enter:  mov ebp, 1              ; EBP = id
 .mapped: barrier
         mov eax, PAGES
         mov cr3, eax
+        mov eax, 10h            ; PSE
+        mov cr4, eax
         mov eax, cr0
         or eax, 80000000h
         mov cr0, eax
@@ -359,7 +369,72 @@ enter:  mov ebp, 1              ; EBP = id
         fails 5
 .alone: dec esi
         jnz .take
+
+; ---- 6: the first moves a page of data and code; the others flush it when it interrupts them ----
+        mov dword [IDT + SHOOT * 8], 80000h + flush
+        mov dword [IDT + SHOOT * 8 + 4], 8e00h
+        mov dword [0fee000f0h], 1ffh
+        mov dword [VERSION], 0
+        mov dword [DONE], 0
+        mov eax, FRAME_A + 3
+        mov [PLACE], eax
+        invlpg [MOVING]
+        mov dword [FRAME_A], 0
+        mov dword [FRAME_A + 800h], 0b8909090h  ; nop, nop, nop, mov eax, 0; ret
+        mov dword [FRAME_A + 804h], 0
+        mov byte [FRAME_A + 808h], 0c3h
+        mov dword [FRAME_B + 800h], 0b8909090h
+        mov byte [FRAME_B + 808h], 0c3h
         barrier
+        cmp ebp, 0
+        jne .user
+        mov edi, FRAME_B
+        mov esi, FRAME_A
+        xor ecx, ecx
+.move:  inc ecx
+        mov [edi], ecx
+        mov [edi + 804h], ecx
+        lea eax, [edi + 3]
+        mov [PLACE], eax
+        invlpg [MOVING]
+        mov dword [FLUSHED], 1
+        cmp dword [number], 1
+        je .flushed
+        mov dword [ICR], 0c4000h + SHOOT        ; all others
+.await: pause
+        mov eax, [FLUSHED]
+        cmp eax, [number]
+        jb .await
+.flushed:
+        mov [VERSION], ecx
+        mov dword [esi], -1     ; nobody may see that page any more
+        mov dword [esi + 804h], -1
+        xchg esi, edi
+        mov eax, 20000          ; time for the others to see it all the same
+.look:  dec eax
+        jnz .look
+        cmp ecx, MOVES
+        jb .move
+        mov dword [DONE], 1
+        jmp .moved
+.user:  sti
+.use:   mov esi, [VERSION]
+        mov edi, [MOVING]
+        mov eax, MOVING + 800h
+        call eax
+        cmp edi, MOVES + 1      ; -1 is more
+        jae .stale
+        cmp eax, MOVES + 1
+        jae .stale
+        cmp edi, esi
+        jb .stale
+        cmp eax, edi
+        jae .right
+.stale: fails 6
+.right: cmp dword [DONE], 0
+        je .use
+        cli
+.moved: barrier
         cmp ebp, 0
         jne .rest
 
@@ -391,6 +466,11 @@ enter:  mov ebp, 1              ; EBP = id
 ; #GP: the TSS is busy.
 refused: add esp, 4
         mov dword [esp], enter.taken
+        iretd
+
+flush:  invlpg [MOVING]
+        lock inc dword [FLUSHED]
+        mov dword [0fee000b0h], 0
         iretd
 
 putc:   mov ah, al
