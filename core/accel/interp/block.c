@@ -578,6 +578,25 @@ unsigned block_code(struct interp *e, const struct block *b, uint8_t bytes[INSN_
     return len;
 }
 
+/* The block at linear address @lin, which is at ram address @ram; NULL: none is known. */
+static struct block *look_up(struct interp *e, uint64_t lin, uint64_t ram)
+{
+    struct block *b = *block_bucket(e, ram);
+    uint32_t mode = e->cpu.mode & MODE_DECODE;
+    while (b && !(b->ram == ram && b->mode == mode && still_there(e, b, lin))) {
+        b = b->hash_next;
+    }
+    return b;
+}
+
+static void remember_jump(struct interp *e, struct block *b, uint64_t lin)
+{
+    uint64_t last = b->bytes > b->bytes1 ? (lin + b->bytes - 1) & e->cpu.lin_mask : lin;
+    *jump_slot(e, lin) = (struct jump_entry){
+        .lin = lin, .key = moved_key(e, lin, last) | e->cpu.mode, .block = b,
+    };
+}
+
 struct block *block_find(struct interp *e)
 {
     struct x86_cpu *cpu = &e->cpu;
@@ -590,11 +609,7 @@ struct block *block_find(struct interp *e)
     if (!fetch_ram(e, lin, &ram)) {
         return fetch_single(e);
     }
-    struct block *b = *block_bucket(e, ram);
-    uint32_t mode = cpu->mode & MODE_DECODE;
-    while (b && !(b->ram == ram && b->mode == mode && still_there(e, b, lin))) {
-        b = b->hash_next;
-    }
+    struct block *b = look_up(e, lin, ram);
     if (!b) {
         b = build(e, lin, ram);
     }
@@ -605,11 +620,25 @@ struct block *block_find(struct interp *e)
     if (e->key != KEY_NEVER && generation == e->generation &&
         global_generation == e->global_generation &&
         !(unlikely(e->debug.stops != NULL) && interp_debug_code(e, lin, false))) {
-        uint64_t last = b->bytes > b->bytes1 ? (lin + b->bytes - 1) & cpu->lin_mask : lin;
-        *jump_slot(e, lin) = (struct jump_entry){
-            .lin = lin, .key = moved_key(e, lin, last) | cpu->mode, .block = b,
-        };
+        remember_jump(e, b, lin);
     }
+    return b;
+}
+
+struct block *block_known(struct interp *e)
+{
+    struct x86_cpu *cpu = &e->cpu;
+    uint64_t rip = cpu->s.rip, lin = (cpu->s.seg[S_CS].base + rip) & cpu->lin_mask;
+    const struct tlb_entry *t = x86_tlb_slot(cpu, lin);
+    if (rip > e->cs_last || t->xtag != (lin & ~PAGE_OFFSET) || e->key == KEY_NEVER ||
+        e->debug.stops != NULL) {
+        return NULL;
+    }
+    struct block *b = look_up(e, lin, (uint64_t)(lin + t->addend - (uintptr_t)cpu->arena->base));
+    if (!b || b->bytes != b->bytes1 || rip + b->bytes - 1 > e->cs_last) {
+        return NULL;
+    }
+    remember_jump(e, b, lin);
     return b;
 }
 

@@ -25,7 +25,7 @@
 #define BLOCK_PARTS      16u      /* of the arena; room.h says which one is filled next */
 #define BLOCK_HASH       65536u
 #define LINE_HASH        65536u
-#define JUMP_ENTRIES     4096u
+#define JUMP_ENTRIES     16384u
 #define CODE_PAGES       16384u   /* bits: pages by hash */
 #define INVALID_QUEUE    64u
 #define REP_CHUNK        4096u    /* iterations that count as one instruction */
@@ -221,6 +221,8 @@ bool block_cache_init(struct interp *e);
 void block_cache_fini(struct interp *e);
 /* The block at CS:RIP; decodes it if needed. Faults as a fetch does. */
 struct block *block_find(struct interp *e);
+/* The same if that is known already, lies in one page and the TLB has that; else NULL. */
+struct block *block_known(struct interp *e);
 /* Forgets every block. Not while one runs. */
 void block_flush_all(struct interp *e);
 /* A store hit [addr, addr+len) of the arena. On the engine's thread, or while it is outside run. */

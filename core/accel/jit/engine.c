@@ -90,8 +90,7 @@ static struct jit_link *take_wanted(struct jit *j)
     return l;
 }
 
-/* @jb is entered: from exit @l it need not be looked up again. */
-static void link_wanted(struct jit *j, struct jit_link *l, struct jit_block *jb)
+void jit_link_wanted(struct jit *j, struct jit_link *l, struct jit_block *jb)
 {
     if (l && l->rip == jb->rip && !l->to && l->from->block && l->from->context == jb->context) {
         jit_link(j, l, jb);
@@ -166,7 +165,7 @@ static void run_translated(struct x86_cpu *cpu, const struct insn *in)
     }
     j->stats.entries++;
     jit_add_jump(j, jb);
-    link_wanted(j, from, jb);
+    jit_link_wanted(j, from, jb);
     e->translated.flags = jit_flags_image(cpu);
     if (unlikely(j->check != NULL)) {
         check_begin(j, jb, 0);

@@ -42,7 +42,7 @@
 #define PART_LINKS     (JIT_LINKS / JIT_PARTS)
 #define PART_CODE      (CODE_BYTES / JIT_PARTS) /* the stubs' room included */
 #define JIT_CONTEXTS   1024u       /* mostly code segments of real mode */
-#define JIT_JUMPS      16384u
+#define JIT_JUMPS      65536u
 
 /* What is known of a segment, two bits each. */
 enum seg_kind {
@@ -204,6 +204,8 @@ static inline bool jit_is_stopped(const struct jit *j, const struct jit_block *j
     const struct insn *stop = j->e->patched;
     return !b || (stop && stop >= b->insns && stop <= &b->insns[b->n]);
 }
+/* @jb is entered: from exit @l (NULL: none) it need not be looked up again. */
+void jit_link_wanted(struct jit *j, struct jit_link *l, struct jit_block *jb);
 /* Forgets every translation. Not from translated code. */
 void jit_flush(struct jit *j);
 

@@ -41,19 +41,58 @@ static const uint8_t *end(struct x86_cpu *cpu)
     return e->translated.code;
 }
 
+/* The translation of the block at s.rip, if it has one for the moment: what the table of jumps knew
+ * of that address was of another one, or is not sure any more. */
+static struct jit_block *known_block(struct x86_cpu *cpu)
+{
+    struct interp *e = interp_of(cpu);
+    struct jit *j = jit_of(e);
+    guard_reopen(&j->guard);
+    if (unlikely(atomic_load(cpu->pending) & cpu->pend_mask) || j->check) {
+        return NULL;
+    }
+    const struct block *b = block_known(e);
+    if (!b || !b->translated || cpu->budget < b->n || !jit_may_enter(e, b)) {
+        return NULL;
+    }
+    jit_find_context(j);
+    struct jit_block *jb = b->translated;               /* NULL: that forgot everything */
+    bool holds = jb && jb->context == j->context && jb->rip == cpu->s.rip &&
+                 jb->misses < MOVED_AGAIN;
+    return holds ? jb : NULL;
+}
+
+/* It goes on there; flags are in translated.flags. */
+static const uint8_t *go_to(struct jit *j, struct jit_block *jb)
+{
+    j->stats.entries++;
+    jit_add_jump(j, jb);
+    return codemem_rx(&j->code, jb->cold);
+}
+
 const uint8_t *jit_leave_chain(struct x86_cpu *cpu, void *what, unsigned index)
 {
     begin(cpu, false);
+    struct jit_block *jb = known_block(cpu);
+    if (jb) {
+        return go_to(jit_of(interp_of(cpu)), jb);
+    }
     interp_chain(cpu);
     return end(cpu);
 }
 
 const uint8_t *jit_leave_link(struct x86_cpu *cpu, void *what, unsigned index)
 {
+    struct jit *j = jit_of(interp_of(cpu));
     struct jit_link *l = what;
     cpu->s.rip = l->rip;
     begin(cpu, false);
-    jit_of(interp_of(cpu))->wanted = l;
+    struct jit_block *jb = known_block(cpu);
+    if (jb) {
+        jit_link_wanted(j, l, jb);
+        return go_to(j, jb);
+    }
+    j->wanted = l->from->block ? l : NULL;
     interp_chain(cpu);
     return end(cpu);
 }
@@ -108,6 +147,11 @@ static const uint8_t *resume(struct x86_cpu *cpu)
         if (likely(code)) {
             e->translated.flags = jit_flags_image(cpu);
             return code;
+        }
+        struct jit_block *jb = known_block(cpu);
+        if (jb) {
+            e->translated.flags = jit_flags_image(cpu);
+            return go_to(j, jb);
         }
     }
     interp_chain(cpu);
