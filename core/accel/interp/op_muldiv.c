@@ -98,41 +98,85 @@ OP(imul_gei)
     SIZED(in->opsize, imul_gei_sized, cpu, in)
 }
 
-static unsigned __int128 dividend(const struct x86_cpu *cpu, unsigned size)
+/* What is divided where half of it is @size bytes, 1, 2 or 4. */
+FOR_SIZE uint64_t dividend(const struct x86_cpu *cpu, unsigned size)
 {
-    if (size == 1) {
-        return reg_r16(cpu, GPR_OFF(R_AX));
+    return size == 1 ? reg_r16(cpu, GPR_OFF(R_AX))
+                     : reg_r(cpu, GPR_OFF(R_DX), size) << (8 * size) |
+                           reg_r(cpu, GPR_OFF(R_AX), size);
+}
+
+FOR_SIZE void div_sized(unsigned size, struct x86_cpu *cpu, const struct insn *in)
+{
+    uint64_t d = e_read(cpu, in, size), n = dividend(cpu, size);
+    if (d == 0 || n / d > size_mask(size)) {
+        x86_fault_noerr(cpu, X86_DE);
     }
-    return (unsigned __int128)reg_r(cpu, GPR_OFF(R_DX), size) << (8 * size) |
-           reg_r(cpu, GPR_OFF(R_AX), size);
+    write_pair(cpu, n / d, n % d, size);
+}
+
+/* RDX:RAX = @high:@low / @d, as the host divides. #DE if the quotient has more than 64 bits, which
+ * is if the high half is not less than the divisor. */
+static void divide_pair(struct x86_cpu *cpu, uint64_t d, uint64_t *low, uint64_t *high)
+{
+    if (*high >= d) {
+        x86_fault_noerr(cpu, X86_DE);
+    }
+    __asm__("divq %2" : "+a"(*low), "+d"(*high) : "r"(d) : "cc");
+}
+
+static void div_64(struct x86_cpu *cpu, const struct insn *in)
+{
+    uint64_t d = e_read(cpu, in, 8), low = cpu->s.gpr[R_AX], high = cpu->s.gpr[R_DX];
+    divide_pair(cpu, d, &low, &high);
+    write_pair(cpu, low, high, 8);
 }
 
 OP(div)
 {
-    unsigned size = in->opsize;
-    uint64_t d = e_read(cpu, in, size);
-    unsigned __int128 n = dividend(cpu, size);
-    if (d == 0 || n / d > size_mask(size)) {
+    switch (in->opsize) {
+    case 8: div_64(cpu, in); break;
+    case 4: div_sized(4, cpu, in); break;
+    case 2: div_sized(2, cpu, in); break;
+    default: div_sized(1, cpu, in); break;
+    }
+}
+
+FOR_SIZE void idiv_sized(unsigned size, struct x86_cpu *cpu, const struct insn *in)
+{
+    int64_t d = sign_extend(e_read(cpu, in, size), size);
+    int64_t n = sign_extend(dividend(cpu, size), 2 * size);
+    /* The quotient -2^63 / -1 does not exist either. */
+    if (d == 0 || (d == -1 && n == INT64_MIN) || n / d != sign_extend((uint64_t)(n / d), size)) {
         x86_fault_noerr(cpu, X86_DE);
     }
-    write_pair(cpu, (uint64_t)(n / d), (uint64_t)(n % d), size);
+    write_pair(cpu, (uint64_t)(n / d) & size_mask(size), (uint64_t)(n % d) & size_mask(size), size);
+}
+
+/* By magnitudes: the remainder has the dividend's sign. */
+static void idiv_64(struct x86_cpu *cpu, const struct insn *in)
+{
+    uint64_t d = e_read(cpu, in, 8), low = cpu->s.gpr[R_AX], high = cpu->s.gpr[R_DX];
+    bool minus = high >> 63, negative = minus != (bool)(d >> 63);
+    if (minus) {
+        high = 0 - high - (low != 0);
+        low = 0 - low;
+    }
+    divide_pair(cpu, d >> 63 ? 0 - d : d, &low, &high);
+    if (low > (uint64_t)INT64_MAX + negative) {
+        x86_fault_noerr(cpu, X86_DE);
+    }
+    write_pair(cpu, negative ? 0 - low : low, minus ? 0 - high : high, 8);
 }
 
 OP(idiv)
 {
-    unsigned size = in->opsize;
-    int64_t d = sign_extend(e_read(cpu, in, size), size);
-    unsigned shift = 128 - 16 * size;
-    __int128 n = (__int128)(dividend(cpu, size) << shift) >> shift;
-    /* The quotient -2^127 / -1 does not exist either. */
-    if (d == 0 || (d == -1 && n == (__int128)((unsigned __int128)1 << 127))) {
-        x86_fault_noerr(cpu, X86_DE);
+    switch (in->opsize) {
+    case 8: idiv_64(cpu, in); break;
+    case 4: idiv_sized(4, cpu, in); break;
+    case 2: idiv_sized(2, cpu, in); break;
+    default: idiv_sized(1, cpu, in); break;
     }
-    __int128 q = n / d;
-    if (q != sign_extend((uint64_t)q, size)) {
-        x86_fault_noerr(cpu, X86_DE);
-    }
-    write_pair(cpu, (uint64_t)q & size_mask(size), (uint64_t)(n % d) & size_mask(size), size);
 }
 
 /* ---- decimal ---- */
