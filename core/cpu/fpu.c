@@ -4,10 +4,12 @@
  *
  * Model:  an operation runs on an empty register stack, with the guest's control word, and FNSTSW
  *         takes its flags. FLDCW and FNCLEX cost more than arithmetic does, so there are three
- *         ways: EXACT clears the flags before and, lest anything trap, behind; the others, for
- *         guests that mask all exceptions, leave them: the host's pile up there. That does no harm
- *         while they say nothing that the guest's status word does not say already. If they do,
- *         EXACT tells what is new. QUICK also leaves the control word, since it is the host's own.
+ *         ways: EXACT clears the flags before and, lest anything trap, behind; the others run with
+ *         all exceptions masked and leave them: the host's pile up there. That does no harm while
+ *         they say nothing that the guest's status word does not say already, of exceptions that
+ *         the guest masks. If they do, EXACT tells what is new, and gives the result that goes with
+ *         an exception that is not masked. QUICK also leaves the control word, since it is the
+ *         host's own.
  */
 #include "core/cpu/fpu.h"
 
@@ -26,18 +28,24 @@ static uint16_t usable(uint16_t cw)
 
 enum way { QUICK, WITH_CW, EXACT, WAYS };
 
+/* The guest's control word but for the masks, which are the host's own. */
 static enum way way_of(uint16_t cw)
 {
-    bool all_masked = (cw & FSW_EXCEPTIONS) == FSW_EXCEPTIONS;
-    return !all_masked                                                  ? EXACT
-           : (cw & (FCW_PC | FCW_RC)) == (FCW_INIT & (FCW_PC | FCW_RC)) ? QUICK
-                                                                        : WITH_CW;
+    return (cw & (FCW_PC | FCW_RC)) == (FCW_INIT & (FCW_PC | FCW_RC)) ? QUICK : WITH_CW;
 }
 
-/* True if the flags @sw of a way that lets them pile up tell the guest something new. */
-static bool unclear(enum way way, uint16_t sw, uint16_t known)
+/* The control word for WITH_CW. */
+static uint16_t masked(uint16_t cw)
 {
-    return way != EXACT && (sw & FSW_EXCEPTIONS & ~known);
+    return usable(cw) | FSW_EXCEPTIONS;
+}
+
+/* True if the flags @sw, of a way that lets them pile up, may tell the guest something new. With
+ * its mask off an underflow counts for exact results, too ([SDM1] "Numeric Underflow Exception
+ * (#U)"), which no flag shows: @tiny says that the result may be one. */
+static bool unclear(uint16_t sw, uint16_t known, uint16_t cw, bool tiny)
+{
+    return (sw & FSW_EXCEPTIONS & ~(known & cw)) || (tiny && !(cw & FSW_UE));
 }
 
 /* What is before and behind the instruction. */
@@ -117,9 +125,8 @@ void fpu_arith(enum fpu_arith op, enum fpu_kind kind, const struct x86_fpr *a, c
     static const host_op ops[WAYS][8][FPU_KINDS] = {
         [QUICK] = WAY_ROWS(quick), [WITH_CW] = WAY_ROWS(cw), [EXACT] = WAY_ROWS(exact),
     };
-    enum way way = way_of(cw);
-    ops[way][op][kind](r, a, b, usable(cw), sw);
-    if (unlikely(unclear(way, *sw, known))) {
+    ops[way_of(cw)][op][kind](r, a, b, masked(cw), sw);
+    if (unlikely(unclear(*sw, known, cw, r->mant && !(r->mant >> 63)))) {
         ops[EXACT][op][kind](r, a, b, usable(cw), sw);
     }
     *sw &= FSW_EXCEPTIONS | FSW_CC;
@@ -130,9 +137,8 @@ uint16_t fpu_ucom(const struct x86_fpr *a, const struct x86_fpr *b, uint16_t cw,
     static const host_op ops[WAYS] = {ucom_st_quick, ucom_st_cw, ucom_st_exact};
     struct x86_fpr r;
     uint16_t sw;
-    enum way way = way_of(cw);
-    ops[way](&r, a, b, usable(cw), &sw);
-    if (unlikely(unclear(way, sw, known))) {
+    ops[way_of(cw)](&r, a, b, masked(cw), &sw);
+    if (unlikely(unclear(sw, known, cw, false))) {
         ucom_st_exact(&r, a, b, usable(cw), &sw);
     }
     return sw & (FSW_EXCEPTIONS | FSW_CC);
@@ -285,6 +291,11 @@ struct x86_fpr fpu_from_bcd(const uint8_t bcd[10])
                          : "st");                                                                  \
     }
 typedef void (*host_store)(void *r, const struct x86_fpr *a, uint16_t cw, uint16_t *sw);
+struct store {
+    host_store ways[WAYS];
+    unsigned frac_bits, exp_max; /* of a real number */
+    uint16_t always;             /* masked, whatever the guest says */
+};
 #define STORE_ROW(name) {name##_quick, name##_cw, name##_exact}
 struct bcd {
     uint8_t byte[10];
@@ -296,41 +307,42 @@ ALL_WAYS(STORE, host_i32, "fistl", uint32_t, "\n\tfstp %%st(0)")
 ALL_WAYS(STORE, host_i64, "fistpll", uint64_t, "")
 STORE(host_bcd, exact, "fbstp", struct bcd, "")
 
-static uint16_t store(const host_store ways[WAYS], void *r, const struct x86_fpr *a, uint16_t cw,
+static uint16_t store(const struct store *to, uint64_t *r, const struct x86_fpr *a, uint16_t cw,
                       uint16_t known)
 {
     uint16_t sw;
-    enum way way = way_of(cw);
-    ways[way](r, a, cw, &sw);
-    if (unlikely(unclear(way, sw, known))) {
-        ways[EXACT](r, a, cw, &sw);
+    to->ways[way_of(cw)](r, a, masked(cw), &sw);
+    bool tiny = !(*r >> to->frac_bits & to->exp_max) && (*r & (BIT64(to->frac_bits) - 1));
+    if (unlikely(unclear(sw, known, cw, tiny))) {
+        to->ways[EXACT](r, a, usable(cw) | to->always, &sw);
     }
     return sw & (FSW_EXCEPTIONS | FSW_C1);
 }
 
 uint32_t fpu_to_m32(const struct x86_fpr *a, uint16_t cw, uint16_t known, uint16_t *sw)
 {
-    static const host_store ways[WAYS] = STORE_ROW(host_m32);
-    uint32_t r = 0;
-    *sw = store(ways, &r, a, usable(cw), known);
-    return r;
+    static const struct store m32 = {STORE_ROW(host_m32), 23, 0xff, 0};
+    uint64_t r = 0;
+    *sw = store(&m32, &r, a, cw, known);
+    return (uint32_t)r;
 }
 
 uint64_t fpu_to_m64(const struct x86_fpr *a, uint16_t cw, uint16_t known, uint16_t *sw)
 {
-    static const host_store ways[WAYS] = STORE_ROW(host_m64);
+    static const struct store m64 = {STORE_ROW(host_m64), 52, 0x7ff, 0};
     uint64_t r = 0;
-    *sw = store(ways, &r, a, usable(cw), known);
+    *sw = store(&m64, &r, a, cw, known);
     return r;
 }
 
 int64_t fpu_to_int(const struct x86_fpr *a, unsigned size, uint16_t cw, uint16_t known,
                    uint16_t *sw)
 {
-    static const host_store i16[WAYS] = STORE_ROW(host_i16), i32[WAYS] = STORE_ROW(host_i32),
-                            i64[WAYS] = STORE_ROW(host_i64);
+    static const struct store i16 = {STORE_ROW(host_i16), 0, 0, FSW_IE},
+                              i32 = {STORE_ROW(host_i32), 0, 0, FSW_IE},
+                              i64 = {STORE_ROW(host_i64), 0, 0, FSW_IE};
     uint64_t r = 0;
-    *sw = store(size == 2 ? i16 : size == 4 ? i32 : i64, &r, a, usable(cw) | FSW_IE, known);
+    *sw = store(size == 2 ? &i16 : size == 4 ? &i32 : &i64, &r, a, cw, known);
     return (int64_t)r;
 }
 

@@ -1,200 +1,13 @@
 /*
- * x87 instructions that move and compute. Values are fpu.c's matter, the stack is x87.h's.
+ * x87 instructions that move and compute, but for + - * / and compares (op_x87_arith.c). Values are
+ * fpu.c's matter, the stack is x87.h's.
  *
  * Source: [SDM2], the entry of each instruction; [SDM1] "x87 FPU Floating-Point Exceptions".
  * Chosen: condition codes that an instruction leaves undefined keep their values.
  */
-#include "core/accel/interp/x87.h"
+#include "core/accel/interp/x87_quick.h"
 
-/* ---- arithmetic ---- */
-
-static void arith_mem(struct x86_cpu *cpu, const struct insn *in, enum fpu_arith op,
-                      enum fpu_kind kind, unsigned size)
-{
-    x87_begin(cpu);
-    uint64_t b = x87_mem(cpu, in, size);
-    x87_note(cpu, in);
-    uint16_t sw;
-    struct x86_fpr r = fpu_indefinite();
-    if (x87_empty(cpu, 0)) {
-        if (x87_underflow(cpu)) {
-            x87_put(cpu, 0, &r);
-        }
-        return;
-    }
-    fpu_arith(op, kind, x87_st(cpu, 0), &b, cpu->s.fcw, cpu->s.fsw, &r, &sw);
-    x87_report(cpu, sw, 0);
-    if (!x87_blocked(cpu, sw)) {
-        x87_put(cpu, 0, &r);
-    }
-}
-
-/* ST(dst) = ST(dst) op ST(src), then a pop. */
-static void arith_reg(struct x86_cpu *cpu, const struct insn *in, enum fpu_arith op, unsigned dst,
-                      unsigned src, bool pops)
-{
-    x87_begin(cpu);
-    x87_note(cpu, in);
-    uint16_t sw;
-    struct x86_fpr r = fpu_indefinite();
-    if (x87_empty(cpu, dst) || x87_empty(cpu, src)) {
-        if (!x87_underflow(cpu)) {
-            return;
-        }
-    } else {
-        fpu_arith(op, FPU_ST, x87_st(cpu, dst), x87_st(cpu, src), cpu->s.fcw, cpu->s.fsw, &r, &sw);
-        x87_report(cpu, sw, 0);
-        if (x87_blocked(cpu, sw)) {
-            return;
-        }
-    }
-    x87_put(cpu, dst, &r);
-    if (pops) {
-        x87_pop(cpu);
-    }
-}
-
-#define ARITH(name, op)                                                                            \
-    OP(name##_m32) { arith_mem(cpu, in, op, FPU_M32, 4); }                                         \
-    OP(name##_m64) { arith_mem(cpu, in, op, FPU_M64, 8); }                                         \
-    OP(name##_st0_sti) { arith_reg(cpu, in, op, 0, in->rm & 7, false); }                           \
-    OP(name##_sti_st0) { arith_reg(cpu, in, op, in->rm & 7, 0, false); }                           \
-    OP(name##p) { arith_reg(cpu, in, op, in->rm & 7, 0, true); }
-#define ARITH_INT(name, op)                                                                        \
-    OP(name##_m16) { arith_mem(cpu, in, op, FPU_I16, 2); }                                         \
-    OP(name##_m32) { arith_mem(cpu, in, op, FPU_I32, 4); }
-
-ARITH(fadd, FPU_ADD)
-ARITH(fmul, FPU_MUL)
-ARITH(fsub, FPU_SUB)
-ARITH(fsubr, FPU_SUBR)
-ARITH(fdiv, FPU_DIV)
-ARITH(fdivr, FPU_DIVR)
-ARITH_INT(fiadd, FPU_ADD)
-ARITH_INT(fimul, FPU_MUL)
-ARITH_INT(fisub, FPU_SUB)
-ARITH_INT(fisubr, FPU_SUBR)
-ARITH_INT(fidiv, FPU_DIV)
-ARITH_INT(fidivr, FPU_DIVR)
-
-/* ---- compares ---- */
-
-enum { UNORDERED = FSW_C3 | FSW_C2 | FSW_C0 };
-
-static void pops(struct x86_cpu *cpu, unsigned n)
-{
-    for (unsigned i = 0; i < n; i++) {
-        x87_pop(cpu);
-    }
-}
-
-static void compare_done(struct x86_cpu *cpu, uint16_t sw, unsigned n_pops)
-{
-    bool stop = x87_blocked(cpu, sw);
-    if (stop) { /* the condition codes are set all the same */
-        n_pops = 0;
-    }
-    x87_report(cpu, sw, UNORDERED);
-    pops(cpu, n_pops);
-}
-
-static void compare_empty(struct x86_cpu *cpu, unsigned n_pops)
-{
-    x87_report(cpu, FSW_IE | FSW_SF | UNORDERED, UNORDERED);
-    if (cpu->s.fcw & FSW_IE) {
-        pops(cpu, n_pops);
-    }
-}
-
-static void compare_mem(struct x86_cpu *cpu, const struct insn *in, enum fpu_kind kind,
-                        unsigned size, unsigned n_pops)
-{
-    x87_begin(cpu);
-    uint64_t b = x87_mem(cpu, in, size);
-    x87_note(cpu, in);
-    if (x87_empty(cpu, 0)) {
-        compare_empty(cpu, n_pops);
-        return;
-    }
-    struct x86_fpr r;
-    uint16_t sw;
-    fpu_arith(FPU_COM, kind, x87_st(cpu, 0), &b, cpu->s.fcw, cpu->s.fsw, &r, &sw);
-    compare_done(cpu, sw, n_pops);
-}
-
-static uint16_t compare_values(struct x86_cpu *cpu, const struct x86_fpr *b, bool quiet)
-{
-    struct x86_fpr r;
-    uint16_t sw;
-    if (quiet) {
-        return fpu_ucom(x87_st(cpu, 0), b, cpu->s.fcw, cpu->s.fsw);
-    }
-    fpu_arith(FPU_COM, FPU_ST, x87_st(cpu, 0), b, cpu->s.fcw, cpu->s.fsw, &r, &sw);
-    return sw;
-}
-
-static void compare_reg(struct x86_cpu *cpu, const struct insn *in, unsigned i, bool quiet,
-                        unsigned n_pops)
-{
-    x87_begin(cpu);
-    x87_note(cpu, in);
-    if (x87_empty(cpu, 0) || x87_empty(cpu, i)) {
-        compare_empty(cpu, n_pops);
-        return;
-    }
-    compare_done(cpu, compare_values(cpu, x87_st(cpu, i), quiet), n_pops);
-}
-
-OP(fcom_m32) { compare_mem(cpu, in, FPU_M32, 4, 0); }
-OP(fcom_m64) { compare_mem(cpu, in, FPU_M64, 8, 0); }
-OP(fcomp_m32) { compare_mem(cpu, in, FPU_M32, 4, 1); }
-OP(fcomp_m64) { compare_mem(cpu, in, FPU_M64, 8, 1); }
-OP(ficom_m16) { compare_mem(cpu, in, FPU_I16, 2, 0); }
-OP(ficom_m32) { compare_mem(cpu, in, FPU_I32, 4, 0); }
-OP(ficomp_m16) { compare_mem(cpu, in, FPU_I16, 2, 1); }
-OP(ficomp_m32) { compare_mem(cpu, in, FPU_I32, 4, 1); }
-OP(fcom_st0_sti) { compare_reg(cpu, in, in->rm & 7, false, 0); }
-OP(fcomp_st0_sti) { compare_reg(cpu, in, in->rm & 7, false, 1); }
-OP(fcompp) { compare_reg(cpu, in, 1, false, 2); }
-OP(fucom) { compare_reg(cpu, in, in->rm & 7, true, 0); }
-OP(fucomp) { compare_reg(cpu, in, in->rm & 7, true, 1); }
-OP(fucompp) { compare_reg(cpu, in, 1, true, 2); }
-
-OP(ftst)
-{
-    static const struct x86_fpr zero;
-    x87_begin(cpu);
-    x87_note(cpu, in);
-    if (x87_empty(cpu, 0)) {
-        compare_empty(cpu, 0);
-    } else {
-        compare_done(cpu, compare_values(cpu, &zero, false), 0);
-    }
-}
-
-/* FCOMI and its kin: the result goes to ZF, PF and CF. */
-static void compare_flags(struct x86_cpu *cpu, const struct insn *in, bool quiet, unsigned n_pops)
-{
-    unsigned i = in->rm & 7;
-    uint16_t sw = FSW_IE | FSW_SF | UNORDERED;
-    x87_begin(cpu);
-    x87_note(cpu, in);
-    if (!x87_empty(cpu, 0) && !x87_empty(cpu, i)) {
-        sw = compare_values(cpu, x87_st(cpu, i), quiet);
-    }
-    bool stop = x87_blocked(cpu, sw);
-    uint16_t c1 = sw & FSW_SF ? 0 : cpu->s.fsw & FSW_C1; /* cleared by a stack fault only */
-    x87_report(cpu, (uint16_t)((sw & ~FSW_C1) | c1), 0);
-    x86_set_rflags(
-        cpu, (sw & FSW_C3 ? FL_ZF : 0) | (sw & FSW_C2 ? FL_PF : 0) | (sw & FSW_C0 ? FL_CF : 0),
-        FL_OSZAPC);
-    pops(cpu, stop ? 0 : n_pops);
-}
-
-OP(fcomi) { compare_flags(cpu, in, false, 0); }
-OP(fcomip) { compare_flags(cpu, in, false, 1); }
-OP(fucomi) { compare_flags(cpu, in, true, 0); }
-OP(fucomip) { compare_flags(cpu, in, true, 1); }
+/* ---- examination ---- */
 
 OP(fxam)
 {
@@ -209,15 +22,21 @@ OP(fxam)
 
 /* ---- loads ---- */
 
-/* Pushes a value that came with flags @sw. */
-static void load(struct x86_cpu *cpu, const struct insn *in, const struct x86_fpr *v, uint16_t sw)
+static __attribute__((noinline)) void push_overflows(struct x86_cpu *cpu)
 {
     struct x86_fpr bad = fpu_indefinite();
+    if (x87_overflow(cpu)) {
+        x87_push(cpu, &bad);
+    }
+}
+
+/* Pushes a value that came with flags @sw. */
+X87_QUICK void load(struct x86_cpu *cpu, const struct insn *in, const struct x86_fpr *v,
+                    uint16_t sw)
+{
     x87_note(cpu, in);
-    if (!x87_empty(cpu, 7)) {
-        if (x87_overflow(cpu)) {
-            x87_push(cpu, &bad);
-        }
+    if (unlikely(!x87_empty(cpu, 7))) {
+        push_overflows(cpu);
         return;
     }
     x87_report(cpu, sw, 0);
@@ -255,7 +74,7 @@ OP(fld_sti)
 {
     x87_begin(cpu);
     unsigned i = in->rm & 7;
-    struct x86_fpr v = *x87_st(cpu, i);
+    struct x86_fpr v = x87_get(cpu, i);
     if (x87_empty(cpu, i)) {
         x87_note(cpu, in);
         v = fpu_indefinite();
@@ -322,62 +141,102 @@ static void store_done(struct x86_cpu *cpu, const struct insn *in, uint16_t sw, 
     }
 }
 
+/* What a store does once it has @bits, and flags @sw. */
+X87_QUICK void store_bits(struct x86_cpu *cpu, const struct insn *in, unsigned size, bool pops_it,
+                          uint64_t bits, uint16_t sw)
+{
+    bool stored = !no_store(cpu, sw);
+    if (stored) {
+        mem_write(cpu, in->seg, insn_ea(cpu, in), bits, size);
+    }
+    store_done(cpu, in, sw, stored, pops_it);
+}
+
+/* The common way of a store: flags are as they were, but for C1. False if it will not do. */
+X87_QUICK bool store_quick(struct x86_cpu *cpu, const struct insn *in, unsigned size, bool pops_it,
+                           quick_to to)
+{
+    x87_begin(cpu);
+    if (likely(quick_mode(cpu) && !x87_empty(cpu, 0))) {
+        uint16_t sw;
+        uint64_t bits = to(quick_load(x87_st(cpu, 0)), &sw);
+        if (likely(quick_holds(cpu, sw))) {
+            mem_write(cpu, in->seg, insn_ea(cpu, in), bits, size);
+            x87_note(cpu, in);
+            quick_report(cpu, sw);
+            if (pops_it) {
+                x87_pop(cpu);
+            }
+            return true;
+        }
+    }
+    return false;
+}
+
 static void store_real(struct x86_cpu *cpu, const struct insn *in, unsigned size, bool pops_it)
 {
     uint64_t bits = size == 4 ? 0xffc00000 : 0xfff8000000000000ull;
     uint16_t sw = FSW_IE | FSW_SF;
-    x87_begin(cpu);
     if (!x87_empty(cpu, 0)) {
         bits = size == 4 ? fpu_to_m32(x87_st(cpu, 0), cpu->s.fcw, cpu->s.fsw, &sw)
                          : fpu_to_m64(x87_st(cpu, 0), cpu->s.fcw, cpu->s.fsw, &sw);
     }
-    bool stored = !no_store(cpu, sw);
-    if (stored) {
-        mem_write(cpu, in->seg, insn_ea(cpu, in), bits, size);
-    }
-    store_done(cpu, in, sw, stored, pops_it);
+    store_bits(cpu, in, size, pops_it, bits, sw);
 }
 
-OP(fst_m32) { store_real(cpu, in, 4, false); }
-OP(fst_m64) { store_real(cpu, in, 8, false); }
-OP(fstp_m32) { store_real(cpu, in, 4, true); }
-OP(fstp_m64) { store_real(cpu, in, 8, true); }
+QUICK_TO(m32, "fsts", uint32_t)
+QUICK_TO(m64, "fstl", uint64_t)
+
+#define STORE_REAL(name, kind, size, pops_it)                                                      \
+    OP(name)                                                                                       \
+    {                                                                                              \
+        if (!store_quick(cpu, in, size, pops_it, quick_to_##kind)) {                               \
+            store_real(cpu, in, size, pops_it);                                                    \
+        }                                                                                          \
+    }
+STORE_REAL(fst_m32, m32, 4, false)
+STORE_REAL(fst_m64, m64, 8, false)
+STORE_REAL(fstp_m32, m32, 4, true)
+STORE_REAL(fstp_m64, m64, 8, true)
 
 /* @cw: the control word, whose rounding FISTTP replaces. */
-static void store_int_by(struct x86_cpu *cpu, const struct insn *in, unsigned size, bool pops_it,
-                         uint16_t cw)
+static void store_int(struct x86_cpu *cpu, const struct insn *in, unsigned size, bool pops_it,
+                      uint16_t cw)
 {
     uint64_t bits = BIT64(8 * size - 1); /* integer indefinite */
     uint16_t sw = FSW_IE | FSW_SF;
-    x87_begin(cpu);
     if (!x87_empty(cpu, 0)) {
         bits = (uint64_t)fpu_to_int(x87_st(cpu, 0), size, cw, cpu->s.fsw, &sw);
     }
-    bool stored = !no_store(cpu, sw);
-    if (stored) {
-        mem_write(cpu, in->seg, insn_ea(cpu, in), bits, size);
-    }
-    store_done(cpu, in, sw, stored, pops_it);
-}
-
-static void store_int(struct x86_cpu *cpu, const struct insn *in, unsigned size, bool pops_it)
-{
-    store_int_by(cpu, in, size, pops_it, cpu->s.fcw);
+    store_bits(cpu, in, size, pops_it, bits, sw);
 }
 
 static void store_truncated(struct x86_cpu *cpu, const struct insn *in, unsigned size)
 {
-    store_int_by(cpu, in, size, true, cpu->s.fcw | FCW_RC);
+    x87_begin(cpu);
+    store_int(cpu, in, size, true, cpu->s.fcw | FCW_RC);
 }
 
 OP(fisttp_m16) { store_truncated(cpu, in, 2); }
 OP(fisttp_m32) { store_truncated(cpu, in, 4); }
 OP(fisttp_m64) { store_truncated(cpu, in, 8); }
-OP(fist_m16) { store_int(cpu, in, 2, false); }
-OP(fist_m32) { store_int(cpu, in, 4, false); }
-OP(fistp_m16) { store_int(cpu, in, 2, true); }
-OP(fistp_m32) { store_int(cpu, in, 4, true); }
-OP(fistp_m64) { store_int(cpu, in, 8, true); }
+
+QUICK_TO(i16, "fists", int16_t)
+QUICK_TO(i32, "fistl", int32_t)
+QUICK_TO(i64, "fistpll", int64_t, : "st")
+
+#define STORE_INT(name, kind, size, pops_it)                                                       \
+    OP(name)                                                                                       \
+    {                                                                                              \
+        if (!store_quick(cpu, in, size, pops_it, quick_to_##kind)) {                               \
+            store_int(cpu, in, size, pops_it, cpu->s.fcw);                                         \
+        }                                                                                          \
+    }
+STORE_INT(fist_m16, i16, 2, false)
+STORE_INT(fist_m32, i32, 4, false)
+STORE_INT(fistp_m16, i16, 2, true)
+STORE_INT(fistp_m32, i32, 4, true)
+STORE_INT(fistp_m64, i64, 8, true)
 
 OP(fstp_m80)
 {
@@ -388,7 +247,7 @@ OP(fstp_m80)
     if (x87_empty(cpu, 0)) {
         sw = FSW_IE | FSW_SF;
     } else {
-        v = *x87_st(cpu, 0);
+        v = x87_get(cpu, 0);
     }
     bool stored = !no_store(cpu, sw);
     if (stored) {
@@ -431,7 +290,7 @@ static void store_reg(struct x86_cpu *cpu, const struct insn *in, bool pops_it)
             return;
         }
     } else {
-        v = *x87_st(cpu, 0);
+        v = x87_get(cpu, 0);
         x87_report(cpu, 0, 0);
     }
     x87_put(cpu, i, &v);
@@ -464,9 +323,9 @@ OP(fxch)
     } else {
         x87_report(cpu, 0, 0);
     }
-    struct x86_fpr v = *x87_st(cpu, 0);
-    *x87_st(cpu, 0) = *x87_st(cpu, i);
-    *x87_st(cpu, i) = v;
+    struct x86_fpr v = x87_get(cpu, 0), w = x87_get(cpu, i);
+    x87_set(cpu, 0, &w);
+    x87_set(cpu, i, &v);
 }
 
 OP(fcmovcc)
@@ -489,7 +348,8 @@ OP(fcmovcc)
     default: on = lf_pf(cpu); break;
     }
     if (on != (in->opcode & 1)) { /* DB: the negations */
-        *x87_st(cpu, 0) = *x87_st(cpu, i);
+        struct x86_fpr v = x87_get(cpu, i);
+        x87_set(cpu, 0, &v);
     }
 }
 
@@ -579,17 +439,29 @@ static void result(struct x86_cpu *cpu, const struct x86_fpr *v, uint16_t sw, ui
     }
 }
 
-static void unary(struct x86_cpu *cpu, const struct insn *in, enum fpu_unary op)
+QUICK_UNARY(sqrt)
+QUICK_UNARY(rndint)
+
+X87_QUICK void unary(struct x86_cpu *cpu, const struct insn *in, quick_unary quick,
+                     enum fpu_unary op)
 {
     uint16_t sw;
     if (operands(cpu, in, false, false)) {
+        if (likely(quick_mode(cpu))) {
+            long double r = quick(quick_load(x87_st(cpu, 0)), &sw);
+            if (likely(quick_holds(cpu, sw))) {
+                quick_store(x87_st(cpu, 0), r);
+                quick_report(cpu, sw);
+                return;
+            }
+        }
         struct x86_fpr v = fpu_unary(op, x87_st(cpu, 0), cpu->s.fcw, &sw);
         result(cpu, &v, sw, 0, false);
     }
 }
 
-OP(fsqrt) { unary(cpu, in, FPU_SQRT); }
-OP(frndint) { unary(cpu, in, FPU_RNDINT); }
+OP(fsqrt) { unary(cpu, in, quick_sqrt, FPU_SQRT); }
+OP(frndint) { unary(cpu, in, quick_rndint, FPU_RNDINT); }
 
 /* FPREM's C2 says that the remainder is partial, C0 C3 C1 are the quotient; where there is none, C0
  * and C3 keep their values. */

@@ -39,11 +39,23 @@ static inline void x87_set_top(struct x86_cpu *cpu, unsigned t)
     cpu->s.fsw = (uint16_t)((cpu->s.fsw & ~FSW_TOP) | (t & 7) << FSW_TOP_SHIFT);
 }
 
-static inline void x87_put(struct x86_cpu *cpu, unsigned i, const struct x86_fpr *v)
+/* By parts: the host writes them so, and forwards no other read. */
+static inline struct x86_fpr x87_get(struct x86_cpu *cpu, unsigned i)
+{
+    const struct x86_fpr *from = x87_st(cpu, i);
+    return (struct x86_fpr){.mant = from->mant, .se = from->se};
+}
+
+static inline void x87_set(struct x86_cpu *cpu, unsigned i, const struct x86_fpr *v)
 {
     struct x86_fpr *to = x87_st(cpu, i);
-    to->mant = v->mant; /* by parts: the host wrote them so, and forwards no other read */
+    to->mant = v->mant;
     to->se = v->se;
+}
+
+static inline void x87_put(struct x86_cpu *cpu, unsigned i, const struct x86_fpr *v)
+{
+    x87_set(cpu, i, v);
     cpu->s.ftag |= (uint8_t)(1 << x87_phys(cpu, i));
 }
 
