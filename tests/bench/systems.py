@@ -16,6 +16,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 IMAGES = os.path.abspath(os.environ.get('COLDBOOT_IMAGES', os.path.join(HERE, '..', '..', '..', 'shared', 'images')))
 FREEDOS = os.path.join(IMAGES, 'floppy', 'freedos-min-1440.img')
 LINUX = os.path.join(IMAGES, 'linux')
+GRUB = os.path.join(IMAGES, 'iso', 'grub-linux64.iso')
+READY64 = b'ASSET-LINUX64 READY'
 PROMPT = 'A:\\>'
 LIMIT_S = 120
 
@@ -23,10 +25,11 @@ LIMIT_S = 120
 class Machine:
     def __init__(self, program, accel, qemu):
         self.program, self.accel, self.qemu = program, accel, qemu
+        self.more = []                                  # options for every run
 
     def command(self, *more):
         quiet = ['-nic', 'none'] if self.qemu else []
-        return [self.program, '-accel', self.accel, '-display', 'none', *quiet, *more]
+        return [self.program, '-accel', self.accel, '-display', 'none', *quiet, *self.more, *more]
 
 
 def cpu_seconds(pid):
@@ -98,12 +101,17 @@ def linux32(machine, folder):
 
 
 def linux64(machine, folder):
-    return linux(machine, 'linux64', b'ASSET-LINUX64 READY')
+    return linux(machine, 'linux64', READY64)
 
 
 def linux64_quiet(machine, folder):
     """Without the kernel's messages, which go out at 9600 baud."""
-    return linux(machine, 'linux64', b'ASSET-LINUX64 READY', 'quiet')
+    return linux(machine, 'linux64', READY64, 'quiet')
+
+
+def grub_linux64(machine, folder):
+    """From a CD, by GRUB, whose menu counts down."""
+    return until(machine.command('-m', '192', '-cdrom', GRUB, '-boot', 'd', '-serial', 'stdio'), READY64)
 
 
 def waited(pid, start):
@@ -186,4 +194,5 @@ ALL = [
     ('linux32', linux32, 'ms', ['linux/linux32-vmlinuz']),
     ('linux64-quiet', linux64_quiet, 'ms', ['linux/linux64-vmlinuz']),
     ('linux64', linux64, 'ms', ['linux/linux64-vmlinuz']),
+    ('grub-linux64', grub_linux64, 'ms', ['iso/grub-linux64.iso']),
 ]
