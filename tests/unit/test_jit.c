@@ -40,6 +40,7 @@ struct pair {
     struct interp_bench *interp, *jit;
     uint64_t seed, first;
     struct kind kind;
+    bool early;                  /* blocks soon become translations, and those units */
     uint8_t code[PROG_BYTES];
 };
 
@@ -160,7 +161,9 @@ static void make_code(struct pair *p)
             if (in.len > 2 || below(p, 2)) {
                 continue;
             }
-            bytes[1] = bytes[0] < 0x70 || bytes[0] == 0xff ? bytes[1] : (uint8_t)(below(p, 24));
+            bool backward = below(p, 8) == 0;
+            uint8_t by = (uint8_t)(backward ? 0 - below(p, 24) : below(p, 24));
+            bytes[1] = bytes[0] < 0x70 || bytes[0] == 0xff ? bytes[1] : by;
         }
         tame_displacement(p, &in, bytes);
         memcpy(p->code + at, bytes, in.len);
@@ -397,6 +400,14 @@ static bool same(struct pair *p)
            memcmp(ibench_mem(p->interp, 0x110000), ibench_mem(p->jit, 0x110000), 0x20000) == 0;
 }
 
+static void set_thresholds(struct pair *p, bool early)
+{
+    struct jit *j = jit_of(p->jit->e);
+    p->early = early;
+    j->warm = early ? 3 : WARM;
+    j->passes = early ? 2 : UNIT_PASSES;
+}
+
 static bool run_both(struct pair *p, unsigned n);
 static void begin(struct pair *p, uint64_t seed);
 
@@ -408,6 +419,7 @@ static void find_first(struct pair *p, unsigned done, unsigned slice)
             .interp = new_bench(&p->kind), .jit = new_bench(&p->kind), .kind = p->kind,
         };
         jit_attach(again.jit->e, NULL);
+        set_thresholds(&again, p->early);
         begin(&again, p->first);
         for (unsigned i = 0; i < done; i += slice) {
             run_both(&again, slice);
@@ -478,16 +490,19 @@ static void run_programs(struct kind kind)
     };
     assert_true(jit_attach(p.jit->e, NULL));
     for (unsigned n = 0; n < programs; n++) {
+        set_thresholds(&p, n % 2);
         begin(&p, first_seed + n);
-        unsigned slice = below(&p, 3) ? 400 : 1 + below(&p, 30), done = 0;
+        unsigned slice = below(&p, 3) ? 400 : 1 + below(&p, below(&p, 2) ? 30 : 200), done = 0;
         while (done < PROGRAM_INSNS && run_both(&p, slice)) {
             check(&p, done, slice);
             done += slice;
         }
     }
-    print_message("%llu blocks translated, %llu dropped\n",
-                  (unsigned long long)jit_of(p.jit->e)->stats.translated,
-                  (unsigned long long)jit_of(p.jit->e)->stats.dropped);
+    const struct jit_stats *stats = &jit_of(p.jit->e)->stats;
+    print_message("%llu translations, %llu of several blocks, %llu dropped\n",
+                  (unsigned long long)stats->translated, (unsigned long long)stats->units,
+                  (unsigned long long)stats->dropped);
+    assert_true(programs < 50 || stats->units > 0);
     jit_detach(p.jit->e);
     ibench_free(p.interp);
     ibench_free(p.jit);

@@ -493,6 +493,7 @@ static struct block *build_crossing(struct interp *e, struct block *b, uint64_t 
     memcpy(bytes + room, e->cpu.arena->base + b->ram2, sizeof(bytes) - room);
     decode_one(e, b, bytes, sizeof(bytes), &ends);
     b->bytes1 = (uint16_t)min_u64(room, b->bytes);
+    b->ends = ends;
     return link_block(e, b, bytes) ? b : NULL;
 }
 
@@ -552,6 +553,7 @@ static struct block *build(struct interp *e, uint64_t lin, uint64_t ram)
         }
     }
     b->bytes1 = b->bytes;
+    b->ends = ends;
     return link_block(e, b, bytes) ? b : NULL;
 }
 

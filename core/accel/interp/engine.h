@@ -42,9 +42,10 @@ struct block {
     uint16_t bytes, bytes1;      /* in all; in the first page */
     uint8_t n;                   /* instructions */
     bool linked;                 /* it is known: its bytes are as they were decoded */
+    bool ends;                   /* the last one may go elsewhere; else what lies behind is next */
     uint16_t warm;               /* the translator's: how often it ran */
     insn_run first;              /* run of insns[0], if the translator put its own there */
-    void *translated;            /* the translator's */
+    void *translated, *parts;    /* the translator's */
     uint64_t faulted, checked;   /* likewise, a bit an instruction */
     struct block *hash_next;
     struct insn insns[];         /* n, one that goes on behind the block, and block_next */

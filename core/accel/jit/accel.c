@@ -115,10 +115,13 @@ static void jit_describe(struct vcpu *vcpu, const uint64_t *lin, struct text *ou
         jit_show_stats(j, out);
         return;
     }
+    const struct jit_block *shown = NULL;
     for (const struct jit_block *jb = NULL; (jb = jit_next_block(j, jb));) {
         uint64_t start = j->contexts[jb->context].cs_base + jb->rip;
-        if (jb->block && *lin >= start && *lin < start + jb->block->bytes) {
-            jit_dump(j, jb, out);
+        if (jb->head != shown && jb->head->block && *lin >= start &&
+            *lin < start + jb->block->bytes) {
+            jit_dump(j, jb->head, out);
+            shown = jb->head;
         }
     }
 }

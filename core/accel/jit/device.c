@@ -25,6 +25,7 @@ static void set_part(struct x86_cpu *cpu, unsigned off, uint64_t val, unsigned s
 static inline void be_at(struct interp *e, const struct jit_block *jb, const struct insn *in)
 {
     struct x86_cpu *cpu = &e->cpu;
+    cpu->budget += jb->rest;
     e->block = jb->block;
     cpu->cur = in;
     cpu->block_rip = jb->rip;
@@ -37,10 +38,11 @@ static inline int go_on(struct interp *e, const struct jit_block *jb, const stru
     if (unlikely(!interp_goes_on(e))) {
         interp_after_device(&e->cpu);
     }
-    if (unlikely(jit_is_stopped(jit_of(e), jb))) {
+    if (unlikely(!jit_goes_on(jit_of(e), jb))) {
         e->cpu.cur = next;
         return 1;
     }
+    e->cpu.budget -= jb->rest;
     return 0;
 }
 

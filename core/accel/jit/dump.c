@@ -27,7 +27,7 @@ static void dump_code(const uint8_t *code, size_t bytes, unsigned bits, uint64_t
     }
 }
 
-void jit_dump(const struct jit *j, const struct jit_block *jb, struct text *out)
+static void dump_part(const struct jit *j, const struct jit_block *jb, struct text *out)
 {
     const struct block *b = jb->block;
     unsigned bits = b->mode & MODE_CS64 ? 64 : b->mode & MODE_CS32 ? 32 : 16;
@@ -40,6 +40,13 @@ void jit_dump(const struct jit *j, const struct jit_block *jb, struct text *out)
         memcpy(crossing + b->bytes1, base + b->ram2, b->bytes - b->bytes1);
     }
     dump_code(b->bytes > b->bytes1 ? crossing : base + b->ram, b->bytes, bits, jb->rip, out);
+}
+
+void jit_dump(const struct jit *j, const struct jit_block *jb, struct text *out)
+{
+    for (unsigned i = 0; i < jb->n_parts; i++) {
+        dump_part(j, &jb[i], out);
+    }
     unsigned bytes = (unsigned)((const uint8_t *)jb->faults - jb->entry);
     text_printf(out, "host code, %u bytes\n", bytes);
     dump_code(jb->entry, bytes, 64, (uintptr_t)codemem_rx(&j->code, jb->entry), out);
@@ -79,7 +86,8 @@ static void show_causes(const struct jit *j, struct text *out)
 void jit_show_stats(const struct jit *j, struct text *out)
 {
     const struct jit_stats *s = &j->stats;
-    text_printf(out, "translations     %12" PRIu64 "\n", s->translated);
+    text_printf(out, "translations     %12" PRIu64 "  (%" PRIu64 " of several blocks)\n",
+                s->translated, s->units);
     text_printf(out, "host code bytes  %12" PRIu64 "\n", s->bytes);
     text_printf(out,
                 "dropped          %12" PRIu64 "  (%" PRIu64 " times everything, %" PRIu64

@@ -104,18 +104,16 @@ bool emit_leave(struct trans *t)
 
 /* ---- branches ---- */
 
-static bool canonical(uint64_t to)
-{
-    return (int64_t)(to << 16) >> 16 == (int64_t)to;
-}
-
 static bool fits(const struct trans *t, uint64_t to)
 {
-    return to <= t->context->cs_last && (!t->wide || canonical(to));
+    return jit_branch_fits(t->context, to);
 }
 
 bool emit_jump(struct trans *t)
 {
+    if (!trans_ends(t)) {
+        return true;
+    }
     if (!fits(t, trans_target(t))) {
         return false;
     }
@@ -124,8 +122,25 @@ bool emit_jump(struct trans *t)
     return true;
 }
 
+/* Inside the translation, whose next part is where it leads mostly. */
+static void jump_over(struct trans *t)
+{
+    uint64_t on = t->jb[1].rip;
+    unsigned cc = t->in->opcode & 15u;
+    trans_flags_before(t);
+    if (trans_next(t) != on) {
+        trans_leave_if(t, cc ^ 1, trans_next(t));
+    } else if (trans_target(t) != on) {
+        trans_leave_if(t, cc, trans_target(t));
+    }
+}
+
 bool emit_jump_cc(struct trans *t)
 {
+    if (!trans_ends(t)) {
+        jump_over(t);
+        return true;
+    }
     if (!fits(t, trans_target(t))) {
         return false;
     }

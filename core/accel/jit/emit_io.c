@@ -71,7 +71,7 @@ static unsigned move_of(const struct insn *in)
 const uint8_t *trans_slow_stub(struct trans *t, const struct slow_path *p)
 {
     bool light = !t->j->check && !p->direct;
-    unsigned move = light ? move_of(&t->block->insns[p->index]) : 0;
+    unsigned move = light ? move_of(&p->jb->block->insns[p->index]) : 0;
     if (!move) {
         return stubs_of(t)->slow;
     }

@@ -28,7 +28,7 @@ static void run_return(struct x86_cpu *cpu, const struct insn *in)
 /* Is the block to stop, was it dropped, or does its translation no longer hold? */
 static bool must_leave(const struct jit *j, const struct jit_block *jb, unsigned index)
 {
-    return jit_is_stopped(j, jb) || ((index & SLOW_SEGMENT) && !jit_context_holds(j, jb));
+    return !jit_goes_on(j, jb) || ((index & SLOW_SEGMENT) && !jit_context_holds(j, jb));
 }
 
 int jit_slow(struct x86_cpu *cpu, struct jit_block *jb, unsigned index)
@@ -39,6 +39,7 @@ int jit_slow(struct x86_cpu *cpu, struct jit_block *jb, unsigned index)
     unsigned i = index & (SLOW_SEGMENT - 1);
     struct insn step[2];
     jit_fp_leave(cpu);
+    cpu->budget += jb->rest;
     j->stats.slow_calls++;
     j->stats.slow_rows[b->insns[i].row]++;
     if (unlikely(j->check != NULL)) {
@@ -69,6 +70,7 @@ int jit_slow(struct x86_cpu *cpu, struct jit_block *jb, unsigned index)
         cpu->cur = &b->insns[i + 1];
         return 1;
     }
+    cpu->budget -= jb->rest;
     if (unlikely(j->check != NULL)) {
         check_begin(j, jb, i + 1);
     }
@@ -99,8 +101,9 @@ void jit_link_wanted(struct jit *j, struct jit_link *l, struct jit_block *jb)
 
 static void run_warm(struct x86_cpu *cpu, const struct insn *in);
 
-static struct jit_block *translate(struct jit *j, struct block *b)
+static struct jit_block *translate(struct jit *j, const struct jit_path *path)
 {
+    struct block *b = path->part[0].block;
     struct jit_block *old = b->translated;
     if (old) {
         jit_unlink_into(j, old);
@@ -108,7 +111,40 @@ static struct jit_block *translate(struct jit *j, struct block *b)
         jit_translation_dies(j, old);
         b->translated = NULL;
     }
-    return b->translated = jit_translate(j, b, j->e->cpu.block_rip);
+    return b->translated = jit_translate(j, path);
+}
+
+static struct jit_block *translate_alone(struct jit *j, struct block *b, uint64_t rip)
+{
+    struct jit_path alone = {.n = 1, .part = {{b, rip}}};
+    return translate(j, &alone);
+}
+
+/* A path is being found, and its next block is entered. False: it ended, and has become a
+ * translation. */
+static bool follow_path(struct jit *j, struct block *b)
+{
+    struct jit_path found;
+    if (jit_path_adds(j, b)) {
+        return true;
+    }
+    if (jit_path_ends(j, &found) && !translate(j, &found)) {
+        translate_alone(j, found.part[0].block, found.part[0].rip);
+    }
+    return false;
+}
+
+/* C code enters @jb, which nothing leads to yet: often enough now that something may? */
+static bool count_pass(struct jit *j, struct jit_block *jb, const struct jit_link *from)
+{
+    if (jit_is_settled(j, jb, from) || j->check) {
+        return true;
+    }
+    if (++jb->passes < j->passes) {
+        return false;
+    }
+    jit_path_begin(j, jb);
+    return true;
 }
 
 /* A block that is to stop inside is interpreted. */
@@ -144,28 +180,38 @@ static void run_translated(struct x86_cpu *cpu, const struct insn *in)
     struct interp *e = interp_of(cpu);
     struct jit *j = jit_of(e);
     struct block *b = e->block;
-    struct jit_block *jb = b->translated;
     struct jit_link *from = take_wanted(j);
     if (!jit_may_enter(e, b)) {
         return run_first(cpu, b);
     }
     jit_find_context(j);
-    if (!b->translated) {                               /* that forgot everything */
-        return run_first(cpu, b);
+    if (j->path.n > 0) {
+        if (follow_path(j, b)) {
+            return run_first(cpu, b);
+        }
+        from = NULL;                                    /* its memory may be needed */
     }
-    if (!look_up_first(j)) {
+    struct jit_block *jb = b->translated;
+    if (!jb) {                                          /* that forgot everything */
         return run_first(cpu, b);
     }
     if (jb->context != j->context || jb->rip != cpu->block_rip || jb->misses >= MOVED_AGAIN) {
         j->stats.mismatches++;
-        from = NULL;                                    /* its memory may be needed */
-        if (++jb->misses < MOVED_AGAIN || !(jb = translate(j, b))) {
+        from = NULL;
+        if (++jb->misses < MOVED_AGAIN || !(jb = translate_alone(j, b, cpu->block_rip))) {
             return run_first(cpu, b);
         }
     }
+    bool counted = count_pass(j, jb, from);
+    if (j->path.n > 0 || cpu->budget < jb->rest || !look_up_first(j)) {
+        return run_first(cpu, b);
+    }
+    cpu->budget -= jb->rest;
     j->stats.entries++;
-    jit_add_jump(j, jb);
-    jit_link_wanted(j, from, jb);
+    if (counted) {
+        jit_add_jump(j, jb);
+        jit_link_wanted(j, from, jb);
+    }
     e->translated.flags = jit_flags_image(cpu);
     if (unlikely(j->check != NULL)) {
         check_begin(j, jb, 0);
@@ -189,11 +235,11 @@ static void run_warm(struct x86_cpu *cpu, const struct insn *in)
     struct jit *j = jit_of(e);
     struct block *b = e->block;
     take_wanted(j);
-    if (++b->warm < (j->check ? CHECK_WARM : WARM) || !jit_may_enter(e, b)) {
+    if (++b->warm < (j->check ? CHECK_WARM : j->warm) || !jit_may_enter(e, b)) {
         return run_first(cpu, b);
     }
     jit_find_context(j);
-    if (!translate(j, b)) {
+    if (!translate_alone(j, b, cpu->block_rip)) {
         b->insns[0].run = b->first;
         return run_first(cpu, b);
     }
@@ -213,12 +259,17 @@ static void block_dropped(struct interp *e, struct block *b)
 {
     struct jit_block *jb = b->translated;
     struct jit *j = jit_of(e);
+    jit_path_drop(j, b);
     if (jb) {
         trace_jit_dropped(jb->rip);
         jit_unlink_into(j, jb);
         jit_drop_jump(j, jb);
         jit_translation_dies(j, jb);
         b->translated = NULL;
+        j->stats.dropped++;
+    }
+    for (struct jit_block *part; (part = b->parts);) {
+        jit_release(j, part->head);
         j->stats.dropped++;
     }
 }
@@ -231,6 +282,7 @@ static void forget_live_jumps(struct jit *j)
 static void forget(struct jit *j)
 {
     j->n_far_links = j->n_contexts = 0;
+    jit_path_drop(j, NULL);
     jit_all_room(j);
     j->stats.flushes++;
     memset(j->jumps, 0, sizeof(j->jumps));
@@ -245,6 +297,9 @@ static void blocks_flushed(struct interp *e)
 void jit_release(struct jit *j, struct jit_block *jb)
 {
     struct block *b = jb->block;
+    if (jb->head != jb) {                               /* its head goes, too */
+        return;
+    }
     jit_unlink_into(j, jb);
     if (b && b->translated == jb) {
         jit_drop_jump(j, jb);
@@ -257,6 +312,7 @@ void jit_release(struct jit *j, struct jit_block *jb)
 
 void jit_renew(struct jit *j, struct jit_block *jb)
 {
+    jb = jb->head;
     jit_unlink_into(j, jb);
     jit_drop_jump(j, jb);
     jb->misses = MOVED_AGAIN;
@@ -324,6 +380,8 @@ bool jit_attach(struct interp *e, struct error **err)
     struct jit *j = NEW(struct jit);
     j->e = e;
     j->perf = -1;
+    j->warm = WARM;
+    j->passes = UNIT_PASSES;
     if (!codemem_init(&j->code, CODE_BYTES, err)) {
         goto free_jit;
     }
@@ -338,7 +396,7 @@ bool jit_attach(struct interp *e, struct error **err)
     j->global_generation = j->generations++;
     e->translated.jumps = j->jumps;
     e->translated.live_jumps = j->live_jumps;
-    e->slice_most = GUARD_BYTES - BLOCK_INSNS;
+    e->slice_most = GUARD_BYTES - UNIT_INSNS;
     e->translated.marks = e->cpu.arena->marks - ((uintptr_t)e->cpu.arena->base >> RAM_LINE_SHIFT);
     j->window = window_of(e);
     jit_make_stubs(j);

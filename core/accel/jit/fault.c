@@ -10,10 +10,10 @@ static _Thread_local struct jit *expected;
 static struct sigaction others;
 
 /* The block whose code @pc, of the writable view, is in. */
-static const struct jit_block *block_at(const struct jit *j, const uint8_t *pc)
+static struct jit_block *block_at(const struct jit *j, const uint8_t *pc)
 {
     for (unsigned part = 0; part < JIT_PARTS; part++) {
-        const struct jit_block *blocks = &j->blocks[part * PART_BLOCKS];
+        struct jit_block *blocks = &j->blocks[part * PART_BLOCKS];
         unsigned low = 0, high = j->parts[part].n_blocks;
         while (low < high) {                            /* entries ascend */
             unsigned mid = (low + high) / 2;
@@ -23,7 +23,8 @@ static const struct jit_block *block_at(const struct jit *j, const uint8_t *pc)
                 high = mid;
             }
         }
-        /* One that could not be translated has no bytes, and the next one's entry. */
+        /* One that could not be translated has no bytes, and the next one's entry; parts have
+         * the head's. */
         for (; low > 0 && blocks[low - 1].code_bytes == 0; low--) {
         }
         if (low > 0 && pc >= blocks[low - 1].entry &&
@@ -34,14 +35,14 @@ static const struct jit_block *block_at(const struct jit *j, const uint8_t *pc)
     return NULL;
 }
 
-/* Where what faults at @pc goes on; NULL: it may not fault. */
-static const uint8_t *path_of(const struct jit *j, const uint8_t *pc)
+/* Where what faults at @pc goes on, and what it is in; NULL: it may not fault. */
+static const uint8_t *path_of(const struct jit *j, const uint8_t *pc, struct jit_block **at)
 {
     if (pc < j->code.rx || pc >= j->code.rx + j->code.bytes) {
         return NULL;
     }
     const uint8_t *rw = j->code.rw + (pc - j->code.rx);
-    const struct jit_block *jb = block_at(j, rw);
+    struct jit_block *jb = *at = block_at(j, rw);
     for (unsigned i = 0; jb && i < jb->n_faults; i++) {
         if (jb->entry + jb->faults[i].at == rw) {
             return codemem_rx(&j->code, jb->entry + jb->faults[i].path);
@@ -54,9 +55,10 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 {
     greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
     struct jit *j = expected;
-    const uint8_t *path = j ? path_of(j, (const uint8_t *)(uintptr_t)regs[REG_RIP]) : NULL;
+    struct jit_block *jb;
+    const uint8_t *path = j ? path_of(j, (const uint8_t *)(uintptr_t)regs[REG_RIP], &jb) : NULL;
     if (path) {
-        j->faulted = !guard_has(&j->guard, (uintptr_t)info->si_addr);
+        j->faulted = guard_has(&j->guard, (uintptr_t)info->si_addr) ? NULL : jb;
         j->fault_addr = (uintptr_t)info->si_addr;
         regs[REG_RIP] = (greg_t)(uintptr_t)path;
     } else if (others.sa_flags & SA_SIGINFO) {
@@ -90,19 +92,20 @@ void fault_expect(struct jit *j)
 
 void fault_note(struct jit *j, struct block *b, unsigned i)
 {
-    if (!j->faulted) {
+    struct jit_block *jb = j->faulted;
+    if (!jb) {
         return;
     }
-    j->faulted = false;
+    j->faulted = NULL;
     j->stats.faults++;
-    struct jit_block *jb = b->translated;
-    if (!jb || window_retry(j->window, j->fault_addr)) {
+    if (window_retry(j->window, j->fault_addr)) {
         return;
     }
     b->checked |= b->faulted & BIT64(i);
     b->faulted |= BIT64(i);
     if (b->checked >> i & 1) {
+        struct block *head = jb->block;
         jit_release(j, jb);
-        b->warm = WARM - 1;
+        head->warm = (uint16_t)(j->warm - 1);
     }
 }

@@ -15,6 +15,8 @@
  * interpreter around it. So faults, changing code, devices and counting need nothing of their own
  * here.
  *
+ * Hot blocks are translated together with those that follow them (unit.c).
+ *
  * A translation holds for one instruction pointer and one context: code segment, mode word, TLB and
  * what is known of the segments' limits. Flags are in EFLAGS or in translated.flags; between blocks
  * always in the latter, or, in a context that is "live", always in EFLAGS, with the budget in the
@@ -32,11 +34,15 @@
 
 #define WARM           24          /* runs before a block is translated */
 #define MOVED_AGAIN    32          /* entries elsewhere before it is translated for there */
+#define UNIT_PASSES    16          /* entries by C code before it is translated with what follows */
+#define UNIT_TRIES     4           /* of finding out what follows */
+#define UNIT_PARTS     8u          /* blocks in a translation */
+#define UNIT_INSNS     96u         /* their instructions; take_budget has them as a signed byte */
 #define CODE_BYTES     (32u << 20)
-#define BLOCK_CODE     40960u      /* more than a block can become */
+#define UNIT_CODE      61440u      /* more than they can become */
 #define JIT_BLOCKS     131072u
 #define JIT_LINKS      262144u
-#define BLOCK_LINKS    2u          /* most of a block */
+#define UNIT_LINKS     (UNIT_PARTS + 1) /* most of a translation */
 #define JIT_PARTS      16u         /* of the code memory and both tables */
 #define PART_BLOCKS    (JIT_BLOCKS / JIT_PARTS)
 #define PART_LINKS     (JIT_LINKS / JIT_PARTS)
@@ -74,10 +80,26 @@ struct jit_context {
 struct jit_link;
 struct fault_site;
 
+/* Blocks that follow each other, in one page and one context: what becomes one translation. */
+struct jit_path {
+    unsigned n, n_insns;     /* n is 0: none is being found */
+    unsigned context;
+    struct { struct block *block; uint64_t rip; } part[UNIT_PARTS];
+};
+
+/* A translation, or a part of one: of the first block, the head; those of the others follow it in
+ * the table, and lead from their instructions to the interpreter. */
 struct jit_block {
-    struct block *block;     /* NULL: dropped */
+    struct block *block;     /* NULL: dropped, of the head */
     uint64_t rip;
     uint32_t context;        /* index */
+    uint8_t rest;            /* instructions of the parts behind this one */
+    struct jit_block *head;
+    struct jit_block *same;  /* another part made of the block (block.parts) */
+    /* Of the head alone: */
+    uint8_t n_parts;         /* 0: it has not become one */
+    uint8_t passes;          /* entries by C code; UNIT_PASSES: others lead here, it stays */
+    uint8_t tries;           /* UNIT_TRIES */
     uint16_t misses;         /* entries in another context; MOVED_AGAIN: to be translated anew */
     uint8_t *entry;          /* takes the block's instructions from the budget; writable view */
     uint8_t *body;           /* behind that, for C code; flags are in translated.flags */
@@ -96,6 +118,7 @@ struct jit_link {
     uint8_t *stub;           /* where that leads while it is not linked */
     struct jit_link *next;   /* of to->in */
     bool far_page;           /* leads out of its page: ends when translations of addresses change */
+    bool counts;             /* entries by it count (passes), and it is linked after enough of them */
 };
 
 struct jit_jump {
@@ -145,6 +168,7 @@ struct jit_part {
 
 struct jit_stats {
     uint64_t translated, bytes, dropped, flushes, evictions, links, slow_calls, entries, mismatches;
+    uint64_t units;          /* translations of several blocks */
     uint64_t faults;         /* in the window */
     uint64_t slow_rows[ROW_COUNT]; /* slow_calls by row of insn.def */
 };
@@ -174,6 +198,8 @@ struct jit {
     uint64_t generations;    /* numbers given to them */
     struct jit_block *blocks;
     struct jit_link *links;
+    struct jit_path path;    /* being found, in the interpreter */
+    unsigned warm, passes;   /* WARM and UNIT_PASSES, or what a test makes of them */
     struct jit_link *wanted; /* led out of translated code just now: to the block entered next */
     unsigned n_far_links;
     struct jit_jump jumps[JIT_JUMPS];
@@ -183,7 +209,7 @@ struct jit {
     unsigned match;          /* MATCH_*: undefined flags of the host are those of insn.def */
     struct jit_stats stats;
     struct window *window;
-    bool faulted;            /* translated code left because of a fault, */
+    struct jit_block *faulted; /* this translation left because of a fault, */
     uintptr_t fault_addr;    /* at this host address */
     struct check *check;     /* NULL: translations are trusted */
     int perf;                /* file of names; -1: none */
@@ -197,12 +223,21 @@ void jit_detach(struct interp *e);
 int jit_slow(struct x86_cpu *cpu, struct jit_block *jb, unsigned index);
 #define SLOW_SEGMENT 0x100   /* in @index: it may change a segment */
 #define SLOW_FP_SHIFT 9      /* and FP_*: registers that the block wants back */
-/* Is the block to stop, or was it dropped? */
-static inline bool jit_is_stopped(const struct jit *j, const struct jit_block *jb)
+/* Behind an instruction that C code did: what follows its block in the translation is taken from
+ * the budget again. False: there is not so much, the block is to stop, or the translation was
+ * dropped. */
+static inline bool jit_goes_on(const struct jit *j, const struct jit_block *jb)
 {
     const struct block *b = jb->block;
     const struct insn *stop = j->e->patched;
-    return !b || (stop && stop >= b->insns && stop <= &b->insns[b->n]);
+    return jb->head->block && !(stop && stop >= b->insns && stop <= &b->insns[b->n]) &&
+           j->e->cpu.budget >= jb->rest;
+}
+/* May others lead to @jb by now? Entries by exit @from (NULL: any other) are counted else. */
+static inline bool jit_is_settled(const struct jit *j, const struct jit_block *jb,
+                                  const struct jit_link *from)
+{
+    return jb->passes == j->passes || (from && !from->counts);
 }
 /* @jb is entered: from exit @l (NULL: none) it need not be looked up again. */
 void jit_link_wanted(struct jit *j, struct jit_link *l, struct jit_block *jb);
@@ -295,8 +330,9 @@ void jit_renew(struct jit *j, struct jit_block *jb);
 /* ---- room.c ---- */
 /* Everything is free. */
 void jit_all_room(struct jit *j);
-/* Room for a block, BLOCK_LINKS links and BLOCK_CODE bytes at parts[part].next. */
-struct jit_block *jit_new_block(struct jit *j);
+/* Room for a translation of @n blocks, UNIT_LINKS links and UNIT_CODE bytes at parts[part].next:
+ * its head, and the others behind it. */
+struct jit_block *jit_new_blocks(struct jit *j, unsigned n);
 /* Its code, which begins at parts[part].next, ends at @end. */
 void jit_translation_ends(struct jit *j, struct jit_block *jb, uint8_t *end);
 /* It is not entered again. */
@@ -317,12 +353,36 @@ static inline const struct jit_missed *jit_missed_at(const struct jit *j, const 
     return m->block == b && m->index == index ? m : NULL;
 }
 
+/* ---- unit.c: which blocks become one translation ---- */
+/* The translation just entered is translated anew with the blocks that run next. */
+void jit_path_begin(struct jit *j, struct jit_block *jb);
+/* Block @b is entered while a path is being found. True: it was added, and is to be interpreted;
+ * else the path ends before it. */
+bool jit_path_adds(struct jit *j, struct block *b);
+/* The path that was found, if it is more than one block; else another one is looked for later. */
+bool jit_path_ends(struct jit *j, struct jit_path *found);
+/* Or none is found: @b, if it is in it, is no more; NULL: nothing is. */
+void jit_path_drop(struct jit *j, const struct block *b);
+/* The blocks of @head's parts know of them; no longer. */
+void jit_parts_join(struct jit_block *head);
+void jit_parts_leave(struct jit_block *head);
+/* The offset that a near branch @in leads to, @rip being the next instruction's. */
+static inline uint64_t jit_branch_target(const struct insn *in, uint64_t rip)
+{
+    return (rip + in->imm) & (~0ull >> (64 - 8 * in->opsize));
+}
+/* May it be there? */
+static inline bool jit_branch_fits(const struct jit_context *c, uint64_t to)
+{
+    return to <= c->cs_last && (!(c->mode & MODE_CS64) || (int64_t)(to << 16) >> 16 == (int64_t)to);
+}
+
 /* ---- stubs.c ---- */
 void jit_make_stubs(struct jit *j);
 
 /* ---- translate.c ---- */
-/* Translates @b for the current context. NULL if it cannot be. */
-struct jit_block *jit_translate(struct jit *j, struct block *b, uint64_t rip);
+/* Translates the blocks of @path for the current context. NULL if that cannot be. */
+struct jit_block *jit_translate(struct jit *j, const struct jit_path *path);
 
 /* Does any form of this row of insn.def have an emitter? */
 bool jit_emits(unsigned row);

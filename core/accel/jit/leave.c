@@ -42,8 +42,8 @@ static const uint8_t *end(struct x86_cpu *cpu)
 }
 
 /* The translation of the block at s.rip, if it has one for the moment: what the table of jumps knew
- * of that address was of another one, or is not sure any more. */
-static struct jit_block *known_block(struct x86_cpu *cpu)
+ * of that address was of another one, or is not sure any more. @from: the exit, or NULL. */
+static struct jit_block *known_block(struct x86_cpu *cpu, const struct jit_link *from)
 {
     struct interp *e = interp_of(cpu);
     struct jit *j = jit_of(e);
@@ -52,13 +52,14 @@ static struct jit_block *known_block(struct x86_cpu *cpu)
         return NULL;
     }
     const struct block *b = block_known(e);
-    if (!b || !b->translated || cpu->budget < b->n || !jit_may_enter(e, b)) {
+    if (!b || !b->translated || !jit_may_enter(e, b)) {
         return NULL;
     }
     jit_find_context(j);
     struct jit_block *jb = b->translated;               /* NULL: that forgot everything */
     bool holds = jb && jb->context == j->context && jb->rip == cpu->s.rip &&
-                 jb->misses < MOVED_AGAIN;
+                 jb->misses < MOVED_AGAIN && cpu->budget >= b->n + jb->rest &&
+                 jit_is_settled(j, jb, from);
     return holds ? jb : NULL;
 }
 
@@ -73,7 +74,7 @@ static const uint8_t *go_to(struct jit *j, struct jit_block *jb)
 const uint8_t *jit_leave_chain(struct x86_cpu *cpu, void *what, unsigned index)
 {
     begin(cpu, false);
-    struct jit_block *jb = known_block(cpu);
+    struct jit_block *jb = known_block(cpu, NULL);
     if (jb) {
         return go_to(jit_of(interp_of(cpu)), jb);
     }
@@ -87,7 +88,7 @@ const uint8_t *jit_leave_link(struct x86_cpu *cpu, void *what, unsigned index)
     struct jit_link *l = what;
     cpu->s.rip = l->rip;
     begin(cpu, false);
-    struct jit_block *jb = known_block(cpu);
+    struct jit_block *jb = known_block(cpu, l);
     if (jb) {
         jit_link_wanted(j, l, jb);
         return go_to(j, jb);
@@ -97,9 +98,10 @@ const uint8_t *jit_leave_link(struct x86_cpu *cpu, void *what, unsigned index)
     return end(cpu);
 }
 
-/* Before instruction @index. */
+/* Before instruction @index. The parts behind are not run. */
 static void at(struct x86_cpu *cpu, const struct jit_block *jb, unsigned index)
 {
+    cpu->budget += jb->rest;
     interp_of(cpu)->block = jb->block;
     cpu->block_rip = jb->rip;
     cpu->s.gpr[GPR_OFF_RIP / 8] = jb->rip;
@@ -148,7 +150,7 @@ static const uint8_t *resume(struct x86_cpu *cpu)
             e->translated.flags = jit_flags_image(cpu);
             return code;
         }
-        struct jit_block *jb = known_block(cpu);
+        struct jit_block *jb = known_block(cpu, NULL);
         if (jb) {
             e->translated.flags = jit_flags_image(cpu);
             return go_to(j, jb);

@@ -44,18 +44,19 @@ static void evict(struct jit *j, unsigned part)
     j->stats.evictions += p->n_blocks > 0;
 }
 
-struct jit_block *jit_new_block(struct jit *j)
+struct jit_block *jit_new_blocks(struct jit *j, unsigned n)
 {
     struct jit_part *p = &j->parts[j->part];
     uint8_t *end = part_start(j, j->part + 1);
-    if (p->n_blocks == PART_BLOCKS || p->n_links + BLOCK_LINKS > PART_LINKS ||
-        end - p->next < BLOCK_CODE) {
+    if (p->n_blocks + n > PART_BLOCKS || p->n_links + UNIT_LINKS > PART_LINKS ||
+        end - p->next < UNIT_CODE) {
         unsigned part = room_next(j->room, JIT_PARTS, PART_CODE);
         evict(j, part);
         begin_part(j, part);
         p = &j->parts[part];
     }
-    return part_block(j, j->part, p->n_blocks++);
+    p->n_blocks += n;
+    return part_block(j, j->part, p->n_blocks - n);
 }
 
 void jit_translation_ends(struct jit *j, struct jit_block *jb, uint8_t *end)
@@ -67,7 +68,8 @@ void jit_translation_ends(struct jit *j, struct jit_block *jb, uint8_t *end)
 
 void jit_translation_dies(struct jit *j, struct jit_block *jb)
 {
-    if (jb->block) {
+    if (jb->head == jb && jb->block) {
+        jit_parts_leave(jb);
         jb->block = NULL;
         j->room[(size_t)(jb - j->blocks) / PART_BLOCKS].live -= jb->code_bytes;
     }

@@ -73,8 +73,8 @@ struct flags_again trans_how_again(const struct trans *t)
 bool trans_lasts(const struct trans *t)
 {
     struct operands o = operands_of(t->again.in);
-    for (unsigned i = t->in->index_in_block; i < t->block->n; i++) {
-        const struct insn *in = &t->block->insns[i];
+    for (unsigned i = t->at; i < t->n; i++) {
+        const struct insn *in = t->insns[i];
         const struct insn_info *info = &insn_info[in->row];
         if (!trans_emitters[in->row]) {
             return false;

@@ -11,7 +11,7 @@ uint64_t trans_next(const struct trans *t)
 
 uint64_t trans_target(const struct trans *t)
 {
-    return (trans_next(t) + t->in->imm) & (~0ull >> (64 - 8 * t->in->opsize));
+    return jit_branch_target(t->in, trans_next(t));
 }
 
 /* To the loop if something is pending that matters: once in every guest loop. */
@@ -47,7 +47,8 @@ static bool is_backward(const struct trans *t, uint64_t rip)
 static struct jit_link *link_jump(struct trans *t, unsigned cc, uint64_t rip)
 {
     struct emit *e = &t->e;
-    struct jit_link *l = jit_new_link(t->j, t->jb, rip, far_page(t, rip));
+    struct jit_link *l = jit_new_link(t->j, t->head, rip, far_page(t, rip));
+    l->counts = t->head->n_parts > 1 || is_backward(t, rip);
     unsigned opcode_bytes = cc == ALWAYS ? 1 : 2;
     while (((uintptr_t)e->at + opcode_bytes) & 3) {     /* so that it can be patched at once */
         emit_u8(e, 0x90);
@@ -101,6 +102,14 @@ void trans_exit_to(struct trans *t, uint64_t rip)
 void trans_exit_call(struct trans *t, uint64_t rip)
 {
     exit_direct(t, ALWAYS, rip);
+}
+
+void trans_leave_if(struct trans *t, unsigned cc, uint64_t rip)
+{
+    struct slow_path *p = trans_new_path(t, t->in->index_in_block);
+    p->leaves = true;
+    p->rip = rip;
+    p->from[p->n++] = emit_jcc(&t->e, cc);
 }
 
 void trans_exit_two(struct trans *t, unsigned cc)
@@ -219,15 +228,33 @@ void trans_exit_op(struct trans *t)
     exit_at(t, t->in->index_in_block, stubs_of(t)->exit_op);
 }
 
+/* What follows in the translation is not run. */
+static void leave(struct trans *t, const struct slow_path *p)
+{
+    t->in = &t->block->insns[p->index];
+    t->in_host = p->flags == FLAGS_IN_HOST;
+    t->saved = p->flags == FLAGS_SAVED;
+    t->again = p->again;
+    trans_flags_leave(t);
+    trans_take_budget(t, 0, t->jb->rest);
+    trans_exit_to(t, p->rip);
+}
+
 void trans_slow_paths(struct trans *t)
 {
     for (unsigned i = 0; i < t->n_slow; i++) {
         struct slow_path *p = &t->slow[i];
+        t->jb = p->jb;
+        t->block = p->jb->block;
         p->at = t->e.at;
         for (unsigned k = 0; k < p->n; k++) {
             emit_link(p->from[k], t->e.at);
         }
         trans_clean_path(t, p);
+        if (p->leaves) {
+            leave(t, p);
+            continue;
+        }
         trans_flags_of_path(t, p);
         trans_fp_note(t, p->noted);
         if (!p->back) {

@@ -83,13 +83,14 @@ static bool looks_at_all(const struct jit *j, const struct insn *in, const struc
 void trans_find_live(struct trans *t)
 {
     uint16_t live = FL_OSZAPC;
-    for (unsigned i = t->block->n; i-- > 0;) {
-        const struct insn *in = &t->block->insns[i];
+    for (unsigned i = t->n; i-- > 0;) {
+        const struct insn *in = t->insns[i];
         const struct insn_info *info = &insn_info[in->row];
         t->live[i] = live;
         struct flag_use use = flag_use(in, info);
         live = (uint16_t)((live & (~trans_overwritten(info) | use.kept)) | use.input);
-        if (looks_at_all(t->j, in, info)) {
+        bool inside = trans_emitters[in->row] == emit_jump && i + 1 < t->n;
+        if (!inside && looks_at_all(t->j, in, info)) {
             live = FL_OSZAPC;
         }
     }

@@ -7,8 +7,9 @@
 
 #include "core/accel/interp/x87.h"
 
-static unsigned wanted_by(const struct trans *t, const struct insn *in, trans_emitter emitter)
+unsigned trans_fp_wanted(const struct trans *t, const struct insn *in)
 {
+    trans_emitter emitter = trans_emitters[in->row];
     const struct insn_info *info = &insn_info[in->row];
     if (!trans_exists(t, in)) {
         return 0;
@@ -23,14 +24,13 @@ static unsigned wanted_by(const struct trans *t, const struct insn *in, trans_em
     return x87 ? FP_X87 | FP_X87_ANY : 0;
 }
 
-void trans_fp_begin(struct trans *t, const trans_emitter *emitters)
+void trans_fp_begin(struct trans *t)
 {
     struct host_mem fp = cpu_field(ENGINE_OFFSET(translated.fp));
     t->fp = (struct trans_fp){.noted = -1, .seg = -1};
     t->fp.unmasked = (t->j->e->cpu.s.fcw & FSW_EXCEPTIONS) != FSW_EXCEPTIONS;
-    for (unsigned i = 0; i < t->block->n; i++) {
-        const struct insn *in = &t->block->insns[i];
-        t->fp.wanted |= wanted_by(t, in, emitters[in->row]);
+    for (unsigned i = 0; i < t->n; i++) {
+        t->fp.wanted |= trans_fp_wanted(t, t->insns[i]);
     }
     t->fp.wanted &= t->fp.unmasked ? ~(unsigned)FP_X87 : ~0u;
     if (!t->fp.wanted) {

@@ -19,7 +19,7 @@ struct slow_path *trans_new_path(struct trans *t, unsigned index)
     }
     struct slow_path *p = &t->slow[t->n_slow++];
     *p = (struct slow_path){
-        .index = index, .noted = t->fp.noted, .again = t->again, .direct = t->direct,
+        .jb = t->jb, .index = index, .noted = t->fp.noted, .again = t->again, .direct = t->direct,
         .flags = where_flags_are(t), .dirty = t->dirty,
     };
     memcpy(p->was_held, t->held, sizeof(t->held));

@@ -99,9 +99,9 @@ void trans_clean_path(struct trans *t, const struct slow_path *p)
 /* How many instructions from here the register is named again. */
 static unsigned next_use(const struct trans *t, unsigned reg)
 {
-    unsigned off = GPR_OFF(reg), i = t->in->index_in_block + 1u;
-    for (; i < t->block->n; i++) {
-        const struct insn *in = &t->block->insns[i];
+    unsigned off = GPR_OFF(reg), i = t->at + 1;
+    for (; i < t->n; i++) {
+        const struct insn *in = t->insns[i];
         if (in->r == off || (in->mem ? in->base == off || in->index == off : in->m == off)) {
             break;
         }
@@ -140,7 +140,7 @@ static bool is_worth_home(const struct trans *t, unsigned reg)
 {
     unsigned mine = next_use(t, reg);
     bool worth = held_at(t, reg) >= 0;
-    for (unsigned i = 0; i < HELD && mine < t->block->n; i++) {
+    for (unsigned i = 0; i < HELD && mine < t->n; i++) {
         worth = worth || !t->held[i] || next_use(t, t->held[i]) > mine;
     }
     return worth;
@@ -239,7 +239,7 @@ void trans_written(struct trans *t)
     if (!in->mem && trans_is_extra(in->m) && result(t, false) && t->unheld != E_UNHELD) {
         t->dirty |= (uint8_t)(1u << held_at(t, in->m >> 3));
     }
-    if (in->index_in_block + 1 == t->block->n) {
+    if (trans_ends(t)) {
         trans_clean(t);
     }
 }
@@ -282,7 +282,8 @@ bool trans_may_write(const struct insn *in, unsigned offset)
     if (emitter == emit_push) {
         return reg == R_SP;
     }
-    if (emitter == emit_nop || emitter == emit_carry || emitter == emit_x87) {
+    if (emitter == emit_nop || emitter == emit_carry || emitter == emit_x87 ||
+        emitter == emit_jump || emitter == emit_jump_cc) {
         return false;
     }
     if (!writes_first_only(emitter)) {

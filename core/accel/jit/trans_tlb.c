@@ -191,8 +191,8 @@ static bool is_changed(const struct trans *t, unsigned offset)
 {
     bool stack = offset == GPR_OFF(R_SP) || (offset == GPR_OFF(R_BP) && !t->wide);
     bool changed = false;
-    for (const struct insn *i = t->block->insns; i < t->in && !changed; i++) {
-        changed = offset <= GPR_OFF(R_15) && !stack && trans_may_write(i, offset);
+    for (unsigned i = 0; i < t->at && !changed; i++) {
+        changed = offset <= GPR_OFF(R_15) && !stack && trans_may_write(t->insns[i], offset);
     }
     return changed;
 }

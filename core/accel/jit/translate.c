@@ -1,6 +1,6 @@
 /*
- * Translates one block: instruction by instruction, with its entry and its ends. See jit.h and
- * translate.h.
+ * Translates a block, or some that follow each other: instruction by instruction, with the entry
+ * and the ends. See jit.h and translate.h.
  */
 #include "core/accel/jit/translate.h"
 
@@ -64,11 +64,11 @@ static void translate_insn(struct trans *t)
     t->path = NULL;
     t->unheld = NONE_UNHELD;
     t->fixed = false;
-    if (!emitter || t->in->index_in_block + 1 == t->block->n || trans_may_load_segment(t->in)) {
+    if (!emitter || trans_ends_block(t) || trans_may_load_segment(t->in)) {
         trans_fp_settle(t);
         t->fp.seg = -1;
     }
-    if (t->in->index_in_block + 1 == t->block->n) {
+    if (trans_ends(t)) {
         trans_clean(t);
     }
     if (emitter && t->wide) {
@@ -86,7 +86,7 @@ static void translate_insn(struct trans *t)
         return;
     }
     /* What ends the block in the interpreter (branches, REP, changes of mode) does so here. */
-    if (t->in->index_in_block + 1 == t->block->n) {
+    if (trans_ends(t)) {
         trans_save_flags(t);
         if (block_op(t->block, t->in)) {
             trans_exit_op(t);
@@ -99,16 +99,20 @@ static void translate_insn(struct trans *t)
     call_interpreter(t);
 }
 
-/* Budget @digit (5: SUB, 0: ADD) the block's instructions. */
-static void take_budget(struct trans *t, unsigned digit)
+void trans_take_budget(struct trans *t, unsigned digit, unsigned n)
 {
     struct host_mem budget = cpu_field(CPU_OFFSET(budget));
+    if (t->context->live) {
+        int by = digit == 0 ? (int)n : -(int)n;
+        emit_lea(&t->e, 8, REG_BUDGET, REG_BUDGET, HOST_NONE, by);
+        return;
+    }
     if (t->wide) {
         emit_rm(&t->e, 0x83, 8, (enum host_reg)digit, &budget);
     } else {
         emit_rr(&t->e, 0x83, 8, (enum host_reg)digit, REG_BUDGET);
     }
-    emit_u8(&t->e, t->block->n);
+    emit_u8(&t->e, (uint8_t)n);
 }
 
 /* From C code: flags into EFLAGS, the budget into the guard. */
@@ -126,14 +130,14 @@ static void make_live_entry(struct trans *t)
 {
     struct host_mem guard = {REG_BUDGET, HOST_NONE, 0, 0};
     make_live(t);
-    t->jb->entry = t->e.at;
-    emit_lea(&t->e, 8, REG_BUDGET, REG_BUDGET, HOST_NONE, -(int)t->block->n);
+    t->head->entry = t->e.at;
+    trans_take_budget(t, 5, t->n);
     t->path = &t->too_few;
     trans_may_fault(t);
     emit_rm(&t->e, 0x0fb6, 4, HOST_10, &guard);
 }
 
-/* Takes the block's instructions from the budget, or leaves if there are not so many. Returns the
+/* Takes all instructions from the budget, or leaves if there are not so many. Returns the
  * place of the displacement that leads to no_budget. */
 static uint8_t *make_entry(struct trans *t)
 {
@@ -141,7 +145,7 @@ static uint8_t *make_entry(struct trans *t)
         make_live_entry(t);
         return NULL;
     }
-    take_budget(t, 5);
+    trans_take_budget(t, 5, t->n);
     return emit_jcc(&t->e, 8);                          /* js */
 }
 
@@ -149,12 +153,11 @@ static void no_budget(struct trans *t, uint8_t *from)
 {
     if (t->context->live) {
         t->too_few.at = t->e.at;
-        emit_lea(&t->e, 8, REG_BUDGET, REG_BUDGET, HOST_NONE, t->block->n);
     } else {
         emit_link(from, t->e.at);
-        take_budget(t, 0);
     }
-    trans_exit_chain(t, t->jb->rip);
+    trans_take_budget(t, 0, t->n);
+    trans_exit_chain(t, t->head->rip);
 }
 
 static void tell(struct jit *j, const struct jit_block *jb)
@@ -173,9 +176,9 @@ static void tell(struct jit *j, const struct jit_block *jb)
 /* The body of such a block, for C code. */
 static void make_cold_body(struct trans *t)
 {
-    const uint8_t *body = t->jb->body;
+    const uint8_t *body = t->head->body;
     if (t->context->live) {
-        t->jb->body = t->e.at;
+        t->head->body = t->e.at;
         make_live(t);
         emit_link(emit_jmp(&t->e), body);
     }
@@ -188,7 +191,7 @@ static void put_faults(struct trans *t)
         emit_u8(&t->e, 0xcc);
     }
     struct fault_site *sites = (void *)t->e.at;
-    struct jit_block *jb = t->jb;
+    struct jit_block *jb = t->head;
     for (unsigned i = 0; i < t->n_faults; i++) {
         sites[i] = (struct fault_site){
             .at = (uint32_t)(t->faults[i].at - jb->entry),
@@ -200,55 +203,121 @@ static void put_faults(struct trans *t)
     t->e.at = (uint8_t *)(sites + t->n_faults);
 }
 
-struct jit_block *jit_translate(struct jit *j, struct block *b, uint64_t rip)
+static unsigned fp_wanted(const struct trans *t, const struct block *b)
 {
-    struct jit_block *jb = jit_new_block(j);
+    unsigned wanted = 0;
+    for (unsigned i = 0; i < b->n; i++) {
+        wanted |= trans_fp_wanted(t, &b->insns[i]);
+    }
+    return wanted;
+}
+
+/* The parts of @path that the translation has: none wants more of the FPU than the first one, at
+ * whose start that is got. Makes their blocks, and finds all instructions. */
+static void begin_parts(struct trans *t, const struct jit_path *path)
+{
+    struct jit *j = t->j;
+    unsigned wanted = fp_wanted(t, path->part[0].block), n = 1;
+    while (n < path->n && !(fp_wanted(t, path->part[n].block) & ~wanted)) {
+        n++;
+    }
+    t->n = 0;
+    t->head = jit_new_blocks(j, n);
+    for (unsigned i = 0; i < n; i++) {
+        struct block *b = path->part[i].block;
+        for (unsigned k = 0; k < b->n; k++) {
+            t->insns[t->n++] = &b->insns[k];
+        }
+        t->head[i] = (struct jit_block){
+            .block = b, .rip = path->part[i].rip, .context = j->context, .head = t->head,
+            .entry = j->parts[j->part].next,
+        };
+    }
+    t->head->n_parts = (uint8_t)n;
+    for (unsigned i = n, rest = 0; i-- > 0; rest += t->head[i].block->n) {
+        t->head[i].rest = (uint8_t)rest;
+    }
+}
+
+static void translate_part(struct trans *t, struct jit_block *part)
+{
+    t->jb = part;
+    t->block = part->block;
+    for (unsigned i = 0; i < t->block->n && !t->ended; i++, t->at++) {
+        t->in = &t->block->insns[i];
+        t->info = &insn_info[t->in->row];
+        translate_insn(t);
+    }
+    if (!t->ended) {
+        trans_fp_settle(t);                             /* it names an instruction of this block */
+        t->fp.seg = -1;
+    }
+}
+
+static void begin(struct trans *t, struct jit *j, const struct jit_path *path)
+{
+    t->j = j;
+    t->context = &j->contexts[j->context];
+    t->wide = t->context->mode & MODE_CS64;
+    begin_parts(t, path);
     uint8_t *start = j->parts[j->part].next;
-    *jb = (struct jit_block){.block = b, .rip = rip, .context = j->context, .entry = start};
+    t->e = (struct emit){.at = start, .end = start + UNIT_CODE - FAULT_TABLE};
+    t->jb = t->head;
+    t->block = t->head->block;
+    t->dirty = 0;
+    trans_forget_held(t);
+    t->ended = false;
+    t->in_host = t->context->live;
+    t->saved = t->carry_saved = !t->context->live;
+    t->again.in = NULL;
+    t->at = t->n_slow = t->n_far = t->n_faults = 0;
+    t->direct = t->out_of_line = false;
+    trans_find_live(t);
+}
+
+/* What is out of line, behind the code. */
+static void end(struct trans *t, uint8_t *too_few)
+{
+    trans_forget_held(t);
+    trans_far_accesses(t);
+    trans_slow_paths(t);
+    t->jb = t->head;
+    t->block = t->head->block;
+    no_budget(t, too_few);
+    make_cold_body(t);
+    trans_fp_end(t);
+    trans_second_page_end(t);
+}
+
+struct jit_block *jit_translate(struct jit *j, const struct jit_path *path)
+{
     static _Thread_local struct trans t;
-    t.e = (struct emit){.at = start, .end = start + BLOCK_CODE - FAULT_TABLE};
-    t.j = j;
-    t.jb = jb;
-    t.block = b;
-    t.context = &j->contexts[j->context];
-    t.wide = t.context->mode & MODE_CS64;
-    t.dirty = 0;
-    trans_forget_held(&t);
-    t.ended = false;
-    t.in_host = t.context->live;
-    t.saved = t.carry_saved = !t.context->live;
-    t.again.in = NULL;
-    t.n_slow = t.n_far = t.n_faults = 0;
-    t.direct = t.out_of_line = false;
-    trans_find_live(&t);
+    begin(&t, j, path);
+    struct jit_block *jb = t.head;
+    jb->cold = jb->entry;
     uint8_t *too_few = make_entry(&t);
     jb->body = t.e.at;
-    jb->cold = start;
     trans_second_page_begin(&t);
-    trans_fp_begin(&t, trans_emitters);
-    for (unsigned i = 0; i < b->n && !t.ended; i++) {
-        t.in = &b->insns[i];
-        t.info = &insn_info[t.in->row];
-        translate_insn(&t);
+    trans_fp_begin(&t);
+    for (unsigned i = 0; i < jb->n_parts; i++) {
+        translate_part(&t, &jb[i]);
     }
     if (!t.ended) {
-        trans_fp_settle(&t);
+        t.at--;
         trans_exit_to(&t, trans_next(&t));
     }
-    trans_forget_held(&t);
-    trans_far_accesses(&t);
-    trans_slow_paths(&t);
-    no_budget(&t, too_few);
-    make_cold_body(&t);
-    trans_fp_end(&t);
-    trans_second_page_end(&t);
+    end(&t, too_few);
     if (t.e.full) {
+        jb->block = NULL;
         return NULL;
     }
     put_faults(&t);
+    jit_parts_join(jb);
+    jb->passes = path->n > 1 ? (uint8_t)j->passes : 0;
     jit_translation_ends(j, jb, t.e.at);
-    trace_jit_translated(rip, b->n, jb->code_bytes, j->context);
+    trace_jit_translated(jb->rip, t.n, jb->code_bytes, j->context);
     j->stats.translated++;
+    j->stats.units += jb->n_parts > 1;
     j->stats.bytes += jb->code_bytes;
     tell(j, jb);
     return jb;

@@ -1,5 +1,5 @@
 /*
- * Inside the translator: one block being translated, and what an emitter (emit column of insn.def)
+ * Inside the translator: the blocks being translated, and what an emitter (emit column of insn.def)
  * may use.
  *
  * An emitter returns false, before it has emitted anything, if it cannot do the instruction; then
@@ -12,7 +12,7 @@
 #include "core/accel/jit/code.h"
 
 #define SLOW_JUMPS 16
-#define TRANS_FAULTS (8 * BLOCK_INSNS)
+#define TRANS_FAULTS (8 * UNIT_INSNS)
 #define HELD 3               /* host registers for R8 to R15 of the guest */
 
 enum access { READ, WRITE, MODIFY };
@@ -33,7 +33,10 @@ enum flags_where { FLAGS_SAVED, FLAGS_IN_HOST, FLAGS_AGAIN };
 struct slow_path {
     uint8_t *from[SLOW_JUMPS]; /* displacements that lead to it */
     unsigned n;
-    unsigned index;
+    struct jit_block *jb;
+    unsigned index;          /* in its block */
+    bool leaves;             /* a conditional jump to @rip, out of the translation */
+    uint64_t rip;
     bool direct;             /* from an access in the window, around which EFLAGS stays */
     enum flags_where flags;
     struct flags_again again;
@@ -71,7 +74,7 @@ struct trans_place {
 struct trans;
 typedef bool (*trans_emitter)(struct trans *t);
 
-/* The FPU in this block. */
+/* The FPU in this translation. */
 struct trans_fp {
     unsigned wanted;         /* FP_*: registers that its instructions use */
     bool unmasked;           /* exceptions of the x87 may be: FSW.ES is looked at */
@@ -83,10 +86,13 @@ struct trans_fp {
 struct trans {
     struct emit e;
     struct jit *j;
-    struct jit_block *jb;
+    struct jit_block *head;
+    struct jit_block *jb;    /* the part that is being translated */
     struct block *block;
     const struct jit_context *context;
-    const struct insn *in;   /* being translated */
+    const struct insn *insns[UNIT_INSNS]; /* of all parts */
+    unsigned n, at;          /* how many; which one is being translated: */
+    const struct insn *in;
     const struct insn_info *info;
     bool wide;               /* 64-bit code */
     uint8_t held[HELD];      /* R_8 to R_15: the guest register that is also in trans_homes[i];
@@ -108,10 +114,10 @@ struct trans {
     bool carry_saved;        /* CF is there, if not all of them */
     struct flags_again again; /* neither: how they are made */
     bool ended;              /* the last instruction has emitted the way out */
-    uint16_t live[BLOCK_INSNS]; /* flags that are looked at after each instruction */
-    struct slow_path slow[2 * BLOCK_INSNS];
+    uint16_t live[UNIT_INSNS]; /* flags that are looked at after each instruction */
+    struct slow_path slow[2 * UNIT_INSNS];
     unsigned n_slow;
-    struct far_access far[4 * BLOCK_INSNS];
+    struct far_access far[4 * UNIT_INSNS];
     unsigned n_far;
     struct slow_path *path;  /* of this instruction, if it has one: the last one */
     bool out_of_line;        /* behind the block: nothing needs a path that has none */
@@ -145,6 +151,17 @@ static inline bool trans_high(enum host_reg r)
     return r >= HOST_AH && r <= HOST_BH;
 }
 
+/* Is it the last one of its block; of all? */
+static inline bool trans_ends_block(const struct trans *t)
+{
+    return t->in->index_in_block + 1u == t->block->n;
+}
+
+static inline bool trans_ends(const struct trans *t)
+{
+    return t->at + 1 == t->n;
+}
+
 /* ---- trans_regs.c: R8 to R15 of the guest ---- */
 /* Gives the instruction's registers host registers; notes those that it wrote. EFLAGS stays. */
 void trans_hold(struct trans *t);
@@ -169,6 +186,8 @@ enum host_reg trans_ea_reg(struct trans *t, unsigned offset, enum host_reg scrat
 /* ---- translate.c ---- */
 /* By row of insn.def; CALL_RUN: none. */
 extern const trans_emitter trans_emitters[];
+/* Budget @digit (5: SUB, 0: ADD) @n instructions, by LEA in live code. */
+void trans_take_budget(struct trans *t, unsigned digit, unsigned n);
 /* Is the instruction there in this model and mode? Else it is #UD. */
 bool trans_exists(const struct trans *t, const struct insn *in);
 
@@ -233,7 +252,7 @@ void trans_flags_leave(struct trans *t);
 void trans_flags_after(struct trans *t);
 static inline uint16_t trans_live(const struct trans *t)
 {
-    return t->live[t->in->index_in_block];
+    return t->live[t->at];
 }
 /* Flags that the row gives new values, undefined ones included. */
 uint16_t trans_overwritten(const struct insn_info *info);
@@ -251,9 +270,11 @@ void trans_again_over(struct trans *t);
 void trans_make_again(struct trans *t, struct flags_again a);
 
 /* ---- trans_exit.c ---- */
-/* Ends the block: at offset @rip; the same for CALL, after which a return looks for interrupts; at
- * trans_target if condition @cc holds, else at trans_next (flags are saved); at the offset in
- * R8. */
+/* Condition @cc leads out of the translation, to @rip. */
+void trans_leave_if(struct trans *t, unsigned cc, uint64_t rip);
+/* Ends the translation: at offset @rip; the same for CALL, after which a return looks for
+ * interrupts; at trans_target if condition @cc holds, else at trans_next (flags are saved); at the
+ * offset in R8. */
 void trans_exit_to(struct trans *t, uint64_t rip);
 void trans_exit_call(struct trans *t, uint64_t rip);
 void trans_exit_two(struct trans *t, unsigned cc);
@@ -289,8 +310,10 @@ void trans_second_page_begin(struct trans *t);
 void trans_second_page_end(struct trans *t);
 
 /* ---- trans_fp.c ---- */
+/* FP_*: the registers that an instruction uses. */
+unsigned trans_fp_wanted(const struct trans *t, const struct insn *in);
 /* Before the first instruction; behind the last one, out of line. */
-void trans_fp_begin(struct trans *t, const trans_emitter *emitters);
+void trans_fp_begin(struct trans *t);
 void trans_fp_end(struct trans *t);
 /* FIP, FOP and FCS name instruction @noted, if that is one. EFLAGS stays. Uses R10. */
 void trans_fp_note(struct trans *t, int noted);

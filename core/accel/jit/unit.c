@@ -1,0 +1,155 @@
+/*
+ * Units: which blocks become one translation.
+ *
+ * Model:  a block that is warm is translated alone. Entries by C code are counted: others lead to
+ *         it only when there were enough of them. Then the blocks that run next are noted, in the
+ *         interpreter, up to where code leaves the page or the way is not known in advance, up to
+ *         a unit that is there, or back to the first one; they are translated behind each other.
+ *         A loop is unrolled. Whatever jumps forward inside blocks translated alone does not count:
+ *         it is a part of what begins before it.
+ */
+#include "core/accel/jit/translate.h"
+
+#define UNROLLED 64u         /* instructions of a loop that is unrolled */
+
+/* Does block @b at @rip lead to @next, in a way that translated code can follow? */
+static bool leads(const struct jit_context *c, const struct block *b, uint64_t rip, uint64_t next)
+{
+    const struct insn *last = &b->insns[b->n - 1];
+    trans_emitter emitter = trans_emitters[last->row];
+    uint64_t behind = (rip + b->bytes) & (c->mode & MODE_CS64 ? ~0ull : 0xffffffff);
+    uint64_t target = jit_branch_target(last, behind);
+    if (!b->ends) {
+        return next == behind;
+    }
+    if (emitter != emit_jump && emitter != emit_jump_cc) {
+        return false;
+    }
+    return jit_branch_fits(c, target) &&
+           (next == target || (emitter == emit_jump_cc && next == behind));
+}
+
+static bool is_in(const struct jit_path *p, const struct block *b)
+{
+    bool found = false;
+    for (unsigned i = 0; i < p->n; i++) {
+        found = found || p->part[i].block == b;
+    }
+    return found;
+}
+
+static void add(struct jit_path *p, struct block *b, uint64_t rip)
+{
+    p->part[p->n].block = b;
+    p->part[p->n].rip = rip;
+    p->n++;
+    p->n_insns += b->n;
+}
+
+void jit_path_begin(struct jit *j, struct jit_block *jb)
+{
+    j->path = (struct jit_path){.context = jb->context};
+    if (jb->block->bytes == jb->block->bytes1) {        /* else the next one is in another page */
+        add(&j->path, jb->block, jb->rip);
+    }
+}
+
+/* The same page of memory; the registers lead there by one translation of addresses. */
+static bool same_page(const struct jit_path *p, const struct block *b, uint64_t rip)
+{
+    const struct block *head = p->part[0].block;
+    return head->ram >> PAGE_BITS == b->ram >> PAGE_BITS && b->bytes == b->bytes1 &&
+           b->ram - head->ram == rip - p->part[0].rip;
+}
+
+bool jit_path_adds(struct jit *j, struct block *b)
+{
+    struct jit_path *p = &j->path;
+    uint64_t rip = j->e->cpu.block_rip;
+    const struct jit_block *jb = b->translated;
+    if (j->context != p->context || p->n == UNIT_PARTS || p->n_insns + b->n > UNIT_INSNS ||
+        !jb || jb->n_parts > 1 || jb->context != p->context || jb->rip != rip ||
+        !leads(&j->contexts[p->context], p->part[p->n - 1].block, p->part[p->n - 1].rip, rip) ||
+        !same_page(p, b, rip) || is_in(p, b)) {
+        return false;
+    }
+    add(p, b, rip);
+    return true;
+}
+
+/* Appends the path to itself as often as it fits. */
+static void unroll(struct jit_path *p)
+{
+    unsigned n = p->n, insns = p->n_insns;
+    while (p->n + n <= UNIT_PARTS && p->n_insns + insns <= UNROLLED) {
+        for (unsigned i = 0; i < n; i++) {
+            add(p, p->part[i].block, p->part[i].rip);
+        }
+    }
+}
+
+/* The first block is not translated with others, for now or ever. */
+static void give_up(struct jit_path *p)
+{
+    struct jit_block *jb = p->part[0].block->translated;
+    if (jb && ++jb->tries < UNIT_TRIES) {
+        jb->passes = 0;
+    }
+    p->n = 0;
+}
+
+bool jit_path_ends(struct jit *j, struct jit_path *found)
+{
+    struct jit_path *p = &j->path;
+    const struct jit_block *jb = p->part[0].block->translated;
+    const struct block *last = p->part[p->n - 1].block;
+    bool loops = j->e->cpu.block_rip == p->part[0].rip && j->e->block == p->part[0].block &&
+                 leads(&j->contexts[p->context], last, p->part[p->n - 1].rip, p->part[0].rip);
+    if (j->context != p->context || !jb || jb->context != p->context) {
+        give_up(p);
+        return false;
+    }
+    if (loops) {
+        unroll(p);
+    }
+    if (p->n == 1) {
+        give_up(p);
+        return false;
+    }
+    *found = *p;
+    p->n = 0;
+    return true;
+}
+
+void jit_path_drop(struct jit *j, const struct block *b)
+{
+    if (!b || is_in(&j->path, b)) {
+        j->path.n = 0;
+    }
+}
+
+/* ---- the blocks of a unit ---- */
+
+void jit_parts_join(struct jit_block *head)
+{
+    for (unsigned i = 1; i < head->n_parts; i++) {
+        struct block *b = head[i].block;
+        head[i].same = b->parts;
+        b->parts = &head[i];
+    }
+}
+
+void jit_parts_leave(struct jit_block *head)
+{
+    for (unsigned i = 1; i < head->n_parts; i++) {
+        struct jit_block *p = head[i].block->parts;
+        if (p == &head[i]) {
+            head[i].block->parts = p->same;
+            continue;
+        }
+        for (; p->same != &head[i]; p = p->same) {
+        }
+        p->same = head[i].same;
+    }
+    head->n_parts = 1;
+}
