@@ -16,7 +16,8 @@ enum {
     P_MOVED = 0x5000,            /* a page of functions, with another of their kind behind it */
     P_ENTRY_STACK = 0x7600, P_KERNEL_STACK = 0x7c00, P_USER_STACK = 0x8000,
     P_DATA = 0x8000, P_DATA_PAGES = 4, P_KERNEL = 0xc000, P_END = 0xff00,
-    P_ROOT = 0x10000, P_OTHER_ROOT = 0x14000, P_HIGH_DATA = 0x100000, P_RAM = 0x200000,
+    P_ROOT = 0x10000, P_OTHER_ROOT = 0x14000, P_DEVICE = 0xa0000,
+    P_HIGH_DATA = 0x100000, P_RAM = 0x200000,
     P_ALIAS = 0x400000,          /* all of it once more, with paging */
 };
 
@@ -122,6 +123,8 @@ struct place {
     bool mem;
     unsigned reg;                /* or, in memory, */
     int base;                    /* -1: none */
+    int scaled;                  /* index and, from bit 4 on, log2 of its scale; 0: none */
+    bool rip;                    /* relative to RIP, and so a few bytes off */
     uint32_t disp;
     bool wide;                   /* a 32-bit address in 16-bit code */
     uint8_t prefix;              /* of a segment; 0: none */
@@ -146,14 +149,19 @@ static inline void p_modrm(struct program *p, unsigned reg, const struct place *
         unsigned form = rm->base == R_BX ? 0x87 : rm->base == R_SI ? 0x84 : 0x85;
         p_byte(p, (rm->base < 0 ? 6 : form) | mid);
         p_word(p, rm->disp);
+    } else if (rm->base < 0 && rm->rip) {
+        p_byte(p, 5 | mid);
+        p_long(p, rm->disp - (p->at + 4));
     } else if (rm->base < 0) {
         p_byte(p, 4 | mid);
         p_byte(p, 0x25);
         p_long(p, rm->disp);
     } else {
-        p_byte(p, 0x80 | mid | (unsigned)(rm->base & 7));
-        if ((rm->base & 7) == R_SP) {
-            p_byte(p, 0x24);
+        bool sib = rm->scaled || (rm->base & 7) == R_SP;
+        unsigned index = rm->scaled ? (unsigned)rm->scaled & 7 : R_SP;
+        p_byte(p, 0x80 | mid | (sib ? 4 : (unsigned)rm->base & 7));
+        if (sib) {
+            p_byte(p, (unsigned)rm->scaled >> 4 << 6 | index << 3 | ((unsigned)rm->base & 7));
         }
         p_long(p, rm->disp);
     }
@@ -164,7 +172,8 @@ static inline void p_op(struct program *p, unsigned size, unsigned op, unsigned 
                         struct place rm)
 {
     unsigned low = rm.mem ? (rm.base < 0 ? 0 : (unsigned)rm.base) : rm.reg;
-    unsigned rex = (size == 8) << 3 | reg >> 3 << 2 | low >> 3;
+    unsigned index = rm.mem ? (unsigned)rm.scaled & 15 : 0;
+    unsigned rex = (size == 8) << 3 | reg >> 3 << 2 | index >> 3 << 1 | low >> 3;
     if (rm.prefix) {
         p_byte(p, rm.prefix);
     }

@@ -26,38 +26,53 @@ static inline unsigned any_reg(struct program *p, unsigned size)
     return reg;
 }
 
-static inline void mask_register(struct program *p, unsigned reg, unsigned size)
+static inline void mask_register(struct program *p, unsigned reg, unsigned size, uint32_t mask)
 {
     p_op(p, size, 0x81, 4, p_reg(reg));
-    p_imm(p, size, 0x1fff);
+    p_imm(p, size, mask);
 }
 
-/* Memory: at a fixed address, or based on a register that is masked before. */
-static inline struct place any_mem(struct program *p)
+/* Memory based on registers that are masked before. */
+static inline struct place based_mem(struct program *p)
 {
-    struct place m = p_at(P_DATA + p_below(p, 0x3fe0));
-    if (p->bits > 16 && !p->plain && p_below(p, 4) == 0) {
-        m.disp += p->paged ? P_ALIAS : P_HIGH_DATA;
-    }
-    if (!p->plain && p_below(p, 16) == 0) {
-        m.disp &= 0xfff;
-        m.prefix = 0x64;
-        m.wide = p->bits == 16 && p_below(p, 2);
-        return m;
-    }
-    if (p_below(p, 2) == 0) {
-        return m;
-    }
-    m.disp = P_DATA + p_below(p, 0x1fe0);
+    struct place m = p_at(P_DATA + p_below(p, 0xfe0));
     m.wide = p->bits == 16 && p_below(p, 3) == 0;
     if (p->bits == 16 && !m.wide) {
         static const uint8_t bases[] = {R_BX, R_SI, R_DI};
         m.base = bases[p_below(p, 3)];
-        mask_register(p, (unsigned)m.base, 2);
-    } else {
-        m.base = (int)any_reg(p, 4);
-        mask_register(p, (unsigned)m.base, 4);
+        mask_register(p, (unsigned)m.base, 2, 0x1fff);
+        return m;
     }
+    m.base = (int)any_reg(p, 4);
+    mask_register(p, (unsigned)m.base, 4, 0x1fff);
+    unsigned index = any_reg(p, 4);
+    if (p_below(p, 3) == 0 && index != R_AX && (int)index != m.base) {
+        mask_register(p, index, 4, 0x1ff);
+        m.scaled = (int)(index | p_below(p, 4) << 4);
+    }
+    return m;
+}
+
+/* Of data, near the stack pointer, of a device, or elsewhere by a segment. */
+static inline struct place any_mem(struct program *p)
+{
+    struct place m = p_at(P_DATA + p_below(p, 0x3fe0));
+    uint32_t kind = p_below(p, 32);
+    if (kind < 2 && !p->plain) {
+        m.disp &= 0xfff;
+        m.prefix = 0x64;
+        m.wide = p->bits == 16 && p_below(p, 2);
+    } else if (kind == 2 && p->bits > 16 && !p->plain) {
+        m.disp = P_DEVICE + (m.disp & 0xff);
+    } else if (kind < 6 && p->bits > 16) {
+        m.base = R_SP;
+        m.disp = -32 - p_below(p, 64);
+    } else if (kind < 10 && p->bits > 16 && !p->plain) {
+        m.disp += p->paged ? P_ALIAS : P_HIGH_DATA;
+    } else if (kind < 20) {
+        return based_mem(p);
+    }
+    m.rip = p->bits == 64 && p_below(p, 2);
     return m;
 }
 
@@ -270,6 +285,41 @@ static inline void i_string(struct program *p)
     p_byte(p, 0xfc);
 }
 
+/* Without an operand: LODS and its kin once, XLAT, a move by an absolute offset. */
+static inline void i_implicit(struct program *p)
+{
+    static const uint8_t ops[] = {0xa4, 0xaa, 0xac, 0xa6, 0xae, 0xa5, 0xab, 0xad};
+    unsigned kind = p_below(p, 3);
+    if (kind == 0 && p->bits != 64) {
+        unsigned op = 0xa0 | p_below(p, 4);
+        p_byte(p, op);
+        p_imm(p, p_near(p), P_DATA + p_below(p, 0x3fe0));
+    } else if (kind == 1) {
+        p_set(p, R_BX, P_DATA + p_below(p, 0x3e00));
+        p_byte(p, 0xd7);
+    } else {
+        p_set(p, R_SI, P_DATA + p_below(p, 0x3ff0));
+        p_set(p, R_DI, P_DATA + p_below(p, 0x3ff0));
+        p_byte(p, ops[p_below(p, 8)]);
+        p_byte(p, ops[p_below(p, 8)]);
+    }
+}
+
+/* A port, which may ask for an interrupt. */
+static inline void i_port(struct program *p)
+{
+    static const uint8_t ops[] = {0xe4, 0xe6, 0xec, 0xee, 0xed, 0xef};
+    unsigned op = ops[p_below(p, 6)];
+    if (p->plain || !p->inner) {
+        i_alu(p);
+        return;
+    }
+    p_byte(p, op);
+    if (op < 0xe8) {
+        p_byte(p, p_random(p));
+    }
+}
+
 static inline void i_vector(struct program *p)
 {
     static const uint32_t ops[] = {0x660ffe, 0x660fef, 0xf30f6f, 0xf30f7f, 0x660fd4, 0xf20f58,
@@ -300,7 +350,7 @@ static inline void any_insn(struct program *p)
     static void (*const kinds[])(struct program *) = {
         i_alu, i_alu, i_alu, i_shift, i_move, i_move, i_move, i_extend, i_unary, i_multiply,
         i_divide, i_condition, i_bit, i_exchange, i_small, i_stack, make_site, store_to_site,
-        i_vector, i_x87, i_string,
+        i_vector, i_x87, i_string, i_implicit, i_port,
     };
     kinds[p_below(p, ARRAY_SIZE(kinds))](p);
 }
@@ -375,6 +425,31 @@ static inline void s_loop(struct program *p)
 static inline struct place own_slot(struct program *p)
 {
     return p_at(V_TABLE + 16 * (p->n_functions - 1) + 8 * p_below(p, 2));
+}
+
+/* LOOP and its kin, around instructions that leave CX alone. */
+static inline void s_short_loop(struct program *p)
+{
+    static void (*const kinds[])(struct program *) = {i_alu, i_shift, i_move, i_condition, i_unary};
+    uint32_t saved = p->reserved;
+    p_set(p, R_CX, 1 + p_below(p, 100));
+    p->reserved |= BIT(R_CX) | BIT(R_BP); /* CH has BP's number */
+    struct jump out = {0};
+    uint32_t top = p->at;
+    if (p_below(p, 4) == 0) {
+        p_byte(p, 0xe3);
+        p_byte(p, 0);
+        out = (struct jump){p->at, 1};
+    }
+    for (unsigned n = 1 + p_below(p, 3); n > 0; n--) {
+        kinds[p_below(p, ARRAY_SIZE(kinds))](p);
+    }
+    p_byte(p, p_below(p, 4) ? 0xe2 : 0xe0 | p_below(p, 2));
+    p_byte(p, top - (p->at + 1));
+    if (out.behind) {
+        p_here(p, out);
+    }
+    p->reserved = saved;
 }
 
 static inline void s_call(struct program *p)
@@ -475,7 +550,7 @@ static inline void s_elsewhere(struct program *p);
 static inline void any_statement(struct program *p)
 {
     static void (*const kinds[])(struct program *) = {
-        s_block, s_block, s_block, s_loop, s_loop, s_if, s_call, s_call, s_table, s_return,
+        s_block, s_block, s_loop, s_loop, s_short_loop, s_if, s_call, s_call, s_table, s_return,
         s_switch, s_elsewhere, s_elsewhere,
     };
     if (p->depth >= 3 || p->plain || p->at + 0x200 > p->end) {

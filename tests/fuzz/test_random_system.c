@@ -56,6 +56,33 @@ static uint32_t chance(struct run *r, uint32_t n)
     return (uint32_t)(r->chance >> 33) % n;
 }
 
+/* ---- a device in memory ---- */
+
+static uint64_t devices_[2];
+
+static uint64_t device_read(void *dev, uint64_t off, unsigned size)
+{
+    return off * 0x0101010101010101ull + *(uint64_t *)dev;
+}
+
+static void device_write(void *dev, uint64_t off, uint64_t val, unsigned size)
+{
+    *(uint64_t *)dev += off ^ val;
+}
+
+static const struct region_ops device_ops = {
+    .read = device_read, .write = device_write, .width = 8,
+};
+
+static struct interp_bench *new_bench(uint64_t *device)
+{
+    struct interp_bench *b = ibench_new(P_RAM, "max");
+    region_io(&b->mmio_region, "device", &device_ops, device, 0x1000);
+    region_map(&b->mem.root, &b->mmio_region, P_DEVICE, 1);
+    space_commit(&b->mem);
+    return b;
+}
+
 /* ---- starting ---- */
 
 static void set_tables(struct x86_state *s, const struct kind *kind)
@@ -103,6 +130,7 @@ static void start(const struct run *r, struct interp_bench *b)
     s->lstar = r->p.syscall[0];
     block_flush_all(b->e);
     atomic_store(b->cpu->pending, 0);
+    b->raise = r->p.seed % 4 == 0 ? PEND_INTR : 0;
     x86_state_loaded(b->cpu);
     x86_tlb_flush(b->cpu);
 }
@@ -118,6 +146,7 @@ static void begin(struct run *r, uint64_t seed)
         .user = r->kind->user,
     };
     make_program(&r->p);
+    devices_[0] = devices_[1] = 0;
     start(r, r->interp);
     start(r, r->jit);
 }
@@ -125,15 +154,15 @@ static void begin(struct run *r, uint64_t seed)
 /* ---- running ---- */
 
 /* What comes from outside: interrupts, and devices that write data or code. */
-static void disturb(struct run *r)
+static void disturb(struct run *r, unsigned most)
 {
-    if (chance(r, 3) == 0) {
+    if (chance(r, most == 1 ? 50 : 3) == 0) {
         r->interp->vector = r->jit->vector = INT_FIRST + (int)chance(r, INT_COUNT);
         atomic_fetch_or(r->interp->cpu->pending, PEND_INTR);
         atomic_fetch_or(r->jit->cpu->pending, PEND_INTR);
     }
     uint32_t n = r->p.n_sites < P_SITES ? r->p.n_sites : P_SITES;
-    if (chance(r, 8) == 0) {
+    if (chance(r, most == 1 ? 400 : 8) == 0) {
         uint32_t to = chance(r, 2) ? r->p.site[chance(r, n)].at : P_DATA + chance(r, 0x3fff);
         uint8_t val = (uint8_t)chance(r, 256);
         ibench_poke(r->interp, to, &val, 1);
@@ -215,10 +244,10 @@ static void run_again(struct run *r, unsigned most, unsigned slices, unsigned n)
 {
     begin(r, r->seed);
     for (unsigned i = 0; i < slices; i++) {
-        disturb(r);
+        disturb(r, most);
         run_slice(r, slice_of(r, most));
     }
-    disturb(r);
+    disturb(r, most);
     if (n > 0) {
         run_slice(r, n);
     }
@@ -248,7 +277,7 @@ static bool run_program(struct run *r, unsigned most)
 {
     uint64_t end = interp_icount(r->interp->cpu) + PROGRAM_INSNS;
     for (unsigned slices = 0; interp_icount(r->interp->cpu) < end; slices++) {
-        disturb(r);
+        disturb(r, most);
         unsigned n = slice_of(r, most);
         bool on = run_slice(r, n);
         if (!same(r)) {
@@ -263,8 +292,9 @@ static bool run_program(struct run *r, unsigned most)
 
 static void run_kind(const struct kind *kind)
 {
-    struct run r = {.kind = kind, .interp = ibench_new(P_RAM, "max"),
-                    .jit = ibench_new(P_RAM, "max")};
+    struct run r = {
+        .kind = kind, .interp = new_bench(&devices_[0]), .jit = new_bench(&devices_[1]),
+    };
     unsigned ended = 0;
     r.p.ram = malloc(P_RAM);
     assert_non_null(r.p.ram);

@@ -86,6 +86,8 @@ void trans_find_live(struct trans *t)
     for (unsigned i = t->n; i-- > 0;) {
         const struct insn *in = t->insns[i];
         const struct insn_info *info = &insn_info[in->row];
+        /* FCOMI and its kin may stop behind themselves: see trans_fp_pending. */
+        live = info->attr & A_FPU ? FL_OSZAPC : live;
         t->live[i] = live;
         struct flag_use use = flag_use(in, info);
         live = (uint16_t)((live & (~trans_overwritten(info) | use.kept)) | use.input);
