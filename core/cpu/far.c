@@ -13,7 +13,8 @@ void x86_put_cs(struct x86_cpu *cpu, const struct x86_seg *cs, uint64_t rip,
                 const struct x86_stack *st)
 {
     struct x86_seg *old = &cpu->s.seg[S_CS];
-    bool same = !st && old->attr == cs->attr && old->limit == cs->limit;
+    bool same = !st && old->attr == cs->attr && old->limit == cs->limit &&
+                (old->base != 0) == (cs->base != 0);
     *old = *cs;
     cpu->s.rip = rip;
     if (st) {
@@ -426,6 +427,11 @@ static void iret_protected(struct x86_cpu *cpu, unsigned size)
 {
     struct x86_desc d, ssd;
     struct x86_stack st;
+    uint64_t mask = iret_mask(cpu, size);
+    if (likely(x86_pass_iret(cpu, size, mask))) {
+        return;
+    }
+    uint32_t from = x86_passage_from(cpu);
     uint64_t rip = x86_stack_peek(cpu, 0, size);
     uint16_t sel = (uint16_t)x86_stack_peek(cpu, size, size);
     uint64_t flags = x86_stack_peek(cpu, 2 * size, size);
@@ -436,7 +442,6 @@ static void iret_protected(struct x86_cpu *cpu, unsigned size)
     return_code(cpu, sel, &d);
     unsigned cpl = sel_rpl(sel);
     struct x86_seg cs = x86_code_seg(cpu, &d, cpl);
-    uint64_t mask = iret_mask(cpu, size);
     bool outer = cpl != cpu->cpl;
     if (!outer && !(cpu->mode & MODE_CS64)) {
         x86_check_rip(cpu, &cs, rip);
@@ -444,6 +449,7 @@ static void iret_protected(struct x86_cpu *cpu, unsigned size)
         x86_stack_drop(cpu, 3 * size);
         x86_set_rflags(cpu, flags, mask);
         x86_put_cs(cpu, &cs, rip, NULL);
+        x86_note_iret(cpu, from, size, &d, NULL);
         return;
     }
     outer_stack(cpu, 3 * size, size, cpl, &cs, &ssd, &st); /* in 64-bit mode always */
@@ -455,6 +461,7 @@ static void iret_protected(struct x86_cpu *cpu, unsigned size)
     if (outer) {
         x86_drop_segs(cpu, cpl);
     }
+    x86_note_iret(cpu, from, size, &d, &ssd);
 }
 
 /* TASK-RETURN: to the task that the back link of the current TSS names. */

@@ -223,6 +223,12 @@ void x86_put_seg(struct x86_cpu *cpu, unsigned seg, const struct x86_seg *val);
 struct x86_seg x86_v86_seg(uint16_t sel);
 /* seg_top_* of one register. */
 void x86_derive_seg(struct x86_cpu *cpu, unsigned seg);
+/* Is SS a flat segment of 32 bits that can be written? */
+static inline bool x86_flat_stack(const struct x86_cpu *cpu)
+{
+    return cpu->seg_top_w[S_SS] == 1ull << 32 && cpu->s.seg[S_SS].base == 0 &&
+           cpu->stack_mask == 0xffffffff;
+}
 /* After a return to an outer level: data registers that the new level may not use become null. */
 void x86_drop_segs(struct x86_cpu *cpu, unsigned cpl);
 
@@ -263,6 +269,16 @@ uint64_t x86_stack_peek(struct x86_cpu *cpu, unsigned at, unsigned size);
 /* Moves the current SP by @bytes upwards. */
 void x86_stack_drop(struct x86_cpu *cpu, unsigned bytes);
 void x86_set_sp(struct x86_cpu *cpu, uint64_t sp);
+
+/* @bytes at @host were stored: code there is decoded anew. */
+static inline void x86_stored(struct x86_cpu *cpu, const uint8_t *host, unsigned bytes)
+{
+    uint64_t ram = (uint64_t)(host - cpu->arena->base);
+    atomic_signal_fence(memory_order_seq_cst); /* the marks after the stores */
+    if (unlikely(ram_marked(cpu->arena, ram, bytes))) {
+        ram_touched(cpu->arena, ram, bytes);
+    }
+}
 
 /* SS:SP of privilege @cpl from the TSS. */
 void x86_tss_stack(struct x86_cpu *cpu, unsigned cpl, uint16_t *ss, uint64_t *sp);
@@ -319,6 +335,28 @@ void x86_check_rip(struct x86_cpu *cpu, const struct x86_seg *cs, uint64_t rip);
 /* Commits a far transfer: CS, RIP and, unless @st is NULL, SS and SP. Derives the rest. */
 void x86_put_cs(struct x86_cpu *cpu, const struct x86_seg *cs, uint64_t rip,
                 const struct x86_stack *st);
+
+/* ---- passages (passage.c) ---- */
+
+/* Mode and privilege that a transfer starts from. */
+static inline uint32_t x86_passage_from(const struct x86_cpu *cpu)
+{
+    return cpu->mode | (uint32_t)cpu->cpl << 8 | (uint32_t)cpu->lma << 10;
+}
+
+/* Delivers through the gate of @vector as was done before. @soft: by INT n; @flags: what is pushed,
+ * as *@error, if that is there. False: nothing was done. */
+bool x86_pass_gate(struct x86_cpu *cpu, unsigned vector, bool soft, uint64_t flags,
+                   const uint32_t *error);
+/* The same for IRET, which may change the flags @mask. */
+bool x86_pass_iret(struct x86_cpu *cpu, unsigned size, uint64_t mask);
+/* A delivery just ended, from @from; @stack: of the SS that it loaded, or NULL. */
+void x86_note_gate(struct x86_cpu *cpu, uint32_t from, unsigned vector,
+                   const struct x86_desc *gate, const struct x86_desc *code,
+                   const struct x86_desc *stack);
+/* The same for IRET; @stack as it is read or null, NULL: SS stayed. */
+void x86_note_iret(struct x86_cpu *cpu, uint32_t from, unsigned size, const struct x86_desc *code,
+                   const struct x86_desc *stack);
 
 /* ---- control registers (system.c) ---- */
 

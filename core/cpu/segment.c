@@ -412,14 +412,10 @@ void x86_stack_write(struct x86_cpu *cpu, struct x86_stack *st, unsigned size)
     unsigned total = st->n * size;
     uint8_t *host = stack_at_hand(cpu, st, size);
     if (likely(host)) {
-        uint64_t ram = (uint64_t)(host - cpu->arena->base);
         for (unsigned i = 0; i < st->n; i++) {
             put_item(host + total - (i + 1) * size, st->item[i], size);
         }
-        atomic_signal_fence(memory_order_seq_cst); /* the marks after the stores */
-        if (unlikely(ram_marked(cpu->arena, ram, total))) {
-            ram_touched(cpu->arena, ram, total);
-        }
+        x86_stored(cpu, host, total);
         st->sp = (st->mask == 0xffff ? st->sp & ~0xffffull : 0) | ((st->sp - total) & st->mask);
         return;
     }

@@ -203,6 +203,7 @@ static void deliver_inner(struct x86_cpu *cpu, const struct event *e, const stru
     static const uint8_t data[] = {S_GS, S_FS, S_DS, S_ES};
     unsigned size = gate_size(cpu, gate), cpl = attr_dpl(code->attr);
     bool vm = cpu->vm;
+    uint32_t from = x86_passage_from(cpu);
     struct x86_seg cs = x86_code_seg(cpu, code, cpl);
     struct x86_desc ssd;
     struct x86_stack st;
@@ -229,12 +230,14 @@ static void deliver_inner(struct x86_cpu *cpu, const struct event *e, const stru
     }
     enter_flags(cpu, attr_system(gate->attr));
     x86_put_cs(cpu, &cs, gate_offset(gate), &st);
+    x86_note_gate(cpu, from, e->vector, gate, code, &ssd);
 }
 
 /* INTRA-PRIVILEGE-LEVEL-INTERRUPT. */
 static void deliver_same(struct x86_cpu *cpu, const struct event *e, const struct x86_desc *gate,
                          struct x86_desc *code)
 {
+    uint32_t from = x86_passage_from(cpu);
     struct x86_seg cs = x86_code_seg(cpu, code, cpu->cpl);
     struct x86_stack st;
     unsigned size = gate_size(cpu, gate);
@@ -246,6 +249,7 @@ static void deliver_same(struct x86_cpu *cpu, const struct event *e, const struc
     x86_desc_accessed(cpu, code);
     enter_flags(cpu, attr_system(gate->attr));
     x86_put_cs(cpu, &cs, gate_offset(gate), &st);
+    x86_note_gate(cpu, from, e->vector, gate, code, NULL);
 }
 
 /* [SDM3] "64-Bit Mode Stack Frame", "Interrupt Stack Table": the frame always has SS:RSP, every
@@ -255,6 +259,7 @@ static void deliver_long(struct x86_cpu *cpu, const struct event *e, const struc
 {
     bool inner = !attr_conforming(code->attr) && attr_dpl(code->attr) < cpu->cpl;
     unsigned cpl = inner ? attr_dpl(code->attr) : cpu->cpl, ist = gate->raw >> 32 & 7;
+    uint32_t from = x86_passage_from(cpu);
     if (!(code->attr & AR_L) || (code->attr & AR_DB)) {
         x86_fault(cpu, X86_GP, SEL_ERR(code->sel));
     }
@@ -274,6 +279,7 @@ static void deliver_long(struct x86_cpu *cpu, const struct event *e, const struc
     x86_desc_accessed(cpu, code);
     enter_flags(cpu, attr_system(gate->attr));
     x86_put_cs(cpu, &cs, gate_offset(gate), &st);
+    x86_note_gate(cpu, from, e->vector, gate, code, NULL);
 }
 
 /* The gate of a vector, checked up to its presence. Long mode has 16-byte gates of two types. */
@@ -307,6 +313,10 @@ static void need_gate(struct x86_cpu *cpu, const struct event *e, struct x86_des
 static void deliver_protected(struct x86_cpu *cpu, const struct event *e)
 {
     struct x86_desc gate, code;
+    if (likely(x86_pass_gate(cpu, e->vector, !external(e->kind), e->flags,
+                             e->has_error ? &e->error : NULL))) {
+        return;
+    }
     need_gate(cpu, e, &gate);
     uint16_t sel = gate_sel(&gate);
     if (attr_system(gate.attr) == SYS_TASK) {

@@ -113,6 +113,33 @@ struct x86_host_ops {
     void (*set_cr8)(void *host, uint8_t val);
 };
 
+/* A transfer through a gate or by IRET, as it was done before (passage.c). */
+struct x86_passage {
+    uint32_t from;           /* mode word and privilege before it; 0: empty */
+    uint16_t what;           /* vector; of IRET the selector of CS */
+    bool open;               /* also to INT n */
+    bool wide;               /* 8 bytes an item, on a stack without limits; else 4, on a flat one */
+    bool loads_ss, reads_ss; /* else SS stays; is null */
+    bool from_tss;           /* SP comes from the TSS */
+    uint8_t cpl;             /* afterwards, as what follows */
+    uint32_t mode;
+    uint32_t flags_off;
+    uint64_t rip, stack_mask;
+    struct x86_seg cs, ss;
+    uint64_t top_r[2], top_w[2]; /* seg_top_* of CS and SS */
+    uint8_t based;           /* their bits of seg_based */
+    uint64_t gate_at, gate, gate_high; /* descriptors: where they are, and what they were then */
+    uint64_t code_at, code, stack_at, stack;
+    uint64_t tss_at;         /* where SP is, and outside long mode SS */
+};
+#define PASSAGE_GATES   32u
+#define PASSAGE_RETURNS 16u
+struct x86_passages {
+    struct x86_seg ldtr, tr; /* all of them were made with these */
+    struct x86_dtr gdtr, idtr;
+    struct x86_passage gate[PASSAGE_GATES], back[PASSAGE_RETURNS];
+};
+
 struct x86_cpu {
     struct x86_state s;          /* first: engines address registers from the context pointer */
 
@@ -191,6 +218,7 @@ struct x86_cpu {
                       const struct x86_place *from);
     void (*msr_used)(struct x86_cpu *cpu, uint32_t index, uint64_t val, bool write);
     struct x86_notes notes;      /* for post-mortems */
+    struct x86_passages passages;
 
     /* Slots filled with pages that are not global, and with global ones, since these were dropped:
      * which TLB << TLB_BITS | slot, each once. One may be in both and have neither. */

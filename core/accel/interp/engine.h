@@ -149,7 +149,7 @@ struct interp_trail {
     /* of those that were not entered from another block: registers, too */
     struct { uint64_t count, gpr[16], rflags; } regs[HISTORY_STEPS];
     /* code segments, each from an instruction on; a ring */
-    struct { uint64_t count, base; uint16_t sel; uint8_t bits; } code[HISTORY_STEPS];
+    struct { uint64_t count, base; uint16_t sel; uint8_t kind; /* MODE_CS* */ } code[HISTORY_STEPS];
     unsigned n_code;
 };
 
@@ -294,9 +294,19 @@ static inline void interp_trail_block(struct interp *e, const struct block *b, u
 }
 /* The same with registers. */
 void interp_trail_entry(struct interp *e, const struct block *b);
-/* CS may be another one now; the same, from instruction @count on. */
-void interp_trail_code(struct interp *e);
-void interp_trail_code_at(struct interp *e, uint64_t count);
+/* CS is another one from instruction @count on. */
+void interp_trail_add_code(struct interp *e, uint64_t count);
+/* It may be. */
+static inline void interp_trail_code(struct interp *e, uint64_t count)
+{
+    const struct x86_seg *cs = &e->cpu.s.seg[S_CS];
+    unsigned last = (e->trail.n_code - 1) % HISTORY_STEPS;
+    uint32_t kind = e->cpu.mode & (MODE_CS32 | MODE_CS64);
+    if (unlikely(e->trail.code[last].sel != cs->sel || e->trail.code[last].base != cs->base ||
+                 e->trail.code[last].kind != kind || e->trail.n_code == 0)) {
+        interp_trail_add_code(e, count);
+    }
+}
 void interp_trail_get(struct interp *e, struct x86_history *out);
 
 /* ---- traces of instructions (trace.c) ---- */

@@ -173,7 +173,7 @@ void interp_resync(struct interp *e)
     bool alone = e->single || cpu->s.shadow || cpu->watch_hits ||
                  cpu->s.activity != ACT_RUNNING || interp_traces();
     moved_set_keys(e, alone);
-    interp_trail_code(e);
+    interp_trail_code(e, interp_icount(cpu) + (cpu->cur != NULL)); /* from the next one on */
     if (unlikely(e->debug.stops != NULL)) {
         interp_debug_resync(e);
     }

@@ -191,7 +191,9 @@ OP_ENDS(retf_i)
 OP_ENDS(iret)
 {
     x86_iret(cpu, in->opsize);
-    atomic_thread_fence(memory_order_seq_cst); /* [SDM3] "Serializing Instructions" */
+    if (unlikely(cpu->parallel)) {
+        atomic_thread_fence(memory_order_seq_cst); /* [SDM3] "Serializing Instructions" */
+    }
 }
 
 /* ---- software interrupts ----

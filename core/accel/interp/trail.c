@@ -20,32 +20,14 @@ void interp_trail_entry(struct interp *e, const struct block *b)
     e->trail.regs[count % HISTORY_STEPS].rflags = cpu->s.rflags;
 }
 
-static uint8_t code_bits(const struct x86_cpu *cpu)
-{
-    return cpu->mode & MODE_CS64 ? 64 : cpu->mode & MODE_CS32 ? 32 : 16;
-}
-
-void interp_trail_code_at(struct interp *e, uint64_t count)
+void interp_trail_add_code(struct interp *e, uint64_t count)
 {
     const struct x86_cpu *cpu = &e->cpu;
-    const struct x86_seg *cs = &cpu->s.seg[S_CS];
-    unsigned last = (e->trail.n_code - 1) % HISTORY_STEPS;
-    uint8_t bits = code_bits(cpu);
-    if (e->trail.n_code != 0 && e->trail.code[last].sel == cs->sel &&
-        e->trail.code[last].base == cs->base && e->trail.code[last].bits == bits) {
-        return;
-    }
-    last = e->trail.n_code++ % HISTORY_STEPS;
+    unsigned last = e->trail.n_code++ % HISTORY_STEPS;
     e->trail.code[last].count = count;
-    e->trail.code[last].base = cs->base;
-    e->trail.code[last].sel = cs->sel;
-    e->trail.code[last].bits = bits;
-}
-
-void interp_trail_code(struct interp *e)
-{
-    const struct x86_cpu *cpu = &e->cpu;
-    interp_trail_code_at(e, interp_icount(cpu) + (cpu->cur != NULL)); /* from the next one on */
+    e->trail.code[last].base = cpu->s.seg[S_CS].base;
+    e->trail.code[last].sel = cpu->s.seg[S_CS].sel;
+    e->trail.code[last].kind = cpu->mode & (MODE_CS32 | MODE_CS64);
 }
 
 static int by_count(const void *a, const void *b)
@@ -61,7 +43,8 @@ static bool find_code(const struct interp_trail *t, struct x86_step *s)
         unsigned n = (t->n_code - i) % HISTORY_STEPS;
         if (t->code[n].count <= s->count) {
             s->cs = t->code[n].sel;
-            s->bits = t->code[n].bits;
+            uint8_t kind = t->code[n].kind;
+            s->bits = kind & MODE_CS64 ? 64 : kind & MODE_CS32 ? 32 : 16;
             s->rip = (s->lin - t->code[n].base) & (s->bits == 64 ? ~0ull : 0xffffffff);
             return true;
         }

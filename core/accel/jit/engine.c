@@ -57,7 +57,7 @@ int jit_slow(struct x86_cpu *cpu, struct jit_block *jb, unsigned index)
     e->block = b;
     cpu->block_rip = jb->rip;
     cpu->s.gpr[GPR_OFF_RIP / 8] = jb->rip;
-    interp_trail_code_at(e, cpu->icount_end - (uint64_t)cpu->budget - b->n);
+    interp_trail_code(e, cpu->icount_end - (uint64_t)cpu->budget - b->n);
     interp_trail_block(e, b, (j->contexts[jb->context].cs_base + jb->rip) & cpu->lin_mask);
     jit_flags_from_image(cpu, e->translated.flags);
     uint64_t result = cpu->lf_result, aux = cpu->lf_aux;

@@ -18,7 +18,7 @@ static void begin(struct x86_cpu *cpu, bool inside)
     jit_flags_from_image(cpu, e->translated.flags);
     e->translated.code = NULL;
     unsigned begun = inside ? e->block->n : 0;
-    interp_trail_code_at(e, cpu->icount_end - (uint64_t)cpu->budget - begun);
+    interp_trail_code(e, cpu->icount_end - (uint64_t)cpu->budget - begun);
     if (unlikely(j->check != NULL)) {
         if (inside) {
             check_end(j, cur->index_in_block, false);
