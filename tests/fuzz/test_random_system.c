@@ -135,7 +135,7 @@ static void start(const struct run *r, struct interp_bench *b)
     x86_tlb_flush(b->cpu);
 }
 
-/* The program of a seed; the same one each time. */
+/* The program of a seed; the same one each time, which is hot soon. */
 static void begin(struct run *r, uint64_t seed)
 {
     uint8_t *ram = r->p.ram;
@@ -147,6 +147,8 @@ static void begin(struct run *r, uint64_t seed)
     };
     make_program(&r->p);
     devices_[0] = devices_[1] = 0;
+    jit_of(r->jit->e)->warm = 1 + chance(r, 8);
+    jit_of(r->jit->e)->passes = 1 + chance(r, 4);
     start(r, r->interp);
     start(r, r->jit);
 }
@@ -305,9 +307,10 @@ static void run_kind(const struct kind *kind)
         r.restarts += ld16le(ibench_mem(r.interp, V_RESTARTS));
     }
     const struct jit_stats *s = &jit_of(r.jit->e)->stats;
-    print_message("%s: %llu translated, %llu dropped, %llu entries, %llu restarts, %u ended\n",
-                  kind->name, (unsigned long long)s->translated, (unsigned long long)s->dropped,
+    print_message("%s: %llu translated, %llu units, %llu entries, %llu restarts, %u ended\n",
+                  kind->name, (unsigned long long)s->translated, (unsigned long long)s->units,
                   (unsigned long long)s->entries, (unsigned long long)r.restarts, ended);
+    assert_true(s->units > programs);
     jit_detach(r.jit->e);
     ibench_free(r.interp);
     ibench_free(r.jit);
