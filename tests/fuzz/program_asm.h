@@ -16,8 +16,8 @@ enum {
     P_MOVED = 0x5000,            /* a page of functions, with another of their kind behind it */
     P_ENTRY_STACK = 0x7600, P_KERNEL_STACK = 0x7c00, P_USER_STACK = 0x8000,
     P_DATA = 0x8000, P_DATA_PAGES = 4, P_KERNEL = 0xc000, P_END = 0xff00,
-    P_ROOT = 0x10000, P_OTHER_ROOT = 0x14000, P_DEVICE = 0xa0000,
-    P_HIGH_DATA = 0x100000, P_RAM = 0x200000,
+    P_ROOT = 0x10000, P_OTHER_ROOT = 0x14000, P_OTHER_IDT = 0x18000,
+    P_DEVICE = 0xa0000, P_HIGH_DATA = 0x100000, P_RAM = 0x200000,
     P_ALIAS = 0x400000,          /* all of it once more, with paging */
 };
 

@@ -113,6 +113,50 @@ static inline void k_segment(struct program *p)
     p_mov_to_seg(p, S_FS, SEL_CHANGING);
 }
 
+static inline uint32_t gate_at(const struct program *p, unsigned vector)
+{
+    return P_IDT + vector * (p->kind_bits == 64 ? 16 : 8);
+}
+
+/* What transfers depend on: gates, the other page of gates, the stack of the kernel, segments. */
+static inline void k_passage(struct program *p)
+{
+    static const uint8_t sels[] = {SEL_CODE, SEL_STACK, SEL_USER32, SEL_DATA, SEL_USER64};
+    uint32_t gate = gate_at(p, INT_FIRST + p_below(p, INT_COUNT));
+    uint32_t desc = P_GDT + (sels[p_below(p, 5)] & ~7u);
+    switch (p_below(p, p->paged ? 6 : 5)) {
+    case 0: /* between interrupt and trap gate */
+        p_op(p, 1, 0x80, 6, p_at(gate + 5));
+        p_byte(p, 1);
+        break;
+    case 1: /* two gates change places */
+        P_BYTES(p, "\x9c\xfa");
+        p_op(p, 4, 0x8b, R_AX, p_at(gate));
+        p_op(p, 4, 0x87, R_AX, p_at(gate_at(p, INT_FIRST)));
+        p_op(p, 4, 0x89, R_AX, p_at(gate));
+        p_byte(p, 0x9d);
+        break;
+    case 2:
+        p_op(p, 2, 0xc7, 0, p_at(P_TSS + 4));
+        p_word(p, P_ENTRY_STACK - 8 * p_below(p, 8));
+        break;
+    case 3: /* not accessed */
+        p_op(p, 1, 0x80, 4, p_at(desc + 5));
+        p_byte(p, 0xfe);
+        break;
+    case 4: /* another limit, of pages */
+        p_op(p, 2, 0xc7, 0, p_at(desc));
+        p_word(p, p_below(p, 2) ? 0xffff : p_random(p));
+        break;
+    default:
+        P_BYTES(p, "\x9c\xfa");
+        p_op(p, 4, 0x81, 6, p_at(pte_of(p, p_below(p, 2) ? P_ROOT : P_OTHER_ROOT, P_IDT)));
+        p_long(p, P_OTHER_IDT);
+        p_op(p, 4, 0x0f01, 7, p_at(P_IDT));
+        p_byte(p, 0x9d);
+    }
+}
+
 static inline void p_wrmsr(struct program *p, uint32_t index, uint32_t val)
 {
     p_set(p, R_CX, index);
@@ -168,14 +212,14 @@ static inline void k_small(struct program *p)
 static inline void k_any(struct program *p)
 {
     static void (*const kinds[])(struct program *) = {
-        k_small, k_table, k_segment, k_msr, k_breakpoint, k_control, k_root, k_swap, k_swap,
+        k_small, k_table, k_segment, k_msr, k_breakpoint, k_passage, k_passage, k_control, k_root, k_swap, k_swap,
         k_take, k_take, k_code,
     };
     if (p->kind_bits == 16) {
         k_small(p);
         return;
     }
-    kinds[p_below(p, p->paged ? ARRAY_SIZE(kinds) : 5)](p);
+    kinds[p_below(p, p->paged ? ARRAY_SIZE(kinds) : 7)](p);
 }
 
 /* ---- trips ---- */
@@ -560,9 +604,19 @@ static inline void make_page_tables(struct program *p, uint32_t root)
     uint8_t *last = p->ram + root + (levels - 2) * 0x1000;
     st_le(last + (size == 8 ? 2u : 1u) * size, 0x87, size);
     for (uint32_t lin = 0; lin < P_RAM; lin += 0x1000) {
-        bool ours = lin == P_MOVED || (lin >= P_DATA && lin < P_DATA + P_DATA_PAGES * 0x1000);
+        bool ours = lin == P_IDT || lin == P_MOVED || (lin >= P_DATA && lin < P_DATA + P_DATA_PAGES * 0x1000);
         uint32_t global = !ours && p_below(p, 2) ? 0x100 : 0;
         st_le(p->ram + pte_of(p, root, lin), lin | global | 7, size);
+    }
+}
+
+/* The page of gates again, with those of interrupts in another order. */
+static inline void make_other_idt(struct program *p)
+{
+    memcpy(p->ram + P_OTHER_IDT, p->ram + P_IDT, 0x1000);
+    for (unsigned i = 0; i < INT_COUNT; i++) {
+        memcpy(p->ram + P_OTHER_IDT + gate_at(p, INT_FIRST + i),
+               p->ram + gate_at(p, INT_FIRST + (i + 1) % INT_COUNT), 8);
     }
 }
 
@@ -635,6 +689,7 @@ static inline void make_program(struct program *p)
     if (p->paged) {
         make_page_tables(p, P_ROOT);
         make_page_tables(p, P_OTHER_ROOT);
+        make_other_idt(p);
     }
 }
 
