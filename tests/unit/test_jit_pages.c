@@ -241,6 +241,37 @@ static void each_address_space_has_its_own_code(void **state)
     assert_int_equal(b->cpu->s.gpr[R_BX], (0x11 + 0x220) * TIMES);
 }
 
+/* What is behind the call of the function's caller is not what it was when that was translated. */
+static void a_return_leads_to_a_page_that_is_another_one_now(void **state)
+{
+    struct interp_bench *b = *state;
+    uint64_t caller = LB_PAGES + 0x1100, entry = LB_PAGES + 0x1007;
+    static const uint8_t call[] = {0xe8, 0xfb, 0x0e, 0, 0}; /* to the function */
+    static const uint8_t function[] = {
+        0x48, 0x89, 0x2f,                               /* mov [rdi], rbp */
+        0x0f, 0x01, 0x3e,                               /* invlpg [rsi] */
+        0xc3,                                           /* ret */
+    };
+    static const uint8_t loop[] = {
+        0x48, 0x89, 0x17,                               /* again: mov [rdi], rdx */
+        0x0f, 0x01, 0x3e,                               /* invlpg [rsi] */
+        0xff, 0xd6,                                     /* call rsi */
+        0x48, 0x01, 0xc3,                               /* add rbx, rax */
+        0xff, 0xc9,                                     /* dec ecx */
+        0x75, 0xf1,                                     /* jnz again */
+    };
+    ibench_poke(b, LB_PAGES + 0x2000, function, sizeof(function));
+    ibench_poke(b, caller, call, sizeof(call));
+    put_function(b, caller + sizeof(call), 0x11);
+    put_function(b, OTHER + 0x100 + sizeof(call), 0x22);
+    b->cpu->s.gpr[R_DX] = b->cpu->s.gpr[R_BP] = entry;
+    run_with(b, loop, sizeof(loop), TIMES, LB_PT + 8, caller);
+    assert_int_equal(b->cpu->s.gpr[R_BX], 0x11 * TIMES);
+    b->cpu->s.gpr[R_BP] = OTHER | 7;
+    run_with(b, loop, sizeof(loop), TIMES, LB_PT + 8, caller);
+    assert_int_equal(b->cpu->s.gpr[R_BX], 0x22 * TIMES);
+}
+
 /* [SDM3] "Global Pages": a load of CR3 leaves their translations, INVLPG does not. */
 static void code_of_global_pages_outlives_a_load_of_cr3(void **state)
 {
@@ -287,6 +318,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(operands_at_the_end_of_a_run, fresh, done),
         cmocka_unit_test_setup_teardown(an_operand_does_not_wrap_around_into_page_0, fresh, done),
         cmocka_unit_test_setup_teardown(each_address_space_has_its_own_code, fresh, done),
+        cmocka_unit_test_setup_teardown(a_return_leads_to_a_page_that_is_another_one_now, fresh,
+                                        done),
         cmocka_unit_test_setup_teardown(code_of_global_pages_outlives_a_load_of_cr3, fresh, done),
         cmocka_unit_test_setup_teardown(invlpg_drops_the_code_of_its_page_alone, fresh, done),
     };

@@ -104,6 +104,10 @@ struct interp_translated {
     const uint8_t *base;  /* what REG_MARKS holds outside 64-bit code: those, or the window */
     void *link;                  /* the exit that was taken, if it wants to be linked */
     void *stores;                /* where the next store is noted, while checking */
+    /* The host's stack pointer: translated code's, while C code runs, and C code's. */
+    void *returns, *c_stack;
+    _Atomic unsigned closed;     /* another thread wants the processor to look up */
+    void *back;                  /* where C code returns to that translated code calls */
     bool inside;                 /* translated code runs, or C code that it called */
     const uint8_t *code;         /* where that is to go on */
     uint8_t fp;                  /* which registers of the FPU the host holds now: 0 in C code */

@@ -10,6 +10,7 @@
 #define REG_WINDOW HOST_13           /* linear address 0 in the window */
 #define REG_BUDGET HOST_12
 #define REG_ESP    HOST_15
+#define REG_OTHER  HOST_11           /* of a return: where it goes on if R8 is not expected */
 
 #define CPU_OFFSET(field)    ((int32_t)offsetof(struct x86_cpu, field))
 #define ENGINE_OFFSET(field) ((int32_t)offsetof(struct interp, field))

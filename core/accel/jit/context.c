@@ -151,8 +151,13 @@ void jit_find_context(struct jit *j)
     }
     j->context = *last;
     j->e->translated.base = j->contexts[*last].mapped ? j->window->base : j->e->translated.marks;
-    j->e->translated.live_key = (j->jump_generation * JIT_CONTEXTS + j->context + 1) << 32;
-    j->e->translated.jump_key = j->jump_generation * JIT_CONTEXTS + j->context + 1;
+    uint64_t key = j->jump_generation * JIT_CONTEXTS + j->context + 1;
+    if (key != j->e->translated.jump_key ||
+        returns_are_many(&j->returns, j->e->translated.returns)) {
+        jit_forget_returns(j);
+    }
+    j->e->translated.live_key = key << 32;
+    j->e->translated.jump_key = key;
     j->e->translated.global_key = j->global_generation * JIT_CONTEXTS + j->context + 1;
 }
 

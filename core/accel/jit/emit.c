@@ -180,6 +180,21 @@ uint8_t *emit_jmp(struct emit *e)
     return e->at - 4;
 }
 
+uint8_t *emit_call_to(struct emit *e)
+{
+    emit_u8(e, 0xe8);
+    emit_imm(e, 0, 4);
+    return e->at - 4;
+}
+
+uint8_t *emit_lea_code(struct emit *e, enum host_reg reg)
+{
+    head(e, 0x8d, 8, false, rex_bit(reg), 0, 0);
+    emit_u8(e, low3(reg) << 3 | 5);                     /* RIP + disp32 */
+    emit_imm(e, 0, 4);
+    return e->at - 4;
+}
+
 void emit_link(uint8_t *at, const uint8_t *to)
 {
     int32_t disp = (int32_t)(to - (at + 4));

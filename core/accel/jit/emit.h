@@ -59,12 +59,15 @@ void emit_mov_imm(struct emit *e, enum host_reg reg, uint64_t val);
 /* Jumps with 32-bit displacement; return the place of the displacement. @cc 0..15 as in Jcc. */
 uint8_t *emit_jcc(struct emit *e, unsigned cc);
 uint8_t *emit_jmp(struct emit *e);
+uint8_t *emit_call_to(struct emit *e);
+/* lea reg, [rip + displacement]; likewise. */
+uint8_t *emit_lea_code(struct emit *e, enum host_reg reg);
 /* Jcc, JRCXZ (@size 8) or JECXZ (4), with 8-bit displacement; likewise. */
 uint8_t *emit_jcc_short(struct emit *e, unsigned cc);
 uint8_t *emit_jrcxz(struct emit *e, unsigned size);
 void emit_link_short(uint8_t *at, const uint8_t *to);
-/* Makes the displacement at @at lead to @to, both in the writable view. Atomic when aligned to four
- * bytes; else nobody may be running it. */
+/* Makes the displacement at @at lead to @to, both in the writable view. Atomic inside a line of
+ * the cache; else nobody may be running it. */
 void emit_link(uint8_t *at, const uint8_t *to);
 
 #endif

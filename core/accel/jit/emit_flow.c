@@ -253,7 +253,7 @@ bool emit_ret(struct trans *t)
     trans_stack(t, 0, size, READ);
     load_offset(t, size, HOST_8);
     trans_move_esp(t, (int)(size + more));
-    trans_jump_known(t);
+    trans_exit_return(t);
     trans_move_esp(t, -(int)(size + more));             /* the interpreter begins with it */
     trans_check_target(t, HOST_8);
     trans_move_esp(t, (int)(size + more));
@@ -282,7 +282,7 @@ bool emit_jump_e(struct trans *t)
         emit_rm(e, 0x89, 8, HOST_11, &keep);            /* the probe uses every scratch register */
         push_return(t, size);
         emit_rm(e, 0x8b, 8, HOST_8, &keep);
-        trans_exit_indirect(t);
+        trans_call_indirect(t);
     } else {
         trans_jump_known(t);
         trans_check_target(t, HOST_8);

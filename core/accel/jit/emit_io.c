@@ -24,9 +24,7 @@ static bool emit_io(struct trans *t, unsigned port_operand, unsigned access)
     trans_forget_held(t);
     emit_mov_imm(&t->e, HOST_8, (uintptr_t)t->jb);
     emit_mov_imm(&t->e, HOST_9, t->in->index_in_block);
-    emit_u8(&t->e, 0xe8);                               /* call */
-    emit_imm(&t->e, 0, 4);
-    emit_link(t->e.at - 4, stubs_of(t)->io);
+    emit_link(emit_call_to(&t->e), stubs_of(t)->io);
     t->in_host = false;
     return true;
 }

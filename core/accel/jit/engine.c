@@ -388,7 +388,8 @@ bool jit_attach(struct interp *e, struct error **err)
     j->blocks = reserve(JIT_BLOCKS * sizeof(*j->blocks));
     j->links = reserve(JIT_LINKS * sizeof(*j->links));
     j->live_jumps = reserve(LIVE_JUMPS * sizeof(*j->live_jumps));
-    if (!j->blocks || !j->links || !j->live_jumps || !guard_init(&j->guard)) {
+    if (!j->blocks || !j->links || !j->live_jumps ||
+        !guard_init(&j->guard, &e->translated.closed) || !returns_init(&j->returns)) {
         error_set(err, "jit: no memory for its tables");
         goto fini_code;
     }
@@ -440,6 +441,7 @@ void jit_detach(struct interp *e)
         munmap(j->links, JIT_LINKS * sizeof(*j->links));
         munmap(j->live_jumps, LIVE_JUMPS * sizeof(*j->live_jumps));
         guard_fini(&j->guard);
+        returns_fini(&j->returns);
         codemem_fini(&j->code);
         window_put(j->window);
         check_free(j->check);

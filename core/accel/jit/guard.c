@@ -6,7 +6,7 @@
 
 #define BELOW 4096u          /* more than the instructions of a block */
 
-bool guard_init(struct guard *g)
+bool guard_init(struct guard *g, atomic_uint *closed)
 {
     uint8_t *p = mmap(NULL, BELOW + GUARD_BYTES, PROT_NONE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -14,6 +14,7 @@ bool guard_init(struct guard *g)
         return false;
     }
     g->base = p + BELOW;
+    g->closed = closed;
     return mprotect(g->base, GUARD_BYTES, PROT_READ) == 0;
 }
 
@@ -31,16 +32,16 @@ void guard_close(struct guard *g)
     atomic_thread_fence(memory_order_seq_cst);
     if (atomic_load(&g->inside)) {
         mprotect(g->base, GUARD_BYTES, PROT_NONE);
-        atomic_store(&g->closed, true);
+        atomic_store(g->closed, 1);
     }
 }
 
 bool guard_reopen(struct guard *g)
 {
-    if (!atomic_load(&g->closed)) {
+    if (!atomic_load(g->closed)) {
         return false;
     }
-    atomic_store(&g->closed, false);
+    atomic_store(g->closed, 0);
     mprotect(g->base, GUARD_BYTES, PROT_READ);
     return true;
 }

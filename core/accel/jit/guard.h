@@ -2,7 +2,8 @@
  * The budget of translated code that keeps its flags in EFLAGS, where nothing may be compared: the
  * budget register holds base + budget, and each block reads the byte there. From base on there are
  * GUARD_BYTES that can be read; below there is nothing, so that a budget that is used up is a
- * SIGSEGV (fault.h). Another thread that wants the processor to look up makes all of it unreadable.
+ * SIGSEGV (fault.h). Another thread that wants the processor to look up makes all of it unreadable,
+ * and says so in a word that other translated code looks at once in every loop.
  */
 #ifndef CORE_ACCEL_JIT_GUARD_H
 #define CORE_ACCEL_JIT_GUARD_H
@@ -16,10 +17,10 @@
 struct guard {
     uint8_t *base;
     atomic_bool inside;      /* the processor may be in such code */
-    atomic_bool closed;      /* somebody made it unreadable */
+    atomic_uint *closed;     /* somebody made it unreadable: 1; not ours */
 };
 
-bool guard_init(struct guard *g);
+bool guard_init(struct guard *g, atomic_uint *closed);
 void guard_fini(struct guard *g);
 
 /* [vcpu] Around running translated code. */

@@ -30,6 +30,7 @@
 #include "core/accel/jit/codemem.h"
 #include "core/accel/jit/emit.h"
 #include "core/accel/jit/guard.h"
+#include "core/accel/jit/returns.h"
 #include "core/accel/jit/window.h"
 
 #define WARM           24          /* runs before a block is translated */
@@ -206,6 +207,7 @@ struct jit {
     struct jit_live_jump *live_jumps;
     struct jit_missed missed[JIT_MISSED];
     struct guard guard;
+    struct returns returns;
     unsigned match;          /* MATCH_*: undefined flags of the host are those of insn.def */
     struct jit_stats stats;
     struct window *window;
@@ -224,14 +226,15 @@ int jit_slow(struct x86_cpu *cpu, struct jit_block *jb, unsigned index);
 #define SLOW_SEGMENT 0x100   /* in @index: it may change a segment */
 #define SLOW_FP_SHIFT 9      /* and FP_*: registers that the block wants back */
 /* Behind an instruction that C code did: what follows its block in the translation is taken from
- * the budget again. False: there is not so much, the block is to stop, or the translation was
- * dropped. */
+ * the budget again. False: there is not so much, the block is to stop, the translation was
+ * dropped, or the host's returns are to be looked at. */
 static inline bool jit_goes_on(const struct jit *j, const struct jit_block *jb)
 {
     const struct block *b = jb->block;
     const struct insn *stop = j->e->patched;
     return jb->head->block && !(stop && stop >= b->insns && stop <= &b->insns[b->n]) &&
-           j->e->cpu.budget >= jb->rest;
+           j->e->cpu.budget >= jb->rest &&
+           !returns_are_many(&j->returns, j->e->translated.returns);
 }
 /* May others lead to @jb by now? Entries by exit @from (NULL: any other) are counted else. */
 static inline bool jit_is_settled(const struct jit *j, const struct jit_block *jb,
@@ -247,6 +250,12 @@ void jit_flush(struct jit *j);
 static inline struct jit *jit_of(const struct interp *e)
 {
     return e->translator_data;
+}
+
+/* Translated code expects no returns. From C code. */
+static inline void jit_forget_returns(struct jit *j)
+{
+    j->e->translated.returns = returns_forget(&j->returns);
 }
 
 /* May the block run translated now? */

@@ -15,6 +15,7 @@ static uint8_t *part_start(const struct jit *j, unsigned part)
 static void begin_part(struct jit *j, unsigned part)
 {
     j->part = part;
+    jit_forget_returns(j);
     j->parts[part] = (struct jit_part){.next = part_start(j, part)};
     j->room[part] = (struct room_part){.begun = ++j->fillings};
 }

@@ -62,7 +62,35 @@ static void store_guest(struct emit *e, enum stubs_kind kind, uintptr_t guard)
     store_integers(e, kind, guard);
 }
 
-/* Back to C. */
+/* Calls C on its own stack: translated code has the host's stack for the returns it expects. */
+static void to_c_stack(struct emit *e)
+{
+    emit_store(e, 8, HOST_SP, ENGINE_OFFSET(translated.returns));
+    emit_load(e, 8, HOST_SP, ENGINE_OFFSET(translated.c_stack));
+}
+
+static void from_c_stack(struct emit *e)
+{
+    emit_load(e, 8, HOST_SP, ENGINE_OFFSET(translated.returns));
+}
+
+/* At the start of what translated code calls: where it returns to is no return of the guest's, and
+ * C may never come back. */
+static void begin_called(struct emit *e)
+{
+    struct host_mem back = cpu_field(ENGINE_OFFSET(translated.back));
+    emit_rm(e, 0x8f, 4, (enum host_reg)0, &back);       /* pop [back] */
+}
+
+static void end_called(struct emit *e)
+{
+    struct host_mem back = cpu_field(ENGINE_OFFSET(translated.back));
+    from_c_stack(e);
+    emit_rm(e, 0xff, 4, (enum host_reg)6, &back);       /* push [back] */
+    emit_u8(e, 0xc3);
+}
+
+/* Back from C, on its stack. */
 static void leave(struct emit *e)
 {
     move_sp(e, 8);
@@ -81,6 +109,7 @@ static uint8_t *make_go_on(struct jit *j, struct emit *e, uint8_t **again)
     emit_mov(e, 8, HOST_8, HOST_AX);
     *again = e->at;
     emit_load(e, 8, REG_MARKS, ENGINE_OFFSET(translated.base));
+    from_c_stack(e);
     load_guest(e, STUBS_NARROW, 0);
     emit_rr(e, 0xff, 4, 4, HOST_8);                     /* jmp r8 */
     emit_link(out, e->at);
@@ -89,7 +118,7 @@ static uint8_t *make_go_on(struct jit *j, struct emit *e, uint8_t **again)
 }
 
 /* void enter(cpu in DI, code in SI). Six registers, the return address and 8 bytes: SP is
- * aligned. */
+ * aligned, and so it is whenever C is called. */
 static uint8_t *make_enter(struct emit *e, const uint8_t *again)
 {
     uint8_t *start = e->at;
@@ -99,6 +128,7 @@ static uint8_t *make_enter(struct emit *e, const uint8_t *again)
     move_sp(e, -8);
     emit_mov(e, 8, HOST_8, HOST_SI);
     emit_mov(e, 8, REG_CPU, HOST_DI);
+    emit_store(e, 8, HOST_SP, ENGINE_OFFSET(translated.c_stack));
     emit_link(emit_jmp(e), again);
     return start;
 }
@@ -128,6 +158,7 @@ static uint8_t *make_exit(struct emit *e, enum stubs_kind kind, uintptr_t guard,
     if (f == jit_leave_chain) {
         emit_store(e, 8, HOST_8, CPU_OFFSET(s.rip));
     }
+    to_c_stack(e);
     call_c(e, (uintptr_t)f);
     emit_link(emit_jmp(e), go_on);
     return start;
@@ -138,27 +169,26 @@ static void leave_slow(struct emit *e, uint8_t *out, const uint8_t *go_on)
 {
     left f = jit_leave_slow;
     emit_link(out, e->at);
-    move_sp(e, 8);
     call_c(e, (uintptr_t)f);
     emit_link(emit_jmp(e), go_on);
 }
 
-/* Called, so SP is off by 8. */
+/* Called. */
 static uint8_t *make_slow(struct emit *e, enum stubs_kind kind, uintptr_t guard,
                           const uint8_t *go_on)
 {
     called f = jit_slow;
     uint8_t *start = e->at;
+    begin_called(e);
     store_guest(e, kind, guard);
-    move_sp(e, -8);
+    to_c_stack(e);
     call_c(e, (uintptr_t)f);
-    move_sp(e, 8);
     emit_rr(e, 0x85, 4, HOST_AX, HOST_AX);              /* test eax, eax */
     uint8_t *out = emit_jcc(e, 5);
     jit_fp_emit_load(e);
     emit_flags_to_host(e);
     load_guest(e, kind, guard);
-    emit_u8(e, 0xc3);
+    end_called(e);
     leave_slow(e, out, go_on);
     return start;
 }
@@ -173,15 +203,15 @@ static uint8_t *make_light(struct emit *e, enum stubs_kind kind, uintptr_t guard
     emit_rm(e, 0x80, 1, 7, &fp);                        /* cmp byte [fp], 0 */
     emit_u8(e, 0);
     emit_link(emit_jcc(e, 5), slow);
+    begin_called(e);
     store_integers(e, kind, guard);
-    move_sp(e, -8);
+    to_c_stack(e);
     emit_mov(e, 4, HOST_CX, HOST_10);
     call_c(e, (uintptr_t)f);
-    move_sp(e, 8);
     emit_rr(e, 0x85, 4, HOST_AX, HOST_AX);
     uint8_t *out = emit_jcc(e, 5);
     load_guest(e, kind, guard);
-    emit_u8(e, 0xc3);
+    end_called(e);
     leave_slow(e, out, go_on);
     return start;
 }
@@ -192,22 +222,31 @@ static uint8_t *make_fp_load(struct emit *e, enum stubs_kind kind, uintptr_t gua
 {
     called f = jit_fp_load;
     uint8_t *start = e->at;
+    begin_called(e);
     store_guest(e, kind, guard);
     emit_store(e, 8, HOST_8, ENGINE_OFFSET(translated.link));
-    move_sp(e, -8);
+    to_c_stack(e);
     call_c(e, (uintptr_t)f);
-    move_sp(e, 8);
     emit_mov(e, 4, HOST_9, HOST_AX);
     jit_fp_emit_load(e);
     load_guest(e, kind, guard);
     emit_rr(e, 0x85, 4, HOST_9, HOST_9);                /* test r9d, r9d */
     uint8_t *out = emit_jcc(e, 5);
-    emit_u8(e, 0xc3);
+    end_called(e);
     emit_link(out, e->at);
-    move_sp(e, 8);
+    from_c_stack(e);
     emit_load(e, 8, HOST_8, ENGINE_OFFSET(translated.link));
     emit_mov_imm(e, HOST_9, 0);
     emit_link(emit_jmp(e), exit_step);
+    return start;
+}
+
+/* Where the host returns to from below the calls that are known: it stays there. */
+static uint8_t *make_no_return(struct emit *e)
+{
+    uint8_t *start = e->at;
+    move_sp(e, -8);
+    emit_rr(e, 0xff, 4, 4, REG_OTHER);
     return start;
 }
 
@@ -232,6 +271,7 @@ void jit_make_stubs(struct jit *j)
         j->stubs[kind].fp_load = make_fp_load(&e, kind, guard, j->stubs[kind].exit_step);
     }
     j->enter = (void (*)(struct x86_cpu *, const uint8_t *))(uintptr_t)codemem_rx(&j->code, enter);
+    j->returns.none = codemem_rx(&j->code, make_no_return(&e));
     j->first = e.at;
     jit_all_room(j);
 }

@@ -53,9 +53,7 @@ void trans_fp_end(struct trans *t)
     emit_link(t->fp.out, t->e.at);
     emit_mov_imm(&t->e, HOST_8, (uintptr_t)t->jb);
     emit_mov_imm(&t->e, HOST_9, t->fp.wanted);
-    emit_u8(&t->e, 0xe8);                               /* call */
-    emit_imm(&t->e, 0, 4);
-    emit_link(t->e.at - 4, stubs_of(t)->fp_load);
+    emit_link(emit_call_to(&t->e), stubs_of(t)->fp_load);
     emit_link(emit_jmp(&t->e), t->fp.back);
 }
 

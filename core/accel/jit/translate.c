@@ -34,9 +34,7 @@ static void call_interpreter(struct trans *t)
     emit_mov_imm(&t->e, HOST_8, (uintptr_t)t->jb);
     emit_mov_imm(&t->e, HOST_9, index | trans_fp_slow(t) |
                                     (trans_may_load_segment(t->in) ? SLOW_SEGMENT : 0));
-    emit_u8(&t->e, 0xe8);
-    emit_imm(&t->e, 0, 4);
-    emit_link(t->e.at - 4, stubs_of(t)->slow);
+    emit_link(emit_call_to(&t->e), stubs_of(t)->slow);
     t->in_host = true;
     t->fp.seg = -1;
 }

@@ -272,17 +272,20 @@ void trans_make_again(struct trans *t, struct flags_again a);
 /* ---- trans_exit.c ---- */
 /* Condition @cc leads out of the translation, to @rip. */
 void trans_leave_if(struct trans *t, unsigned cc, uint64_t rip);
-/* Ends the translation: at offset @rip; the same for CALL, after which a return looks for
- * interrupts; at trans_target if condition @cc holds, else at trans_next (flags are saved); at the
- * offset in R8. */
+/* Ends the translation: at offset @rip; the same for CALL, whose return the host is to expect; at
+ * trans_target if condition @cc holds, else at trans_next (flags are saved); at the offset in
+ * R8; the same for CALL. */
 void trans_exit_to(struct trans *t, uint64_t rip);
 void trans_exit_call(struct trans *t, uint64_t rip);
 void trans_exit_two(struct trans *t, unsigned cc);
-/* The last in two parts, with checks of the offset between them: to the block there, if one is
- * known and nothing is pending (R8 is kept); to the interpreter. */
-void trans_jump_known(struct trans *t);
-void trans_exit_unknown(struct trans *t);
 void trans_exit_indirect(struct trans *t);
+void trans_call_indirect(struct trans *t);
+/* The last but one in two parts, with checks of the offset between them: to the block there, if one
+ * is known and nothing is pending (R8 is kept; uses R9 to R11); to the interpreter. In place of the
+ * first for RET: to where the host expects it to return, if that is there. */
+void trans_jump_known(struct trans *t);
+void trans_exit_return(struct trans *t);
+void trans_exit_unknown(struct trans *t);
 /* To the interpreter's loop, at offset @rip (flags are saved); to its instruction @index. */
 void trans_exit_chain(struct trans *t, uint64_t rip);
 void trans_exit_step(struct trans *t, unsigned index);

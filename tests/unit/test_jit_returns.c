@@ -1,0 +1,136 @@
+/*
+ * Calls of translated code are calls of the host's (core/accel/jit/returns.h): the guest may return
+ * to somewhere else, never, or more often than it calls, and change what it returns to.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "unit/interp_bench.h"
+
+#include "core/accel/jit/jit.h"
+
+enum { CODE = 0x10000, FUNCTION = 0x10100, STACK = 0x1f0000, OTHER_STACK = 0x20000,
+       TIMES = 200 };
+
+static int fresh(void **state)
+{
+    struct interp_bench *b = ibench_new(2 * MiB, NULL);
+    assert_true(jit_attach(b->e, NULL));
+    *state = b;
+    return 0;
+}
+
+static int done(void **state)
+{
+    struct interp_bench *b = *state;
+    jit_detach(b->e);
+    ibench_free(b);
+    return 0;
+}
+
+/* Depth of what is expected, in calls. */
+static size_t depth(struct interp_bench *b)
+{
+    const struct jit *j = jit_of(b->e);
+    const uint8_t *top = j->returns.memory + RETURNS_BYTES - 2 * sizeof(void *);
+    return (size_t)(top - (const uint8_t *)b->e->translated.returns) / sizeof(void *);
+}
+
+/* Runs flat 32-bit code until it halts, ECX being @ecx; returns EDI, which is 0 before. @flat: the
+ * code segment has all 4 GiB; else flags are not in EFLAGS between blocks. */
+static uint32_t run(struct interp_bench *b, bool flat, const char *code, unsigned n,
+                    const char *function, unsigned m, uint32_t ecx)
+{
+    ibench_real(b, 0);
+    ibench_flat(b);
+    b->cpu->s.seg[S_CS].limit = flat ? 0xffffffff : 0xfffff;
+    ibench_poke(b, CODE, code, n);
+    ibench_poke(b, FUNCTION, function, m);
+    b->cpu->s.rip = CODE;
+    b->cpu->s.activity = ACT_RUNNING;
+    b->cpu->s.gpr[R_CX] = ecx;
+    b->cpu->s.gpr[R_DI] = 0;
+    b->cpu->s.gpr[R_BX] = OTHER_STACK;
+    b->cpu->s.gpr[R_SP] = STACK;
+    x86_state_loaded(b->cpu);
+    assert_int_equal(ibench_run(b), EXIT_HALT);
+    assert_true(jit_of(b->e)->stats.entries > 0);
+    return (uint32_t)b->cpu->s.gpr[R_DI];
+}
+
+/* again: call FUNCTION; inc edi; dec ecx; jnz again; hlt */
+#define LOOP "\xe8\xfb\0\0\0\x47\x49\x75\xf7\xf4"
+
+static void a_return_that_skips_an_instruction(void **state)
+{
+    for (unsigned flat = 0; flat < 2; flat++) {
+        /* test cl, 1; jz +4; inc dword [esp] (behind INC EDI); ret */
+        assert_int_equal(run(*state, flat, LOOP, 10, "\xf6\xc1\x01\x74\x03\xff\x04\x24\xc3", 9,
+                             2 * TIMES), TIMES);
+    }
+}
+
+static void two_stacks_take_turns(void **state)
+{
+    for (unsigned flat = 0; flat < 2; flat++) {
+        struct interp_bench *b = *state;
+        /* The other side, which FUNCTION enters on its own stack: add edi, 100h; call FUNCTION;
+         * jmp to the ADD */
+        ibench_poke(b, FUNCTION + 0x40, "\x81\xc7\0\x01\0\0\xe8\xb5\xff\xff\xff\xeb\xf3", 13);
+        st32le(ibench_mem(b, OTHER_STACK), FUNCTION + 0x40);
+        /* xchg esp, ebx; ret */
+        assert_int_equal(run(b, flat, LOOP, 10, "\x87\xe3\xc3", 3, TIMES), TIMES * 0x101);
+    }
+}
+
+static void calls_that_never_return_are_forgotten(void **state)
+{
+    struct interp_bench *b = *state;
+    for (unsigned flat = 0; flat < 2; flat++) {
+        /* FUNCTION: add esp, 4; in al, 80h; inc edi; dec ecx; jz +5; jmp CODE; hlt */
+        assert_int_equal(run(b, flat, "\xe8\xfb\0\0\0", 5,
+                             "\x83\xc4\x04\xe4\x80\x47\x49\x74\x05\xe9\xf2\xfe\xff\xff\xf4", 15,
+                             1500000), 1500000);
+        assert_in_range(depth(b), 0, RETURNS_KEPT / sizeof(void *) + 1);
+    }
+}
+
+static void a_recursion_is_deeper_than_what_is_remembered(void **state)
+{
+    struct interp_bench *b = *state;
+    for (unsigned flat = 0; flat < 2; flat++) {
+        for (unsigned i = 0; i < 3; i++) {
+            /* call FUNCTION; hlt; FUNCTION: dec ecx; jz +6; in al, 80h; call FUNCTION; inc edi;
+             * ret */
+            assert_int_equal(run(b, flat, "\xe8\xfb\0\0\0\xf4", 6,
+                                 "\x49\x74\x07\xe4\x80\xe8\xf6\xff\xff\xff\x47\xc3", 12, 60000),
+                             60000);
+        }
+    }
+}
+
+static void what_is_returned_to_changes_meanwhile(void **state)
+{
+    for (unsigned flat = 0; flat < 2; flat++) {
+        /* again: call FUNCTION; mov eax, imm; add edi, eax; dec ecx; jnz again; hlt
+         * FUNCTION: mov byte [CODE+6], cl; ret */
+        assert_int_equal(run(*state, flat, "\xe8\xfb\0\0\0\xb8\0\0\0\0\x01\xc7\x49\x75\xf1\xf4", 16,
+                             "\x88\x0d\x06\0\x01\0\xc3", 7, TIMES), TIMES * (TIMES + 1) / 2);
+    }
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fresh, done)
+    const struct CMUnitTest tests[] = {
+        TEST(a_return_that_skips_an_instruction), TEST(two_stacks_take_turns),
+        TEST(calls_that_never_return_are_forgotten),
+        TEST(a_recursion_is_deeper_than_what_is_remembered),
+        TEST(what_is_returned_to_changes_meanwhile),
+    };
+#undef TEST
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
