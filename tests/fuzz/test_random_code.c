@@ -1,7 +1,7 @@
 /*
  * Wild guests (wild_guest.h) on the interpreter and the JIT: neither crashes nor hangs, and both
- * end in the same state. Those of corpus.txt are what the fuzzer kept (fuzz_engines.c): a line has
- * where it starts, the seed and the code.
+ * end in the same state. Those of corpus.txt and differed.txt are what the fuzzer kept
+ * (fuzz_engines.c): a line has where it starts, the seed and the code.
  *
  * Usage: test_random_code [PROGRAMS [SEED]]
  */
@@ -73,24 +73,30 @@ static bool read_guest(FILE *f, struct wild_guest *g)
     return true;
 }
 
-static void the_corpus_runs_as_on_the_interpreter(void **state)
+static void run_file(const char *path)
 {
     struct wild_pair p = wild_pair_new(false);
     struct wild_guest g;
     char why[120];
     unsigned line = 0;
-    FILE *f = fopen("tests/fuzz/corpus.txt", "r");
+    FILE *f = fopen(path, "r");
     assert_non_null(f);
     while (read_guest(f, &g)) {
         line++;
         if (!wild_run(&p, &g, why, sizeof(why))) {
-            fail_msg("tests/fuzz/corpus.txt:%u: %s", line, why);
+            fail_msg("%s:%u: %s", path, line, why);
         }
     }
     fclose(f);
-    print_message("%u guests\n", line);
+    print_message("%s: %u guests\n", path, line);
     assert_true(line > 0);
     wild_pair_free(&p);
+}
+
+static void the_corpus_runs_as_on_the_interpreter(void **state)
+{
+    run_file("tests/fuzz/corpus.txt");
+    run_file("tests/fuzz/differed.txt");
 }
 
 int main(int argc, char **argv)

@@ -243,6 +243,7 @@ static inline struct wild_pair wild_pair_new(bool check)
     if (!jit_attach(p.jit->e, NULL)) {
         abort();
     }
+    jit_of(p.jit->e)->warm = jit_of(p.jit->e)->passes = 2; /* programs are short */
     jit_of(p.jit->e)->check = p.check = check ? check_new(NULL) : NULL;
     return p;
 }
