@@ -38,10 +38,17 @@ int jit_slow(struct x86_cpu *cpu, struct jit_block *jb, unsigned index)
     struct block *b = jb->block;
     unsigned i = index & (SLOW_SEGMENT - 1);
     struct insn step[2];
-    jit_fp_leave(cpu);
-    cpu->budget += jb->rest;
     j->stats.slow_calls++;
     j->stats.slow_rows[b->insns[i].row]++;
+    if (unlikely(e->translated.fp & FP_X87) && !j->check) {
+        cpu->block_rip = jb->rip;
+        cpu->cur = &b->insns[i];
+        if (jit_transcendental(cpu, cpu->cur)) {
+            return 0;
+        }
+    }
+    jit_fp_leave(cpu);
+    cpu->budget += jb->rest;
     if (unlikely(j->check != NULL)) {
         jit_flags_from_image(cpu, e->translated.flags);
         check_end(j, i, false);

@@ -33,7 +33,7 @@ static void store_x87(struct x86_cpu *cpu)
     struct fxsave image;
     static const uint16_t host_fcw = FCW_INIT;
     __asm__ volatile("fxsave64 %0" : "=m"(image));
-    if (image.fsw & FSW_EXCEPTIONS) {
+    if (image.fsw & ~image.fcw & FSW_EXCEPTIONS) {      /* EMMS would raise it */
         __asm__ volatile("fnclex"); /* cheaper than FNINIT, and often not needed */
     }
     __asm__ volatile("emms\n\tfldcw %0" : : "m"(host_fcw));

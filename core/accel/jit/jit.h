@@ -314,6 +314,11 @@ bool jit_fp_return(struct x86_cpu *cpu, unsigned which);
 void jit_fp_emit_store(struct emit *e);
 void jit_fp_emit_load(struct emit *e);
 
+/* ---- transcendental.c ---- */
+/* Called by jit_slow with all of the x87 in the host's registers (FP_X87), at cpu->cur: true if it
+ * did instruction @in, and they still are there. */
+bool jit_transcendental(struct x86_cpu *cpu, const struct insn *in);
+
 /* ---- device.c ---- */
 /* Called by translated code: IN or OUT, which touch no flags; @access is a port and IO_*. As
  * jit_slow else; no register of the FPU is in the host's own. */
