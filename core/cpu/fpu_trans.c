@@ -6,14 +6,17 @@
  *         entries.
  * Model:  numbers of 128 significant bits, Taylor series in Horner's form, one rounding at the end.
  *         Processors of different makers differ in the last bit; this gives the same everywhere.
- *         The precision control does not apply.
+ *         The precision control does not apply. Where it cannot change how the result is rounded,
+ *         terms of high order are added up with 64 bits (quick).
  * Chosen: F2XM1 outside [-1, 1] returns its operand; FYL2XP1 works for every operand above -1.
  */
 #include "core/cpu/fpu.h"
 
 #include "core/base/bits.h"
+#include "core/cpu/fpu_series.h"
 
-typedef unsigned __int128 u128;
+/* Numbers stay in registers: copies of them in memory would cost more than the arithmetic. */
+#define INLINE static inline __attribute__((always_inline))
 
 /* m * 2^(exp - 127); bit 127 of m is set, or m is 0. */
 struct wide {
@@ -22,7 +25,6 @@ struct wide {
     bool neg;
 };
 
-#define U128(hi, lo) ((u128)(hi) << 64 | (lo))
 static const struct wide one = {U128(1ull << 63, 0), 0, false};
 static const struct wide ln2 = {U128(0xb17217f7d1cf79abull, 0xc9e3b39803f2f6afull), -1, false};
 static const struct wide log2e = {U128(0xb8aa3b295c17f0bbull, 0xbe87fed0691d3e89ull), 0, false};
@@ -42,13 +44,13 @@ static const struct wide atan_eighths[9] = {
 
 /* ---- arithmetic ---- */
 
-static unsigned clz128(u128 v)
+INLINE unsigned clz128(u128 v)
 {
     uint64_t hi = (uint64_t)(v >> 64);
     return hi ? (unsigned)__builtin_clzll(hi) : 64 + (unsigned)__builtin_clzll((uint64_t)v);
 }
 
-static struct wide normal(struct wide a)
+INLINE struct wide normal(struct wide a)
 {
     if (a.m) {
         unsigned shift = clz128(a.m);
@@ -58,7 +60,7 @@ static struct wide normal(struct wide a)
     return a;
 }
 
-static struct wide negate(struct wide a)
+INLINE struct wide negate(struct wide a)
 {
     a.neg = !a.neg;
     return a;
@@ -70,13 +72,13 @@ static struct wide from_int(int v)
     return normal(a);
 }
 
-static struct wide scaled(struct wide a, int by)
+INLINE struct wide scaled(struct wide a, int by)
 {
     a.exp += by;
     return a;
 }
 
-static struct wide mul(struct wide a, struct wide b)
+INLINE struct wide mul(struct wide a, struct wide b)
 {
     uint64_t a1 = (uint64_t)(a.m >> 64), a0 = (uint64_t)a.m, b1 = (uint64_t)(b.m >> 64),
              b0 = (uint64_t)b.m;
@@ -93,7 +95,7 @@ static struct wide mul(struct wide a, struct wide b)
     return r;
 }
 
-static struct wide add(struct wide a, struct wide b)
+INLINE struct wide add(struct wide a, struct wide b)
 {
     if (!a.m || !b.m) {
         return a.m ? a : b;
@@ -118,7 +120,7 @@ static struct wide add(struct wide a, struct wide b)
     return a;
 }
 
-static struct wide sub(struct wide a, struct wide b)
+INLINE struct wide sub(struct wide a, struct wide b)
 {
     return add(a, negate(b));
 }
@@ -158,80 +160,7 @@ static struct wide div(struct wide a, struct wide b)
 
 /* ---- power series ---- */
 
-/* 1 / n! and 1 / (2n + 1), times 2^127 */
-static const u128 factorials[] = {
-    U128(0x8000000000000000ull, 0x0000000000000000ull),
-    U128(0x8000000000000000ull, 0x0000000000000000ull),
-    U128(0x4000000000000000ull, 0x0000000000000000ull),
-    U128(0x1555555555555555ull, 0x5555555555555555ull),
-    U128(0x0555555555555555ull, 0x5555555555555555ull),
-    U128(0x0111111111111111ull, 0x1111111111111111ull),
-    U128(0x002d82d82d82d82dull, 0x82d82d82d82d82d8ull),
-    U128(0x0006806806806806ull, 0x8068068068068068ull),
-    U128(0x0000d00d00d00d00ull, 0xd00d00d00d00d00dull),
-    U128(0x0000171de3a556c7ull, 0x338faac1c88e5001ull),
-    U128(0x0000024fc9f6ef13ull, 0xeb8e5de02da7d4cdull),
-    U128(0x00000035cc8acfeaull, 0x89c71fce8fc97070ull),
-    U128(0x000000047bb63bfeull, 0x3625ed5136a61eb4ull),
-    U128(0x000000005849184eull, 0xa1b425f28e0cc749ull),
-    U128(0x00000000064e5d2aull, 0x301f27482eb7c517ull),
-    U128(0x00000000006b9fcfull, 0x9ccee07c476195acull),
-    U128(0x000000000006b9fcull, 0xf9ccee07c476195bull),
-    U128(0x000000000000654bull, 0x1dc0c2b529ac9814ull),
-    U128(0x00000000000005a0ull, 0x9e18ee5f65deec01ull),
-    U128(0x000000000000004bull, 0xd26d1a05055c9328ull),
-    U128(0x0000000000000003ull, 0xca8574804044a0f5ull),
-    U128(0x0000000000000000ull, 0x2e371dedb9eae318ull),
-    U128(0x0000000000000000ull, 0x0219c72db6ff0a53ull),
-    U128(0x0000000000000000ull, 0x001761b41316381aull),
-    U128(0x0000000000000000ull, 0x0000f96780cb97acull),
-    U128(0x0000000000000000ull, 0x000009f9e66e8b30ull),
-    U128(0x0000000000000000ull, 0x000000623a17f1a9ull),
-    U128(0x0000000000000000ull, 0x00000003a356385cull),
-    U128(0x0000000000000000ull, 0x000000002143144cull),
-    U128(0x0000000000000000ull, 0x0000000001259f99ull),
-    U128(0x0000000000000000ull, 0x000000000009c996ull),
-    U128(0x0000000000000000ull, 0x00000000000050d3ull),
-    U128(0x0000000000000000ull, 0x0000000000000287ull),
-    U128(0x0000000000000000ull, 0x0000000000000014ull),
-    U128(0x0000000000000000ull, 0x0000000000000001ull),
-    U128(0x0000000000000000ull, 0x0000000000000000ull),
-    U128(0x0000000000000000ull, 0x0000000000000000ull),
-    U128(0x0000000000000000ull, 0x0000000000000000ull),
-};
-static const u128 odds[] = {
-    U128(0x8000000000000000ull, 0x0000000000000000ull),
-    U128(0x2aaaaaaaaaaaaaaaull, 0xaaaaaaaaaaaaaaabull),
-    U128(0x1999999999999999ull, 0x999999999999999aull),
-    U128(0x1249249249249249ull, 0x2492492492492492ull),
-    U128(0x0e38e38e38e38e38ull, 0xe38e38e38e38e38eull),
-    U128(0x0ba2e8ba2e8ba2e8ull, 0xba2e8ba2e8ba2e8cull),
-    U128(0x09d89d89d89d89d8ull, 0x9d89d89d89d89d8aull),
-    U128(0x0888888888888888ull, 0x8888888888888889ull),
-    U128(0x0787878787878787ull, 0x8787878787878788ull),
-    U128(0x06bca1af286bca1aull, 0xf286bca1af286bcaull),
-    U128(0x0618618618618618ull, 0x6186186186186186ull),
-    U128(0x0590b21642c8590bull, 0x21642c8590b21643ull),
-    U128(0x051eb851eb851eb8ull, 0x51eb851eb851eb85ull),
-    U128(0x04bda12f684bda12ull, 0xf684bda12f684bdaull),
-    U128(0x0469ee58469ee584ull, 0x69ee58469ee5846aull),
-    U128(0x0421084210842108ull, 0x4210842108421084ull),
-    U128(0x03e0f83e0f83e0f8ull, 0x3e0f83e0f83e0f84ull),
-    U128(0x03a83a83a83a83a8ull, 0x3a83a83a83a83a84ull),
-    U128(0x03759f22983759f2ull, 0x2983759f2298375aull),
-    U128(0x0348348348348348ull, 0x3483483483483483ull),
-    U128(0x031f3831f3831f38ull, 0x31f3831f3831f383ull),
-    U128(0x02fa0be82fa0be82ull, 0xfa0be82fa0be82faull),
-    U128(0x02d82d82d82d82d8ull, 0x2d82d82d82d82d83ull),
-    U128(0x02b9310572620ae4ull, 0xc415c9882b931057ull),
-    U128(0x029cbc14e5e0a72full, 0x05397829cbc14e5eull),
-    U128(0x0282828282828282ull, 0x8282828282828283ull),
-    U128(0x026a439f656f1826ull, 0xa439f656f1826a44ull),
-    U128(0x0253c8253c8253c8ull, 0x253c8253c8253c82ull),
-    U128(0x023ee08fb823ee08ull, 0xfb823ee08fb823eeull),
-};
-
-static u128 mul_high(u128 a, u128 b)
+INLINE u128 mul_high(u128 a, u128 b)
 {
     uint64_t a1 = (uint64_t)(a >> 64), a0 = (uint64_t)a, b1 = (uint64_t)(b >> 64), b0 = (uint64_t)b;
     u128 mid1 = (u128)a1 * b0, mid2 = (u128)a0 * b1;
@@ -239,10 +168,18 @@ static u128 mul_high(u128 a, u128 b)
     return (u128)a1 * b1 + (mid1 >> 64) + (mid2 >> 64) + (carry >> 64);
 }
 
-/* c[0] + c[step] x + c[2 step] x^2 + ..., @n terms behind the first, with the signs of x; |x| < 1
- * and c[0] is 1 (2^127). */
-static struct wide series(const u128 *c, unsigned step, unsigned n, struct wide x)
+/* Coefficients c[0], c[step], ..., @n behind the first, which is 1 (2^127). */
+struct coefficients {
+    const u128 *c;
+    const uint8_t *zeros;
+    unsigned step, n;
+};
+
+/* The sum of c[k step] x^k, with the signs of x; |x| < 1. */
+static struct wide series(struct coefficients co, struct wide x)
 {
+    const u128 *c = co.c;
+    unsigned step = co.step, n = co.n;
     unsigned shift = (unsigned)(-1 - x.exp);
     u128 by = shift > 127 ? 0 : x.m >> shift, sum = c[n * step];
     while (n-- > 0) {
@@ -250,6 +187,53 @@ static struct wide series(const u128 *c, unsigned step, unsigned n, struct wide 
         sum = x.neg ? c[n * step] - more : c[n * step] + more;
     }
     return normal((struct wide){.m = sum});
+}
+
+/* The same, but for an error below 2^-92. What is multiplied by x^k has an error that is, too: so
+ * from the term on that is below 2^-36, 64 bits will do; and none below 2^-96 is needed. */
+INLINE struct wide quick_series(struct coefficients co, struct wide x)
+{
+    const u128 *c = co.c;
+    unsigned step = co.step, n = co.n;
+    unsigned shift = (unsigned)(-1 - x.exp), whole = 1;
+    u128 by = shift > 127 ? 0 : x.m >> shift;
+    while (whole < n && co.zeros[whole * step] + whole * shift < 36) {
+        whole++;
+    }
+    unsigned last = whole, up = co.zeros[whole * step] - 1u;
+    while (last < n && co.zeros[last * step] + last * shift < 96) {
+        last++;
+    }
+    uint64_t part = (uint64_t)(c[last * step] << up >> 64), part_by = (uint64_t)(by >> 64);
+    while (last-- > whole) {
+        uint64_t more = (uint64_t)((u128)part_by * part >> 64);
+        uint64_t here = (uint64_t)(c[last * step] << up >> 64);
+        part = x.neg ? here - more : here + more;
+    }
+    u128 sum = (u128)part << 64 >> up;
+    while (whole-- > 0) {
+        u128 more = mul_high(by, sum);
+        sum = x.neg ? c[whole * step] - more : c[whole * step] + more;
+    }
+    return normal((struct wide){.m = sum});
+}
+
+INLINE struct wide power_series(struct coefficients co, struct wide x, bool quick)
+{
+    return quick ? quick_series(co, x) : series(co, x);
+}
+
+static const struct coefficients exp_terms = {factorials + 1, factorial_zeros + 1, 1, 33};
+static const struct coefficients log_terms = {odds, odd_zeros, 1, 28};
+static const struct coefficients atan_terms = {odds, odd_zeros, 1, 20};
+static const struct coefficients sin_terms = {factorials + 1, factorial_zeros + 1, 2, 18};
+static const struct coefficients cos_terms = {factorials, factorial_zeros, 2, 18};
+
+/* Is it rounded to 64 bits as everything within 2^-87 of it is? */
+INLINE bool is_sure(struct wide a)
+{
+    const uint64_t margin = BIT64(40);
+    return a.exp > -16000 && (((uint64_t)a.m + margin) & (BIT64(63) - 1)) > 2 * margin;
 }
 
 /* ---- in and out ---- */
@@ -280,7 +264,7 @@ static bool is_neg(const struct x86_fpr *a)
     return a->se & 0x8000;
 }
 
-static struct wide from_fpr(const struct x86_fpr *a)
+INLINE struct wide from_fpr(const struct x86_fpr *a)
 {
     int exp = a->se & 0x7fff;
     struct wide w = {.m = (u128)a->mant << 64, .exp = (exp ? exp : 1) - 16383, .neg = is_neg(a)};
@@ -314,7 +298,7 @@ static struct x86_fpr nan_of(const struct x86_fpr *a, const struct x86_fpr *b, u
 }
 
 /* The result is not exact: where 128 bits do not show it, @larger says on which side it lies. */
-static struct wide inexact(struct wide a, bool larger)
+INLINE struct wide inexact(struct wide a, bool larger)
 {
     if ((uint64_t)a.m == 0) {
         a.m += larger ? 1 : (u128)-1;
@@ -402,9 +386,9 @@ static bool denormal_stops(const struct x86_fpr *a, const struct x86_fpr *b, uin
 /* ---- exponential and logarithm ---- */
 
 /* e^t - 1 for |t| < 0.7. */
-static struct wide expm1_series(struct wide t)
+static struct wide expm1_series(struct wide t, bool quick)
 {
-    return mul(t, series(factorials + 1, 1, 33, t));
+    return mul(t, power_series(exp_terms, t, quick));
 }
 
 struct x86_fpr fpu_f2xm1(const struct x86_fpr *a, uint16_t cw, uint16_t *sw)
@@ -430,17 +414,21 @@ struct x86_fpr fpu_f2xm1(const struct x86_fpr *a, uint16_t cw, uint16_t *sw)
         }
         return *a;
     }
-    return round_to_fpr(inexact(expm1_series(mul(x, ln2)), !x.neg), cw, sw);
+    struct wide r = expm1_series(mul(x, ln2), true);
+    if (!is_sure(r)) {
+        r = expm1_series(mul(x, ln2), false);
+    }
+    return round_to_fpr(inexact(r, !x.neg), cw, sw);
 }
 
 /* log2((1 + s) / (1 - s)) for |s| < 0.18. */
-static struct wide log2_series(struct wide s)
+static struct wide log2_series(struct wide s, bool quick)
 {
-    return mul(scaled(mul(s, series(odds, 1, 28, mul(s, s))), 1), log2e);
+    return mul(scaled(mul(s, power_series(log_terms, mul(s, s), quick)), 1), log2e);
 }
 
 /* log2 of a positive number. */
-static struct wide log2_of(struct wide x)
+static struct wide log2_of(struct wide x, bool quick)
 {
     int exp = x.exp;
     x.exp = 0;
@@ -452,13 +440,27 @@ static struct wide log2_of(struct wide x)
     if (x.m == one.m) {
         return whole;
     }
-    return add(whole, log2_series(div(sub(x, one), add(x, one))));
+    return add(whole, log2_series(div(sub(x, one), add(x, one)), quick));
 }
 
-/* @y times a logarithm. @exact: it has no error. */
-static struct x86_fpr times_log(const struct x86_fpr *y, struct wide log, bool exact, uint16_t cw,
+/* log2 of @x, or of 1 + @x. */
+static struct wide log2_from(struct wide x, bool plus_one, bool quick)
+{
+    if (!plus_one) {
+        return log2_of(x, quick);
+    }
+    if (x.exp < -2) { /* |x| < 1/4: no digits are lost */
+        return log2_series(div(x, add(x, scaled(one, 1))), quick);
+    }
+    return log2_of(add(x, one), quick);
+}
+
+/* @y times that. */
+static struct x86_fpr times_log(const struct x86_fpr *y, struct wide x, bool plus_one, uint16_t cw,
                                 uint16_t *sw)
 {
+    struct wide log = log2_from(x, plus_one, true);
+    bool exact = !plus_one && x.m == one.m;
     if (is_inf(y)) {
         return log.m ? inf(is_neg(y) != log.neg) : invalid(sw);
     }
@@ -466,7 +468,13 @@ static struct x86_fpr times_log(const struct x86_fpr *y, struct wide log, bool e
         return zero(is_neg(y) != log.neg);
     }
     struct wide r = mul(from_fpr(y), log);
-    return round_to_fpr(exact ? r : inexact(r, true), cw, sw);
+    if (exact) {
+        return round_to_fpr(r, cw, sw);
+    }
+    if (!is_sure(r)) {
+        r = mul(from_fpr(y), log2_from(x, plus_one, false));
+    }
+    return round_to_fpr(inexact(r, true), cw, sw);
 }
 
 struct x86_fpr fpu_yl2x(const struct x86_fpr *x, const struct x86_fpr *y, uint16_t cw, uint16_t *sw)
@@ -488,8 +496,7 @@ struct x86_fpr fpu_yl2x(const struct x86_fpr *x, const struct x86_fpr *y, uint16
     if (is_inf(x)) {
         return inf(is_neg(y));
     }
-    struct wide w = from_fpr(x);
-    return times_log(y, log2_of(w), w.m == one.m, cw, sw);
+    return times_log(y, from_fpr(x), false, cw, sw);
 }
 
 struct x86_fpr fpu_yl2xp1(const struct x86_fpr *x, const struct x86_fpr *y, uint16_t cw,
@@ -515,19 +522,13 @@ struct x86_fpr fpu_yl2xp1(const struct x86_fpr *x, const struct x86_fpr *y, uint
     if (denormal_stops(x, y, cw, sw)) {
         return *x;
     }
-    struct wide log;
-    if (w.exp < -2) { /* |x| < 1/4: no digits are lost */
-        log = log2_series(div(w, add(w, scaled(one, 1))));
-    } else {
-        log = log2_of(add(w, one));
-    }
-    return times_log(y, log, false, cw, sw);
+    return times_log(y, w, true, cw, sw);
 }
 
 /* ---- arc tangent ---- */
 
 /* atan(t) for 0 < t <= 1: the nearest eighth's from the table, a series for the rest. */
-static struct wide atan_of(struct wide t)
+static struct wide atan_of(struct wide t, bool quick)
 {
     unsigned k = 0;
     if (t.exp >= -4) {
@@ -539,7 +540,7 @@ static struct wide atan_of(struct wide t)
         struct wide c = scaled(from_int((int)k), -3);
         r = div(sub(t, c), add(one, mul(t, c)));
     }
-    return add(atan_eighths[k], mul(r, series(odds, 1, 20, negate(mul(r, r)))));
+    return add(atan_eighths[k], mul(r, power_series(atan_terms, negate(mul(r, r)), quick)));
 }
 
 /* Multiples of pi / 4 for operands that are infinite or zero. */
@@ -550,23 +551,26 @@ static struct x86_fpr quarter_pi(unsigned n, bool neg, uint16_t cw, uint16_t *sw
     return round_to_fpr(a, cw, sw);
 }
 
+/* The angle whose tangent, or cotangent if @swap, has arc tangent @a; to the left of 0 if @left. */
+static struct wide in_quadrant(struct wide a, bool swap, bool left)
+{
+    a = swap ? sub(scaled(pi, -1), a) : a;
+    return left ? sub(pi, a) : a;
+}
+
 static struct x86_fpr patan_finite(const struct x86_fpr *x, const struct x86_fpr *y, uint16_t cw,
                                    uint16_t *sw)
 {
     struct wide ax = from_fpr(x), ay = from_fpr(y);
     ax.neg = ay.neg = false;
     bool swap = ay.exp > ax.exp || (ay.exp == ax.exp && ay.m > ax.m);
-    struct wide t = swap ? div(ax, ay) : div(ay, ax), a = atan_of(t);
-    bool larger = false;
-    if (swap) {
-        a = sub(scaled(pi, -1), a);
-    }
-    if (is_neg(x)) {
-        a = sub(pi, a);
-        larger = swap;
+    struct wide t = swap ? div(ax, ay) : div(ay, ax);
+    struct wide a = in_quadrant(atan_of(t, true), swap, is_neg(x));
+    if (!is_sure(a)) {
+        a = in_quadrant(atan_of(t, false), swap, is_neg(x));
     }
     a.neg = is_neg(y);
-    return round_to_fpr(inexact(a, larger), cw, sw);
+    return round_to_fpr(inexact(a, swap && is_neg(x)), cw, sw);
 }
 
 struct x86_fpr fpu_patan(const struct x86_fpr *x, const struct x86_fpr *y, uint16_t cw,
@@ -594,18 +598,18 @@ struct x86_fpr fpu_patan(const struct x86_fpr *x, const struct x86_fpr *y, uint1
 
 /* ---- sine, cosine, tangent ---- */
 
-static struct wide sin_series(struct wide r)
+INLINE struct wide sin_series(struct wide r, bool quick)
 {
-    return mul(r, series(factorials + 1, 2, 18, negate(mul(r, r))));
+    return mul(r, power_series(sin_terms, negate(mul(r, r)), quick));
 }
 
-static struct wide cos_series(struct wide r)
+INLINE struct wide cos_series(struct wide r, bool quick)
 {
-    return series(factorials, 2, 18, negate(mul(r, r)));
+    return power_series(cos_terms, negate(mul(r, r)), quick);
 }
 
 /* |a| = q * pi / 2 + r, |r| <= pi / 4, by the processor's pi of 66 bits; exact. Returns q mod 4. */
-static unsigned reduce(const struct x86_fpr *a, struct wide *r)
+INLINE unsigned reduce(const struct x86_fpr *a, struct wide *r)
 {
     const u128 half_pi = U128(6, 0x487ed5110b4611a6ull); /* times 2^-66 */
     int exp = (a->se & 0x7fff) - 16383;
@@ -617,12 +621,10 @@ static unsigned reduce(const struct x86_fpr *a, struct wide *r)
     u128 rest = a->mant;
     unsigned q = 0;
     for (int i = 0; i < exp + 3; i++) {
-        rest <<= 1;
-        q <<= 1;
-        if (rest >= half_pi) {
-            rest -= half_pi;
-            q++;
-        }
+        u128 less = (rest << 1) - half_pi;
+        bool fits = !(less >> 127);                     /* no guess of a branch would be good */
+        rest = less + (half_pi & ((u128)fits - 1));
+        q = q << 1 | fits;
     }
     *r = (struct wide){.m = rest, .exp = 127 - 66};
     if (rest > half_pi / 2) {
@@ -655,11 +657,22 @@ static bool trig_special(const struct x86_fpr *a, uint16_t cw, uint16_t *sw, str
 }
 
 /* Sine of q * pi / 2 + r. */
-static struct wide sin_quadrant(unsigned q, struct wide r)
+INLINE struct wide sin_quadrant(unsigned q, struct wide r, bool quick)
 {
-    struct wide s = inexact(q & 1 ? cos_series(r) : sin_series(r), false);
+    struct wide s = inexact(q & 1 ? cos_series(r, quick) : sin_series(r, quick), false);
     s.neg ^= q >> 1 & 1;
     return s;
+}
+
+INLINE struct wide sin_of(unsigned q, struct wide r)
+{
+    struct wide s = sin_quadrant(q, r, true);
+    return is_sure(s) ? s : sin_quadrant(q, r, false);
+}
+
+static struct wide tan_of(unsigned q, struct wide r, bool quick)
+{
+    return div(sin_quadrant(q, r, quick), sin_quadrant((q + 1) & 3, r, quick));
 }
 
 struct x86_fpr fpu_sin(const struct x86_fpr *a, uint16_t cw, uint16_t *sw)
@@ -669,7 +682,8 @@ struct x86_fpr fpu_sin(const struct x86_fpr *a, uint16_t cw, uint16_t *sw)
     if (trig_special(a, cw, sw, &out) || is_zero(a)) {
         return out;
     }
-    struct wide s = sin_quadrant(reduce(a, &r), r);
+    unsigned q = reduce(a, &r);
+    struct wide s = sin_of(q, r);
     s.neg ^= is_neg(a);
     return round_to_fpr(s, cw, sw);
 }
@@ -685,7 +699,7 @@ struct x86_fpr fpu_cos(const struct x86_fpr *a, uint16_t cw, uint16_t *sw)
         return (struct x86_fpr){.mant = BIT64(63), .se = 0x3fff};
     }
     unsigned q = reduce(a, &r);
-    return round_to_fpr(sin_quadrant((q + 1) & 3, r), cw, sw);
+    return round_to_fpr(sin_of((q + 1) & 3, r), cw, sw);
 }
 
 struct x86_fpr fpu_tan(const struct x86_fpr *a, uint16_t cw, uint16_t *sw)
@@ -696,7 +710,10 @@ struct x86_fpr fpu_tan(const struct x86_fpr *a, uint16_t cw, uint16_t *sw)
         return out;
     }
     unsigned q = reduce(a, &r);
-    struct wide t = div(sin_quadrant(q, r), sin_quadrant((q + 1) & 3, r));
+    struct wide t = tan_of(q, r, true);
+    if (!is_sure(t)) {
+        t = tan_of(q, r, false);
+    }
     t.neg ^= is_neg(a);
     return round_to_fpr(inexact(t, true), cw, sw);
 }

@@ -164,8 +164,8 @@ static bool window_load_word(struct vga *v, uint32_t off, uint64_t *val)
 static bool window_store_word(struct vga *v, uint32_t off, uint16_t val)
 {
     uint32_t addr;
-    if (!vga_writes_plain(v) || (off & 1) || (v->seq[SEQ_MEMORY] & SEQMEM_SEQUENTIAL) || vga_chained(v) ||
-        !window_decode(v, off, &addr)) {
+    if (!vga_writes_plain(v) || (off & 1) || (v->seq[SEQ_MEMORY] & SEQMEM_SEQUENTIAL) ||
+        vga_chained(v) || !window_decode(v, off, &addr)) {
         return false;
     }
     cell_store(v, cell_at(v, addr >> 1), val * 0x00010001u, vga_planes[v->seq[SEQ_MAP_MASK]]);
