@@ -212,8 +212,8 @@ static inline void k_small(struct program *p)
 static inline void k_any(struct program *p)
 {
     static void (*const kinds[])(struct program *) = {
-        k_small, k_table, k_segment, k_msr, k_breakpoint, k_passage, k_passage, k_control, k_root, k_swap, k_swap,
-        k_take, k_take, k_code,
+        k_small, k_table, k_segment, k_msr, k_breakpoint, k_passage, k_passage, k_control, k_root,
+        k_swap, k_swap, k_take, k_take, k_code,
     };
     if (p->kind_bits == 16) {
         k_small(p);
@@ -604,7 +604,8 @@ static inline void make_page_tables(struct program *p, uint32_t root)
     uint8_t *last = p->ram + root + (levels - 2) * 0x1000;
     st_le(last + (size == 8 ? 2u : 1u) * size, 0x87, size);
     for (uint32_t lin = 0; lin < P_RAM; lin += 0x1000) {
-        bool ours = lin == P_IDT || lin == P_MOVED || (lin >= P_DATA && lin < P_DATA + P_DATA_PAGES * 0x1000);
+        bool data = lin >= P_DATA && lin < P_DATA + P_DATA_PAGES * 0x1000;
+        bool ours = lin == P_IDT || lin == P_MOVED || data;
         uint32_t global = !ours && p_below(p, 2) ? 0x100 : 0;
         st_le(p->ram + pte_of(p, root, lin), lin | global | 7, size);
     }
