@@ -95,6 +95,17 @@ static void put_rflags(struct trans *t)
     emit_store(&t->e, 4, HOST_9, CPU_OFFSET(pend_mask));
 }
 
+/* To the interpreter if anything is pending: it may be taken as soon as IF is set, and whoever made
+ * it pending has told translated code before. Uses R9. */
+static void slow_if_pending(struct trans *t)
+{
+    struct host_mem word = {HOST_9, HOST_NONE, 0, 0};
+    emit_load(&t->e, 8, HOST_9, CPU_OFFSET(pending));
+    emit_rm(&t->e, 0x83, 4, (enum host_reg)7, &word);   /* cmp */
+    emit_u8(&t->e, 0);
+    trans_slow_if(t, 5);
+}
+
 static void store_imm(struct trans *t, unsigned size, uint32_t imm, int32_t offset)
 {
     struct host_mem m = cpu_field(offset);
@@ -181,6 +192,7 @@ bool emit_sysret(struct trans *t)
     begin(t);
     slow_unless_cpl0(t);
     slow_if_bits(t, 8 * R_11, FL_TF | FL_AC, 5);
+    slow_if_pending(t);
     trans_check_target(t, HOST_CX);
     emit_load(&t->e, 4, HOST_8, 8 * R_11);
     with_imm(t, 4, HOST_8, from_r11);
