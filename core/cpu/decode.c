@@ -94,6 +94,7 @@ struct cursor {
     bool p67;
     uint8_t rex;                 /* the whole prefix, 0 if none */
     int seg;                     /* override, -1 none */
+    struct decode_places places;
 };
 
 /* True if @count bytes are there. Which bytes are missing decides between SHORT and TOO_LONG. */
@@ -294,6 +295,13 @@ static unsigned find_row(struct cursor *c, struct insn *in)
 
 /* ---- ModRM ---- */
 
+static int32_t displacement(struct cursor *c, unsigned size)
+{
+    c->places.disp_at = (uint8_t)c->pos;
+    c->places.disp_size = (uint8_t)size;
+    return (int32_t)take(c, size);
+}
+
 /* [SDM2] table 2-1: 16-bit addressing. */
 static void modrm16(struct cursor *c, struct insn *in, unsigned mod, unsigned rm)
 {
@@ -304,9 +312,9 @@ static void modrm16(struct cursor *c, struct insn *in, unsigned mod, unsigned rm
     if (mod == 0 && rm == 6) {
         in->base = GPR_OFF_ZERO;
         in->seg = S_DS;
-        in->disp = (int32_t)take(c, 2);
+        in->disp = displacement(c, 2);
     } else if (mod != 0) {
-        in->disp = (int32_t)take(c, mod);
+        in->disp = displacement(c, mod);
     }
 }
 
@@ -328,7 +336,7 @@ static void modrm32(struct cursor *c, struct insn *in, unsigned mod, unsigned rm
     }
     if (mod == 0 && base == 5) {
         in->base = c->mode == DECODE_64 && !sib ? GPR_OFF_RIP : GPR_OFF_ZERO;
-        in->disp = (int32_t)take(c, 4);
+        in->disp = displacement(c, 4);
         return;
     }
     in->base = GPR_OFF(base | (c->rex & 1) << 3);
@@ -336,7 +344,7 @@ static void modrm32(struct cursor *c, struct insn *in, unsigned mod, unsigned rm
         in->seg = S_SS;
     }
     if (mod != 0) {
-        in->disp = (int32_t)take(c, mod == 1 ? 1 : 4);
+        in->disp = displacement(c, mod == 1 ? 1 : 4);
     }
 }
 
@@ -441,6 +449,18 @@ static void immediate(struct insn *in, int64_t v, unsigned *count)
     }
 }
 
+/* An immediate of @size bytes, sign-extended or not. */
+static void immediate_bytes(struct cursor *c, struct insn *in, unsigned size, bool is_signed,
+                            unsigned *count)
+{
+    c->places.others = c->places.others || *count > 0;
+    c->places.imm_at = (uint8_t)c->pos;
+    c->places.imm_size = (uint8_t)size;
+    c->places.imm_signed = is_signed;
+    int64_t v = take(c, size);
+    immediate(in, is_signed ? v : (int64_t)((uint64_t)v & size_mask(size)), count);
+}
+
 /* Operand @number of the row: its registers and its bytes. */
 static void operand(struct cursor *c, struct insn *in, const struct insn_info *info,
                     unsigned number, unsigned *imms)
@@ -463,23 +483,23 @@ static void operand(struct cursor *c, struct insn *in, const struct insn_info *i
     case OPD_Zv: in->r = in->m = GPR_OFF(low); break;
     case OPD_AL: case OPD_AX: case OPD_rAX: case OPD_zAX: accumulator(in, number); break;
     case OPD_1: immediate(in, 1, imms); break;
-    case OPD_Ib: immediate(in, (uint8_t)take(c, 1), imms); break;
+    case OPD_Ib: immediate_bytes(c, in, 1, false, imms); break;
     case OPD_Lx: /* bits 7:4 name a register, of which there are eight outside 64-bit mode */
         immediate(in, (uint8_t)take(c, 1) & (c->mode == DECODE_64 ? 0xff : 0x7f), imms);
+        c->places.others = true;
         break;
-    case OPD_Iw: immediate(in, (uint16_t)take(c, 2), imms); break;
-    case OPD_sIb: case OPD_Jb: immediate(in, take(c, 1), imms); break;
-    case OPD_Iz: case OPD_Jz: immediate(in, take(c, in->opsize == 2 ? 2 : 4), imms); break;
-    case OPD_Iv: immediate(in, take(c, in->opsize), imms); break;
+    case OPD_Iw: immediate_bytes(c, in, 2, false, imms); break;
+    case OPD_sIb: case OPD_Jb: immediate_bytes(c, in, 1, true, imms); break;
+    case OPD_Iz: case OPD_Jz: immediate_bytes(c, in, in->opsize == 2 ? 2 : 4, true, imms); break;
+    case OPD_Iv: immediate_bytes(c, in, in->opsize, true, imms); break;
     case OPD_Ap:
-        immediate(in, take(c, in->opsize), imms);
-        in->imm &= size_mask(in->opsize);
+        immediate_bytes(c, in, in->opsize, false, imms);
         immediate(in, take(c, 2), imms);
+        c->places.others = true;
         break;
     case OPD_Ob: case OPD_Ov:
         in->mem = true;
-        immediate(in, take(c, in->adsize), imms);
-        in->imm &= size_mask(in->adsize);
+        immediate_bytes(c, in, in->adsize, false, imms);
         break;
     case OPD_ES: case OPD_CS: case OPD_SS: case OPD_DS: case OPD_FS: case OPD_GS:
         in->reg = info->operand[number] - OPD_ES + S_ES;
@@ -504,41 +524,58 @@ static void operand(struct cursor *c, struct insn *in, const struct insn_info *i
     }
 }
 
-enum decode_status decode(const uint8_t *bytes, unsigned n, enum decode_mode mode, struct insn *in)
+static enum decode_status decode_at(struct cursor *c, struct insn *in)
 {
-    struct cursor c = {.bytes = bytes, .n = n, .mode = mode, .status = DECODE_OK, .seg = -1};
     unsigned imms = 0;
     *in = (struct insn){.base = GPR_OFF_ZERO, .index = GPR_OFF_ZERO, .seg = S_DS};
-    if (!prefixes(&c, in)) {
-        return c.status;
+    if (!prefixes(c, in)) {
+        return c->status;
     }
-    in->row = (uint16_t)find_row(&c, in);
-    in->len = (uint8_t)c.pos;
-    if (c.status != DECODE_OK) {
-        return c.status;
+    in->row = (uint16_t)find_row(c, in);
+    in->len = (uint8_t)c->pos;
+    if (c->status != DECODE_OK) {
+        return c->status;
     }
     const struct insn_info *info = &insn_info[in->row];
-    in->rex = c.rex != 0;
-    in->adsize = mode == DECODE_64 ? (c.p67 ? 4 : 8) : (mode == DECODE_16) != c.p67 ? 2 : 4;
+    in->rex = c->rex != 0;
+    in->adsize = c->mode == DECODE_64 ? (c->p67 ? 4 : 8) : (c->mode == DECODE_16) != c->p67 ? 2 : 4;
     in->ea_shift = 64 - 8 * in->adsize;
-    in->opsize = (uint8_t)operand_size(&c, in, info);
+    in->opsize = (uint8_t)operand_size(c, in, info);
     if (info->has_modrm) {
-        if ((info->attr & A_FPU) && need(&c, 1)) {
-            in->vvvv = c.bytes[c.pos];
+        if ((info->attr & A_FPU) && need(c, 1)) {
+            in->vvvv = c->bytes[c->pos];
         }
-        modrm(&c, in, info->operand[0] == OPD_Ry || info->operand[1] == OPD_Ry,
+        modrm(c, in, info->operand[0] == OPD_Ry || info->operand[1] == OPD_Ry,
               info->attr & A_VSIB);
     }
     for (unsigned i = 0; i < 3; i++) {
-        operand(&c, in, info, i, &imms);
+        operand(c, in, info, i, &imms);
     }
     /* In 64-bit mode only FS and GS have bases; other overrides do nothing ([SDM1] 3.3.7.1). */
-    if (c.seg >= 0 && (mode != DECODE_64 || c.seg >= S_FS)) {
-        in->seg = (uint8_t)c.seg;
+    if (c->seg >= 0 && (c->mode != DECODE_64 || c->seg >= S_FS)) {
+        in->seg = (uint8_t)c->seg;
     }
     if (in->lock && (!in->mem || !(info->attr & A_LOCK))) {
-        invalid(&c); /* [SDM2] "LOCK" */
+        invalid(c); /* [SDM2] "LOCK" */
     }
-    in->len = (uint8_t)c.pos;
-    return c.status;
+    in->len = (uint8_t)c->pos;
+    return c->status;
+}
+
+#define CURSOR(bytes_, n_, mode_)                                                                  \
+    {.bytes = (bytes_), .n = (n_), .mode = (mode_), .status = DECODE_OK, .seg = -1}
+
+enum decode_status decode(const uint8_t *bytes, unsigned n, enum decode_mode mode, struct insn *in)
+{
+    struct cursor c = CURSOR(bytes, n, mode);
+    return decode_at(&c, in);
+}
+
+enum decode_status decode_with_places(const uint8_t *bytes, unsigned n, enum decode_mode mode,
+                                      struct insn *in, struct decode_places *places)
+{
+    struct cursor c = CURSOR(bytes, n, mode);
+    enum decode_status status = decode_at(&c, in);
+    *places = c.places;
+    return status;
 }

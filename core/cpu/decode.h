@@ -80,9 +80,21 @@ enum insn_pfx { PFX_X, PFX_NP, PFX_P66, PFX_PF3, PFX_PF2, PFX_NF, PFX_NOP };
 
 extern const struct insn_info insn_info[ROW_COUNT];
 
+/* Where an instruction has its constants, of which nothing else about it depends. */
+struct decode_places {
+    uint8_t disp_at, disp_size;  /* displacement, sign-extended; size 0: none */
+    uint8_t imm_at, imm_size;    /* likewise the immediate */
+    bool imm_signed;
+    bool others;                 /* bytes that are neither these nor looked at for what it is */
+};
+
 /* Decodes the instruction at @bytes, of which @n may be read. Fills everything of @in but run,
  * offset and index_in_block. RIP-relative operands have base GPR_OFF_RIP and count from the next
  * instruction. */
 enum decode_status decode(const uint8_t *bytes, unsigned n, enum decode_mode mode, struct insn *in);
+
+/* The same, and @places. */
+enum decode_status decode_with_places(const uint8_t *bytes, unsigned n, enum decode_mode mode,
+                                      struct insn *in, struct decode_places *places);
 
 #endif

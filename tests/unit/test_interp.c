@@ -284,6 +284,58 @@ static void changing_code_forty_thousand_times_is_exact(void **state)
     assert_int_equal(interp_icount(b->cpu), 2 + 3 * 40000);
 }
 
+/* Runs ten instructions from CODE on: what AL, CL, DL and BL are then. */
+static uint32_t run_ten(struct interp_bench *b)
+{
+    uint32_t sum = 0;
+    b->cpu->s.rip = CODE;
+    memset(b->cpu->s.gpr, 0, 4 * sizeof(b->cpu->s.gpr[0]));
+    run_for(b, 10);
+    for (unsigned i = 0; i < 4; i++) {
+        sum |= (uint32_t)(reg16(b, i) & 0xff) << (8 * i);
+    }
+    return sum;
+}
+
+static void code_that_comes_back_runs_as_it_did(void **state)
+{
+    struct interp_bench *b = *state;
+    static const uint8_t inc[4] = {0x40, 0x43, 0x41, 0x42}; /* ax, bx, cx, dx */
+    static const unsigned reg[4] = {R_AX, R_BX, R_CX, R_DX};
+    PREPARE(b, 0x40, 0x40, 0x40, 0x40, 0xeb, 0xfa);
+    for (unsigned i = 0; i < 4000; i++) {
+        unsigned which = i * i / 7 % 4, other = i / 16 % 4, at = i % 4;
+        uint8_t code[4];
+        memset(code, inc[which], 4);
+        code[at] = inc[other];
+        ibench_poke(b, CODE, code, 4);
+        uint32_t want = 0, laps = 2; /* of five instructions */
+        want += laps * 3 << (8 * reg[which]);
+        want += laps << (8 * reg[other]);
+        assert_int_equal(run_ten(b), want);
+    }
+}
+
+static void a_patch_may_make_instructions_longer_or_end_the_block(void **state)
+{
+    struct interp_bench *b = *state;
+    static const uint8_t code[][4] = {
+        {0x40, 0x40, 0x40, 0x40}, {0x40, 0xeb, 0x00, 0x43}, {0x40, 0xb3, 0x40, 0x40},
+        {0x40, 0x40, 0x40, 0x40}, {0x40, 0x40, 0xeb, 0xfc}, {0x40, 0x40, 0x40, 0x43},
+        {0x48, 0x40, 0x40, 0x43}, {0x40, 0x66, 0x40, 0x43}, {0x40, 0xb3, 0x40, 0x43},
+        {0x40, 0xeb, 0x00, 0x43},
+    };
+    static const uint32_t want[ARRAY_SIZE(code)] = {
+        8,          0x02000003, 0x40000005, 8,          7,
+        0x02000006, 0x02000002, 0x02000006, 0x40000003, 0x02000003,
+    };
+    PREPARE(b, 0x40, 0x40, 0x40, 0x40, 0xeb, 0xfa);
+    for (unsigned i = 0; i < 3 * ARRAY_SIZE(code); i++) {
+        ibench_poke(b, CODE, code[i % ARRAY_SIZE(code)], 4);
+        assert_int_equal(run_ten(b), want[i % ARRAY_SIZE(code)]);
+    }
+}
+
 static void a_device_store_to_code_is_seen(void **state)
 {
     struct interp_bench *b = *state;
@@ -541,6 +593,8 @@ int main(void)
         TEST(a_fault_leaves_the_count_at_its_instruction),
         TEST(a_store_to_the_next_instruction_is_seen),
         TEST(changing_code_forty_thousand_times_is_exact),
+        TEST(code_that_comes_back_runs_as_it_did),
+        TEST(a_patch_may_make_instructions_longer_or_end_the_block),
         TEST(a_device_store_to_code_is_seen),
         TEST(another_threads_store_to_code_is_seen),
         TEST(a_line_without_code_loses_its_mark),

@@ -5,6 +5,9 @@
  *         to us. Only blocks whose very bytes are hit go; when no block covers a line any more its
  *         mark goes too, and later stores cost nothing. Blocks come from one bump allocator; when
  *         a part of it is full the next one is filled, and the blocks that were there go.
+ *         Until then a block whose bytes were hit waits in its bucket, with a copy of what it was
+ *         made from: if the bytes come back, as those of overlays do, it is known again, and if
+ *         only an instruction or two are new, as where code patches itself, those are decoded.
  *         Other threads store first and look at the mark then. So a block is made from a copy of
  *         its bytes, its lines are marked, all threads pass a barrier, and the copy is compared: a
  *         store that came too late to be in the copy is seen there, or finds the mark.
@@ -13,58 +16,6 @@
 #include "core/accel/vcpu.h"
 
 #include <sys/mman.h>
-
-#define INSN(map, op, modrm, pfx, name, o1, o2, o3, attr, rd, wr, und, feat, run, emit, test)      \
-    RUN_##run,
-#define INSN8 INSN
-static const struct row_run row_run[ROW_COUNT] = {
-    {FORM_ONE(run_ud), true, 0},
-#include "core/cpu/insn.def"
-};
-#undef INSN
-#undef INSN8
-
-/* The model has what the instruction needs. */
-static bool has_features(const struct interp *e, const struct insn *in)
-{
-    const struct insn_info *info = &insn_info[in->row];
-    return x86_has(e->cpu.model, info->feature) &&
-           (!(info->attr & A_Y2) || in->vex != 32 || x86_has(e->cpu.model, X86_F_AVX2));
-}
-
-static const struct row_run *choose_row(const struct interp *e, struct insn *in)
-{
-    bool protected = (e->cpu.mode & (MODE_PE | MODE_VM)) == MODE_PE;
-    if ((insn_info[in->row].attr & A_OLDER) && !has_features(e, in)) {
-        in->row--;
-    }
-    if (((insn_info[in->row].attr & A_PROT) && !protected) || !has_features(e, in)) {
-        return &row_run[ROW_NONE];
-    }
-    return &row_run[in->row];
-}
-
-/* Chooses the run function. True if the instruction ends its block. */
-static bool choose(const struct interp *e, struct insn *in)
-{
-    const struct row_run *row = choose_row(e, in); /* may change in->row */
-    bool rep = row != row_run && (insn_info[in->row].attr & A_STRING);
-    bool second = rep ? in->rep != REP_NONE : in->mem;
-    in->run = row->one ? row->one : row->forms[second][__builtin_ctz(in->opsize | 8)];
-    return row->ends || (rep && in->rep != REP_NONE);
-}
-
-insn_run block_op(const struct block *b, const struct insn *in)
-{
-    insn_run run = in == b->insns && b->first ? b->first : in->run;
-    return run == row_run[in->row].one ? row_run[in->row].op : NULL;
-}
-
-static void bad_insn(struct insn *in, insn_run run)
-{
-    in->row = ROW_NONE;
-    in->run = run;
-}
 
 /* ---- lines ---- */
 
@@ -91,18 +42,6 @@ static bool covers(const struct block *b, uint64_t addr, uint64_t len)
            (second && addr < b->ram2 + second && b->ram2 < addr + len);
 }
 
-static void unlink_line(struct interp *e, const struct block *b, uint64_t line)
-{
-    struct block_line **p = line_bucket(e, line);
-    while (*p) {
-        if ((*p)->block == b && (*p)->line == line) {
-            *p = (*p)->next;
-        } else {
-            p = &(*p)->next;
-        }
-    }
-}
-
 static uint64_t line_of(uint64_t ram)
 {
     return ram >> RAM_LINE_SHIFT;
@@ -115,18 +54,44 @@ static struct room_part *part_of(struct interp *e, const struct block *b)
     return &e->parts[((const uint8_t *)b - e->blocks) / PART_BYTES];
 }
 
-/* A block of @n instructions with what is behind them. */
-static size_t block_bytes(unsigned n)
+static void unlink_line(struct interp *e, const struct block_line *n)
 {
-    return sizeof(struct block) + (n + 1) * sizeof(struct insn) + 2 * sizeof(struct jump_entry);
+    struct block_line **p = line_bucket(e, n->line);
+    while (*p != n) {
+        p = &(*p)->next;
+    }
+    *p = n->next;
 }
 
-/* What link_block took. */
+/* The bytes that a block was made from. */
+static uint8_t *code_of(const struct block *b)
+{
+    return (uint8_t *)(block_next(&b->insns[b->n - 1], true) + 1);
+}
+
+/* A block of @n instructions and @bytes with what is behind them, but for its lines. */
+static size_t block_size(unsigned n, unsigned bytes)
+{
+    return align_up(sizeof(struct block) + (n + 1) * sizeof(struct insn) +
+                        2 * sizeof(struct jump_entry) + bytes,
+                    sizeof(struct block_line));
+}
+
+static unsigned line_count(const struct block *b)
+{
+    return (unsigned)(line_of(b->ram + b->bytes1 - 1) - line_of(b->ram)) + 1 +
+           (b->bytes > b->bytes1);
+}
+
+static struct block_line *lines_of(struct block *b)
+{
+    return (struct block_line *)((uint8_t *)b + block_size(b->n, b->bytes));
+}
+
+/* What a block takes of the arena. */
 static size_t space_of(const struct block *b)
 {
-    size_t lines = line_of(b->ram + b->bytes1 - 1) - line_of(b->ram) + 1 + (b->bytes > b->bytes1);
-    return align_up(block_bytes(b->n), 16) +
-           lines * align_up(sizeof(struct block_line), 16);
+    return block_size(b->n, b->bytes) + line_count(b) * sizeof(struct block_line);
 }
 
 static void begin_part(struct interp *e, unsigned part)
@@ -139,22 +104,40 @@ static void begin_part(struct interp *e, unsigned part)
     }
 }
 
+static void unhash(struct interp *e, struct block *b)
+{
+    struct block **p = block_bucket(e, b->ram);
+    while (*p != b) {
+        p = &(*p)->hash_next;
+    }
+    *p = b->hash_next;
+    b->hashed = false;
+}
+
+/* Of the blocks that wait in @b's bucket, which are no more than one too many, the oldest goes. */
+static void let_wait(struct interp *e, struct block *b)
+{
+    struct block *oldest = NULL;
+    unsigned n = 0;
+    for (struct block *w = *block_bucket(e, b->ram); w; w = w->hash_next) {
+        if (!w->linked) {
+            oldest = w;
+            n++;
+        }
+    }
+    if (n > BLOCKS_KEPT) {
+        unhash(e, oldest);
+    }
+}
+
 static void unlink_block(struct interp *e, struct block *b)
 {
     part_of(e, b)->live -= space_of(b);
     b->linked = false;
-    for (struct block **p = block_bucket(e, b->ram); *p; p = &(*p)->hash_next) {
-        if (*p == b) {
-            *p = b->hash_next;
-            break;
-        }
+    for (unsigned i = 0; i < line_count(b); i++) {
+        unlink_line(e, &lines_of(b)[i]);
     }
-    for (uint64_t l = line_of(b->ram); l <= line_of(b->ram + b->bytes1 - 1); l++) {
-        unlink_line(e, b, l);
-    }
-    if (b->bytes > b->bytes1) {
-        unlink_line(e, b, line_of(b->ram2));
-    }
+    let_wait(e, b);
     b->insns[0].run = run_stop;
     if (e->translator) {
         e->translator->dropped(e, b);
@@ -284,43 +267,27 @@ void block_flush_all(struct interp *e)
     moved_all(e);
 }
 
-/* Space for a block of @n instructions and their lines. Freed with its part. */
-static void *take_space(struct interp *e, size_t bytes)
-{
-    void *p = e->blocks + e->blocks_used;
-    e->blocks_used += align_up(bytes, 16);
-    return p;
-}
+#define REPAIR_PART 4 /* as much of a block may be new, and one more, that it is worth a repair */
 
-#define BLOCK_MOST (block_bytes(BLOCK_INSNS) +                                                     \
-                    (BLOCK_INSNS * INSN_MAX_BYTES / RAM_LINE_BYTES + 4) * sizeof(struct block_line))
-
-static enum decode_mode decode_mode(const struct interp *e)
-{
-    return e->cpu.mode & MODE_CS64 ? DECODE_64 : e->cpu.mode & MODE_CS32 ? DECODE_32 : DECODE_16;
-}
+#define BLOCK_MOST                                                                                 \
+    (block_size(BLOCK_INSNS, BLOCK_INSNS * INSN_MAX_BYTES) +                                       \
+     (BLOCK_INSNS * INSN_MAX_BYTES / RAM_LINE_BYTES + 4) * sizeof(struct block_line))
 
 static void finish(struct block *b)
 {
     struct insn *end = &b->insns[b->n];
     *end = (struct insn){.run = run_end, .offset = b->bytes, .index_in_block = b->n};
     *block_next(end - 1, false) = *block_next(end - 1, true) = (struct jump_entry){0};
+    b->first = b->insns[0].run;
 }
 
-/* Decodes one instruction of @n readable bytes. False if more bytes are needed. */
+/* Decodes the next instruction of @b, of @n readable bytes. False if more bytes are needed. */
 static bool decode_one(struct interp *e, struct block *b, const uint8_t *bytes, unsigned n,
                        bool *ends)
 {
     struct insn *in = &b->insns[b->n];
-    enum decode_status status = decode(bytes, n, decode_mode(e), in);
-    if (status == DECODE_SHORT) {
+    if (!interp_decode(e, in, bytes, n, ends)) {
         return false;
-    }
-    *ends = true;
-    if (status == DECODE_OK) {
-        *ends = choose(e, in);
-    } else {
-        bad_insn(in, status == DECODE_UD ? run_ud : run_too_long);
     }
     in->offset = b->bytes;
     in->index_in_block = b->n++;
@@ -344,9 +311,8 @@ static bool mark(struct interp *e, uint64_t line)
 }
 
 /* True if stores to the line may not have been told to this engine before. */
-static bool link_line(struct interp *e, struct block *b, uint64_t line)
+static bool link_line(struct interp *e, struct block *b, struct block_line *n, uint64_t line)
 {
-    struct block_line *n = take_space(e, sizeof(*n));
     struct block_line **bucket = line_bucket(e, line);
     bool fresh = *bucket == NULL;
     *n = (struct block_line){.line = line, .block = b, .next = *bucket};
@@ -358,20 +324,21 @@ static bool link_line(struct interp *e, struct block *b, uint64_t line)
 static bool link_lines(struct interp *e, struct block *b)
 {
     bool fresh = false;
+    struct block_line *n = lines_of(b);
     lock_take(&e->shared->lock);
     for (uint64_t l = line_of(b->ram); l <= line_of(b->ram + b->bytes1 - 1); l++) {
-        fresh |= link_line(e, b, l);
+        fresh |= link_line(e, b, n++, l);
     }
     if (b->bytes > b->bytes1) {
-        fresh |= link_line(e, b, line_of(b->ram2));
+        fresh |= link_line(e, b, n, line_of(b->ram2));
     }
     lock_drop(&e->shared->lock);
     return fresh;
 }
 
-static bool unchanged(const struct interp *e, const struct block *b, const uint8_t *bytes)
+static bool unchanged(const struct interp *e, const struct block *b)
 {
-    const uint8_t *base = e->cpu.arena->base;
+    const uint8_t *base = e->cpu.arena->base, *bytes = code_of(b);
     return memcmp(base + b->ram, bytes, b->bytes1) == 0 &&
            memcmp(base + b->ram2, bytes + b->bytes1, b->bytes - b->bytes1) == 0;
 }
@@ -408,15 +375,10 @@ static void close_page(struct interp *e, uint64_t ram)
     }
 }
 
-/* Makes the block just built from @bytes known. False: memory has other bytes now. */
-static bool link_block(struct interp *e, struct block *b, const uint8_t *bytes)
+/* Makes a block of the bucket known. False: memory has other bytes now. */
+static bool link_block(struct interp *e, struct block *b)
 {
-    struct block **head = block_bucket(e, b->ram);
-    finish(b);
-    take_space(e, block_bytes(b->n));
     bool fresh = link_lines(e, b);
-    b->hash_next = *head;
-    *head = b;
     b->linked = true;
     part_of(e, b)->live += space_of(b);
     close_page(e, b->ram);
@@ -424,7 +386,7 @@ static bool link_block(struct interp *e, struct block *b, const uint8_t *bytes)
     if (fresh && e->cpu.parallel) {
         let_stores_end(e);
     }
-    if (fresh && !unchanged(e, b, bytes)) {
+    if (fresh && !unchanged(e, b)) {
         unlink_block(e, b);
         return false;
     }
@@ -432,6 +394,19 @@ static bool link_block(struct interp *e, struct block *b, const uint8_t *bytes)
         e->translator->added(e, b);
     }
     return true;
+}
+
+/* The block just built from @bytes, at blocks_used, gets its space. False as link_block. */
+static bool add_block(struct interp *e, struct block *b, const uint8_t *bytes)
+{
+    struct block **head = block_bucket(e, b->ram);
+    finish(b);
+    memcpy(code_of(b), bytes, b->bytes);
+    e->blocks_used += space_of(b);
+    b->hash_next = *head;
+    *head = b;
+    b->hashed = true;
+    return link_block(e, b);
 }
 
 /* Fetch translation of @lin: the ram address, or false if no memory answers there. */
@@ -494,7 +469,7 @@ static struct block *build_crossing(struct interp *e, struct block *b, uint64_t 
     decode_one(e, b, bytes, sizeof(bytes), &ends);
     b->bytes1 = (uint16_t)min_u64(room, b->bytes);
     b->ends = ends;
-    return link_block(e, b, bytes) ? b : NULL;
+    return add_block(e, b, bytes) ? b : NULL;
 }
 
 /* ---- making room ---- */
@@ -506,6 +481,9 @@ static void evict_part(struct interp *e, unsigned part)
         size_t bytes = space_of(b);
         if (b->linked) {
             unlink_block(e, b);
+        }
+        if (b->hashed) {
+            unhash(e, b);
         }
         b = (struct block *)((uint8_t *)b + bytes);
     }
@@ -554,7 +532,82 @@ static struct block *build(struct interp *e, uint64_t lin, uint64_t ram)
     }
     b->bytes1 = b->bytes;
     b->ends = ends;
-    return link_block(e, b, bytes) ? b : NULL;
+    return add_block(e, b, bytes) ? b : NULL;
+}
+
+/* ---- blocks that come back ---- */
+
+/* Decodes instruction @i of @b anew, from the block's bytes @now. False if it cannot stand where
+ * the old one did. */
+static bool decode_again(struct interp *e, struct block *b, unsigned i, const uint8_t *now)
+{
+    uint8_t n = b->n, len = b->insns[i].len;
+    uint16_t bytes = b->bytes, offset = b->insns[i].offset;
+    bool ends = false;
+    b->n = (uint8_t)i;
+    b->bytes = offset;
+    bool whole = decode_one(e, b, now + offset, len, &ends);
+    b->n = n;
+    b->bytes = bytes;
+    b->ends = i == n - 1u ? ends : b->ends;
+    return whole && b->insns[i].len == len && (!ends || i == n - 1u);
+}
+
+/* Which instructions of @b have other bytes in @now: a bit each. */
+static uint64_t changed_insns(const struct block *b, const uint8_t *now)
+{
+    const uint8_t *then = code_of(b);
+    uint64_t changed = 0;
+    for (unsigned i = 0; i < b->n; i++) {
+        const struct insn *in = &b->insns[i];
+        changed |= (uint64_t)(memcmp(now + in->offset, then + in->offset, in->len) != 0) << i;
+    }
+    return changed;
+}
+
+/* Makes @b, which waits, what memory says now. False if too much of it is new. */
+static bool repair(struct interp *e, struct block *b)
+{
+    uint8_t now[BLOCK_INSNS * INSN_MAX_BYTES];
+    memcpy(now, e->cpu.arena->base + b->ram, b->bytes);
+    uint64_t changed = changed_insns(b, now);
+    if ((unsigned)__builtin_popcountll(changed) > 1u + b->n / REPAIR_PART) {
+        return false;
+    }
+    for (uint64_t left = changed; left; left &= left - 1) {
+        if (!decode_again(e, b, (unsigned)__builtin_ctzll(left), now)) {
+            b->insns[0].run = run_stop;
+            unhash(e, b);
+            return false;
+        }
+    }
+    memcpy(code_of(b), now, b->bytes);
+    if (changed & 1) {
+        b->first = b->insns[0].run;
+    }
+    return true;
+}
+
+/* A block that waits and is right again, or can be made so; NULL: there is none. */
+static struct block *revive(struct interp *e, uint64_t ram)
+{
+    struct block *found = NULL;
+    for (struct block *b = *block_bucket(e, ram); b; b = b->hash_next) {
+        bool here = !b->linked && b->ram == ram && b->mode == (e->cpu.mode & MODE_DECODE) &&
+                    b->bytes == b->bytes1;
+        if (here && unchanged(e, b)) {
+            found = b;
+            break;
+        }
+        found = here && !found ? b : found;
+    }
+    if (!found || !repair(e, found)) {
+        return NULL;
+    }
+    found->insns[0].run = found->first;
+    found->warm = 0;
+    found->faulted = found->checked = 0;
+    return link_block(e, found) ? found : NULL;
 }
 
 /* ---- finding ---- */
@@ -585,7 +638,7 @@ static struct block *look_up(struct interp *e, uint64_t lin, uint64_t ram)
 {
     struct block *b = *block_bucket(e, ram);
     uint32_t mode = e->cpu.mode & MODE_DECODE;
-    while (b && !(b->ram == ram && b->mode == mode && still_there(e, b, lin))) {
+    while (b && !(b->linked && b->ram == ram && b->mode == mode && still_there(e, b, lin))) {
         b = b->hash_next;
     }
     return b;
@@ -612,6 +665,9 @@ struct block *block_find(struct interp *e)
         return fetch_single(e);
     }
     struct block *b = look_up(e, lin, ram);
+    if (!b) {
+        b = revive(e, ram);
+    }
     if (!b) {
         b = build(e, lin, ram);
     }

@@ -16,11 +16,13 @@
 #include "core/accel/debug.h"
 #include "core/accel/interp/interp.h"
 #include "core/accel/interp/room.h"
+#include "core/accel/interp/template.h"
 #include "core/event/thread.h"
 
 #define BLOCK_INSNS      64       /* most instructions in a block */
 #define HOT_INSNS        4        /* the same where code changes again and again */
 #define HOT              8        /* changes that make a line hot */
+#define BLOCKS_KEPT      8        /* that are no more, in a bucket: their bytes may come back */
 #define BLOCK_ARENA      (32u * 1024 * 1024)
 #define BLOCK_PARTS      16u      /* of the arena; room.h says which one is filled next */
 #define BLOCK_HASH       65536u
@@ -42,13 +44,14 @@ struct block {
     uint16_t bytes, bytes1;      /* in all; in the first page */
     uint8_t n;                   /* instructions */
     bool linked;                 /* it is known: its bytes are as they were decoded */
+    bool hashed;                 /* in its bucket, where a block that is not linked waits */
     bool ends;                   /* the last one may go elsewhere; else what lies behind is next */
     uint16_t warm;               /* the translator's: how often it ran */
-    insn_run first;              /* run of insns[0], if the translator put its own there */
+    insn_run first;              /* run of insns[0]; the translator may put its own there */
     void *translated, *parts;    /* the translator's */
     uint64_t faulted, checked;   /* likewise, a bit an instruction */
     struct block *hash_next;
-    struct insn insns[];         /* n, one that goes on behind the block, and block_next */
+    struct insn insns[]; /* n, one that goes on behind the block, block_next, the bytes */
 };
 
 /* A line of memory that a block covers. */
@@ -56,7 +59,7 @@ struct block_line {
     uint64_t line;
     struct block *block;
     struct block_line *next;
-};
+} __attribute__((aligned(16)));
 
 struct jump_entry {
     uint64_t lin;
@@ -199,6 +202,7 @@ struct interp {
     uint64_t fillings;           /* of parts so far */
     struct block *hash[BLOCK_HASH];
     struct block_line *lines[LINE_HASH];
+    struct templates templates;
     uint8_t heat[LINE_HASH];     /* how often a line's code was written over, up to HOT */
     struct jump_entry jump[JUMP_ENTRIES];
     struct interp_trail trail;
@@ -234,13 +238,19 @@ void block_flush_all(struct interp *e);
 void block_invalidate(struct interp *e, uint64_t addr, uint64_t len);
 /* The ram_listener: on any thread. */
 void block_touched(void *opaque, uint64_t addr, uint64_t len);
-/* The operation of an instruction that ends its block by OP_ENDS: it changes s.rip, and nothing
- * goes on there. NULL: it is none. */
-insn_run block_op(const struct block *b, const struct insn *in);
 /* Carries out what other threads queued. */
 void block_drain(struct interp *e);
 /* The bytes of the first instruction of @b, which is at CS:RIP; 0: not in memory. */
 unsigned block_code(struct interp *e, const struct block *b, uint8_t bytes[INSN_MAX_BYTES]);
+
+/* ---- decoding (choose.c) ---- */
+
+/* Decodes the instruction at @bytes, of which @n may be read, for the mode that the CPU is in, with
+ * run; not offset and index_in_block. *ends: its block ends with it. False: it has more bytes. */
+bool interp_decode(struct interp *e, struct insn *in, const uint8_t *bytes, unsigned n, bool *ends);
+/* The operation of an instruction that ends its block by OP_ENDS: it changes s.rip, and nothing
+ * goes on there. NULL: it is none. */
+insn_run block_op(const struct block *b, const struct insn *in);
 
 /* ---- what linear addresses translate to (moved.c) ---- */
 

@@ -1,7 +1,7 @@
 /*
  * The run column of insn.def for the interpreter: every family of run functions, how its members
  * are named, and which one a decoded instruction gets. Included as a header it declares them all;
- * the table itself (RUN_*) is used once, by block.c.
+ * the table itself (RUN_*) is used once, by choose.c.
  *
  * A row has up to eight functions, chosen by form (register or memory; for strings, without and
  * with REP) and operand size (1, 2, 4, 8). Hot operations have one each, so that nothing is decided
