@@ -122,6 +122,9 @@ const uint8_t *jit_leave_slow(struct x86_cpu *cpu, void *what, unsigned index)
 const uint8_t *jit_leave_step(struct x86_cpu *cpu, void *what, unsigned index)
 {
     at(cpu, what, index);
+    if (unlikely(cpu->run_tired)) {
+        jit_run_tired(jit_of(interp_of(cpu)), what, index);
+    }
     return jit_leave_slow(cpu, what, index);
 }
 
