@@ -26,6 +26,17 @@ void x86_put_cs(struct x86_cpu *cpu, const struct x86_seg *cs, uint64_t rip,
     }
 }
 
+void x86_put_real_cs(struct x86_cpu *cpu, uint16_t sel, uint64_t rip)
+{
+    struct x86_seg *cs = &cpu->s.seg[S_CS];
+    cs->sel = sel;
+    cs->base = (uint32_t)sel << 4;
+    cpu->s.rip = rip;
+    if (unlikely((cs->base != 0) != (cpu->seg_based >> S_CS & 1))) {
+        x86_code_changed(cpu);
+    }
+}
+
 static bool protected_mode(const struct x86_cpu *cpu)
 {
     return cpu->pe && !cpu->vm;
@@ -370,13 +381,14 @@ static uint64_t iret_mask(const struct x86_cpu *cpu, unsigned size)
 
 static void iret_real(struct x86_cpu *cpu, unsigned size)
 {
-    uint64_t rip = x86_stack_peek(cpu, 0, size);
-    struct x86_seg cs = real_cs(cpu, (uint16_t)x86_stack_peek(cpu, size, size));
-    uint64_t flags = x86_stack_peek(cpu, 2 * size, size);
-    x86_check_rip(cpu, &cs, rip);
+    const uint8_t *frame = size == 2 ? x86_real_frame(cpu, 0, false) : NULL;
+    uint64_t rip = frame ? ld16le(frame) : x86_stack_peek(cpu, 0, size);
+    uint16_t sel = frame ? ld16le(frame + 2) : (uint16_t)x86_stack_peek(cpu, size, size);
+    uint64_t flags = frame ? ld16le(frame + 4) : x86_stack_peek(cpu, 2 * size, size);
+    x86_check_rip(cpu, &cpu->s.seg[S_CS], rip);
     x86_stack_drop(cpu, 3 * size);
     x86_set_rflags(cpu, flags, IRET_ALWAYS | FL_IF | FL_IOPL | (size > 2 ? IRET_WIDE : 0));
-    x86_put_cs(cpu, &cs, rip, NULL);
+    x86_put_real_cs(cpu, sel, rip);
 }
 
 /* [SDM2] "IRET", RETURN-FROM-VIRTUAL-8086-MODE; [SDM3] "Virtual-8086 Mode Extensions" for IOPL

@@ -280,6 +280,19 @@ static inline void x86_stored(struct x86_cpu *cpu, const uint8_t *host, unsigned
     }
 }
 
+/* The host address of the 6 bytes at SP + @by in real-address mode; NULL: they are not one piece of
+ * memory that the TLB has, or one of them may fault. */
+static inline uint8_t *x86_real_frame(struct x86_cpu *cpu, int by, bool write)
+{
+    uint64_t sp = (cpu->s.gpr[R_SP] + (uint64_t)by) & 0xffff;
+    uint64_t top = write ? cpu->seg_top_w[S_SS] : cpu->seg_top_r[S_SS];
+    if (unlikely(cpu->stack_mask != 0xffff || sp + 6 > top || sp + 6 > 0x10000)) {
+        return NULL;
+    }
+    return x86_at_hand(cpu, (cpu->s.seg[S_SS].base + sp) & cpu->lin_mask, 6, write,
+                       cpu->super_tlb);
+}
+
 /* SS:SP of privilege @cpl from the TSS. */
 void x86_tss_stack(struct x86_cpu *cpu, unsigned cpl, uint16_t *ss, uint64_t *sp);
 /* The same of a 64-bit TSS: RSP0-2, or with @ist 1..7 that entry of the interrupt stack table. */
@@ -335,6 +348,8 @@ void x86_check_rip(struct x86_cpu *cpu, const struct x86_seg *cs, uint64_t rip);
 /* Commits a far transfer: CS, RIP and, unless @st is NULL, SS and SP. Derives the rest. */
 void x86_put_cs(struct x86_cpu *cpu, const struct x86_seg *cs, uint64_t rip,
                 const struct x86_stack *st);
+/* The same in real-address mode: base and selector change. */
+void x86_put_real_cs(struct x86_cpu *cpu, uint16_t sel, uint64_t rip);
 
 /* ---- passages (passage.c) ---- */
 

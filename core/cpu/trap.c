@@ -139,20 +139,28 @@ static void deliver_real(struct x86_cpu *cpu, const struct event *e)
     if (e->vector * 4 + 3 > cpu->s.idtr.limit) {
         x86_fault(cpu, X86_GP, e->vector * 8 + 2);
     }
-    x86_stack_current(cpu, &st);
-    x86_stack_add(&st, e->flags & 0xffff);
-    x86_stack_add(&st, cpu->s.seg[S_CS].sel);
-    x86_stack_add(&st, cpu->s.rip);
-    x86_stack_check(cpu, &st, 2);
+    uint8_t *frame = x86_real_frame(cpu, -6, true);
+    if (unlikely(!frame)) {
+        x86_stack_current(cpu, &st);
+        x86_stack_add(&st, e->flags & 0xffff);
+        x86_stack_add(&st, cpu->s.seg[S_CS].sel);
+        x86_stack_add(&st, cpu->s.rip);
+        x86_stack_check(cpu, &st, 2);
+    }
     uint32_t to = (uint32_t)sys_read(cpu, cpu->s.idtr.base + e->vector * 4, 4);
-    struct x86_seg cs = cpu->s.seg[S_CS];
-    cs.sel = (uint16_t)(to >> 16);
-    cs.base = (uint32_t)cs.sel << 4;
-    x86_check_rip(cpu, &cs, to & 0xffff);
-    x86_stack_write(cpu, &st, 2);
-    x86_set_sp(cpu, st.sp);
+    x86_check_rip(cpu, &cpu->s.seg[S_CS], to & 0xffff);
+    if (likely(frame)) {
+        st16le(frame, (uint16_t)cpu->s.rip);
+        st16le(frame + 2, cpu->s.seg[S_CS].sel);
+        st16le(frame + 4, (uint16_t)e->flags);
+        x86_stored(cpu, frame, 6);
+        x86_set_sp(cpu, cpu->s.gpr[R_SP] - 6);
+    } else {
+        x86_stack_write(cpu, &st, 2);
+        x86_set_sp(cpu, st.sp);
+    }
     x86_set_rflags(cpu, 0, FL_IF | FL_TF | FL_AC | FL_RF);
-    x86_put_cs(cpu, &cs, to & 0xffff, NULL);
+    x86_put_real_cs(cpu, (uint16_t)(to >> 16), to & 0xffff);
 }
 
 /* INT n in virtual-8086 mode that CR4.VME lets the 8086 program handle itself: [SDM3] "Method 5"
