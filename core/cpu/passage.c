@@ -5,9 +5,10 @@
  *         and load is the same again as long as these are. So the outcome is kept, with all that it
  *         was made from: mode and privilege before it, the registers that lead to the tables, the
  *         words of the descriptors. Each of these is compared again, memory included; what differs
- *         in nothing is loaded as it was. Frames, flags, stack pointers and RIP of an IRET are looked
- *         at anew. Whatever else could happen (a page that the TLB does not have, AC, TF, 16-bit
- *         gates and stacks, tasks, virtual-8086 mode) goes the long way, which is there for all.
+ *         in nothing is loaded as it was. Frames, flags, stack pointers and RIP of an IRET are
+ *         looked at anew. Whatever else could happen (a page that the TLB does not have, AC, TF,
+ *         16-bit gates and stacks, tasks, virtual-8086 mode) goes the long way, which is there for
+ *         all.
  */
 #include "core/cpu/mech.h"
 
@@ -103,8 +104,8 @@ static uint8_t *push_item(uint8_t *at, uint64_t val, bool wide)
     return at + 4;
 }
 
-/* The frame below @sp: RIP CS RFLAGS and, in long mode or from an outer level, RSP SS. False: it has
- * no room in one page that is at hand. */
+/* The frame below @sp: RIP CS RFLAGS and, in long mode or from an outer level, RSP SS. False: it
+ * has no room in one page that is at hand. */
 static bool push_frame(struct x86_cpu *cpu, const struct x86_passage *p, uint64_t *sp,
                        uint64_t flags, const uint32_t *error)
 {

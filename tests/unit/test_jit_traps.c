@@ -119,6 +119,10 @@ static void start_caller(struct interp_bench *b, uint64_t sfmask, uint64_t r15, 
     static const uint8_t kernel[] = {
         0x0f, 0x01, 0xf8,                               /* swapgs */
         0x65, 0x48, 0x8b, 0x04, 0x25, 0, 0, 0, 0,       /* mov rax, gs:[0] */
+        0x41, 0x0f, 0x20, 0xd4,                         /* mov r12, cr2 */
+        0x0f, 0x20, 0xda,                               /* mov rdx, cr3 */
+        0x0f, 0x20, 0xc6,                               /* mov rsi, cr0 */
+        0x4c, 0x01, 0xe7,                               /* add rdi, r12 */
         0x4d, 0x31, 0xfb,                               /* xor r11, r15 */
         0x0f, 0x01, 0xf8,                               /* swapgs */
         0x48, 0x0f, 0x07,                               /* sysret */
@@ -146,6 +150,7 @@ static void system_calls_are_as_on_the_interpreter(void **state)
         r15 |= i % 16 == 0 ? (uint64_t)FL_TF : 0;
         for (unsigned k = 0; k < 2; k++) {
             start_caller(both[k], sfmask, r15, star);
+            both[k]->cpu->s.cr2 = ~sfmask;
             both[k]->cpu->s.cr0 |= i % 7 == 0 ? CR0_AM : 0;
             both[k]->cpu->s.efer &= i % 11 == 0 ? ~(uint64_t)EFER_SCE : ~0ull;
             x86_state_loaded(both[k]->cpu);
@@ -204,7 +209,7 @@ static void a_return_looks_at_efer(void **state)
     assert_int_equal(lb_vector(p->jit), X86_UD);
 }
 
-/* One that comes in the last call is taken when the caller, who lets it in, has been returned to. */
+/* One that comes in the last call is taken when the caller, who lets it in, is back. */
 static void an_interrupt_waits_for_the_end_of_the_call(void **state)
 {
     static const uint8_t kernel[] = {

@@ -2,8 +2,8 @@
  * Emitters: SYSCALL, SYSRET and SWAPGS of 64-bit code.
  *
  * Source: [SDM2] under each mnemonic; core/cpu/syscall.c, which this repeats without a call.
- * Model:  both sides are 64-bit code, so segments and what is derived from them differ in CS, SS and
- *         privilege only, and the context of what follows is known beforehand. Flags that would
+ * Model:  both sides are 64-bit code, so segments and what is derived from them differ in CS, SS
+ *         and privilege only, and the context of what follows is known beforehand. Flags that would
  *         change more (AC, with SMAP and alignment checks; TF) are the interpreter's matter.
  */
 #include "core/accel/jit/translate.h"
@@ -49,14 +49,6 @@ static void slow_if_bits(struct trans *t, int32_t offset, uint32_t bits, unsigne
     emit_rm(&t->e, 0xf7, 4, 0, &m);                     /* test */
     emit_imm(&t->e, bits, 4);
     trans_slow_if(t, cc);
-}
-
-static void slow_unless_cpl0(struct trans *t)
-{
-    struct host_mem cpl = cpu_field(CPU_OFFSET(cpl));
-    emit_rm(&t->e, 0x80, 1, 7, &cpl);                   /* cmp */
-    emit_u8(&t->e, 0);
-    trans_slow_if(t, 5);
 }
 
 /* R8 = RFLAGS without RF, the arithmetic flags from translated.flags. Uses R9. */
@@ -186,11 +178,11 @@ bool emit_sysret(struct trans *t)
     const uint32_t from_r11 = FL_OSZAPC | FL_TF | FL_IF | FL_DF | FL_IOPL | FL_NT | FL_AC | FL_VIF |
                               FL_VIP | FL_ID;
     struct side to;
-    if (t->in->opsize != 8 || (t->context->mode & MODE_CPL3) || !find_side(t, 3, &to)) {
+    if (t->in->opsize != 8 || !trans_may_be_cpl0(t) || !find_side(t, 3, &to)) {
         return false;
     }
     begin(t);
-    slow_unless_cpl0(t);
+    trans_need_cpl0(t);
     slow_if_bits(t, 8 * R_11, FL_TF | FL_AC, 5);
     slow_if_pending(t);
     trans_check_target(t, HOST_CX);
@@ -215,12 +207,10 @@ bool emit_sysret(struct trans *t)
 bool emit_swapgs(struct trans *t)
 {
     const int32_t base = CPU_OFFSET(s.seg[S_GS].base), other = CPU_OFFSET(s.kernel_gs_base);
-    if (!t->wide || (t->context->mode & MODE_CPL3)) {
+    if (!t->wide || !trans_may_be_cpl0(t)) {
         return false;
     }
-    trans_save_flags(t);
-    t->in_host = false;
-    slow_unless_cpl0(t);
+    trans_need_cpl0(t);
     emit_load(&t->e, 8, HOST_8, base);
     emit_load(&t->e, 8, HOST_9, other);
     emit_store(&t->e, 8, HOST_8, other);

@@ -1,5 +1,6 @@
 /*
- * Emitters: segment registers in real and virtual-8086 mode, flags of control, single string steps.
+ * Emitters: segment registers in real and virtual-8086 mode, flags of control, control registers,
+ * single string steps.
  */
 #include "core/accel/jit/translate.h"
 
@@ -113,13 +114,14 @@ bool emit_direction(struct trans *t)
     return true;
 }
 
-/* Where no privilege is needed, or at CPL 0. */
-bool emit_cli(struct trans *t)
+bool trans_may_be_cpl0(const struct trans *t)
 {
-    struct host_mem mask = cpu_field(CPU_OFFSET(pend_mask)), cpl = cpu_field(CPU_OFFSET(cpl));
-    if (t->context->mode & (MODE_VM | MODE_CPL3)) {
-        return false;
-    }
+    return !(t->context->mode & (MODE_VM | MODE_CPL3));
+}
+
+void trans_need_cpl0(struct trans *t)
+{
+    struct host_mem cpl = cpu_field(CPU_OFFSET(cpl));
     if (t->context->mode & MODE_PE) {
         trans_save_flags(t);
         t->in_host = false;
@@ -127,9 +129,34 @@ bool emit_cli(struct trans *t)
         emit_u8(&t->e, 0);
         trans_slow_if(t, 5);
     }
+}
+
+/* Where no privilege is needed, or at CPL 0. */
+bool emit_cli(struct trans *t)
+{
+    struct host_mem mask = cpu_field(CPU_OFFSET(pend_mask));
+    if (!trans_may_be_cpl0(t)) {
+        return false;
+    }
+    trans_need_cpl0(t);
     change_rflags(t, 4, ~(uint32_t)FL_IF);
     emit_rm(&t->e, 0x81, 4, 4, &mask);
     emit_imm(&t->e, ~(uint32_t)PEND_INTR, 4);
+    return true;
+}
+
+/* ---- control registers ---- */
+
+bool emit_from_control(struct trans *t)
+{
+    static const int32_t field[] = {
+        [0] = CPU_OFFSET(s.cr0), [2] = CPU_OFFSET(s.cr2), [3] = CPU_OFFSET(s.cr3)};
+    unsigned n = t->in->reg;
+    if (n >= ARRAY_SIZE(field) || n == 1 || !trans_may_be_cpl0(t)) {
+        return false;
+    }
+    trans_need_cpl0(t);
+    emit_load(&t->e, t->wide ? 8 : 4, trans_reg(t, t->in->m), field[n]);
     return true;
 }
 

@@ -75,7 +75,7 @@ static bool looks_at_all(const struct jit *j, const struct insn *in, const struc
     bool absolute = info->operand[0] == OPD_Ob || info->operand[0] == OPD_Ov ||
                     info->operand[1] == OPD_Ob || info->operand[1] == OPD_Ov;
     return in->mem || absolute || refused(j, in, info) || trans_emitters[in->row] == emit_div ||
-           trans_emitters[in->row] == emit_cli || (info->attr & A_IO) ||
+           trans_emitters[in->row] == emit_cli || (info->attr & (A_IO | A_CPL0)) ||
            info->feature != X86_F_BASE || trans_may_load_segment(in) ||
            (info->attr & (A_STACK | A_STRING | A_JUMP | A_FAR));
 }

@@ -346,6 +346,11 @@ static inline unsigned trans_shift_count(const struct insn *in)
 /* Does emit_shift do it? */
 bool trans_can_shift(const struct jit *j, const struct insn *in, const struct insn_info *info);
 
+/* ---- emit_system.c ---- */
+/* May the code be at CPL 0? To the interpreter if it is not (the flags are saved). */
+bool trans_may_be_cpl0(const struct trans *t);
+void trans_need_cpl0(struct trans *t);
+
 /* ---- emit_io.c ---- */
 /* The stub for an instruction that is not done by translated code. Sets R10. */
 const uint8_t *trans_slow_stub(struct trans *t, const struct slow_path *p);
@@ -369,6 +374,7 @@ bool emit_carry(struct trans *t), emit_nop(struct trans *t), emit_bit(struct tra
 bool emit_bswap(struct trans *t), emit_to_segment(struct trans *t);
 bool emit_from_segment(struct trans *t), emit_push_segment(struct trans *t);
 bool emit_pop_segment(struct trans *t), emit_direction(struct trans *t), emit_cli(struct trans *t);
+bool emit_from_control(struct trans *t);
 bool emit_lods(struct trans *t), emit_stos(struct trans *t), emit_movs(struct trans *t);
 bool emit_scas(struct trans *t), emit_pop_memory(struct trans *t);
 bool emit_movsxd(struct trans *t), emit_bit_mem(struct trans *t), emit_scan(struct trans *t);
