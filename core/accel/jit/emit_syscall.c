@@ -138,6 +138,16 @@ static void put_derived(struct trans *t, const struct side *to)
     }
 }
 
+/* What the calls of one side return to is nothing for the other. Uses R9. */
+static void forget_returns(struct trans *t)
+{
+    const struct returns *r = &t->j->returns;
+    struct host_mem top = {HOST_SP, HOST_NONE, 0, 0};
+    emit_mov_imm(&t->e, HOST_SP, (uintptr_t)returns_top(r));
+    emit_mov_imm(&t->e, HOST_9, (uintptr_t)r->none);
+    emit_rm(&t->e, 0x89, 8, HOST_9, &top);
+}
+
 /* The flags are in translated.flags, registers in memory; R8 to R11 are free. */
 static void begin(struct trans *t)
 {
@@ -167,6 +177,7 @@ bool emit_syscall(struct trans *t)
     put_segment(t, &to, S_CS, 0, AR_CODE | AR_L);
     put_segment(t, &to, S_SS, 8, AR_DB);
     put_derived(t, &to);
+    forget_returns(t);
     emit_load(&t->e, 8, HOST_8, CPU_OFFSET(s.lstar));
     trans_exit_indirect(t);
     t->ended = true;
@@ -197,6 +208,7 @@ bool emit_sysret(struct trans *t)
     put_segment(t, &to, S_CS, 16, AR_CODE | AR_L);
     put_segment(t, &to, S_SS, 8, AR_DB);
     put_derived(t, &to);
+    forget_returns(t);
     emit_mov(&t->e, 8, HOST_8, HOST_CX);
     trans_exit_indirect(t);
     t->ended = true;

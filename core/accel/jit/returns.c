@@ -25,7 +25,7 @@ void returns_fini(struct returns *r)
 
 void *returns_forget(struct returns *r)
 {
-    uint8_t *top = r->memory + RETURNS_BYTES - 2 * sizeof(r->none);
+    uint8_t *top = returns_top(r);
     memcpy(top, &r->none, sizeof(r->none));
     return top;
 }

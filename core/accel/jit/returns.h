@@ -29,6 +29,11 @@ struct returns {
 
 bool returns_init(struct returns *r);
 void returns_fini(struct returns *r);
+/* Where the host's stack pointer leads if nothing is expected; `none` is there. */
+static inline uint8_t *returns_top(const struct returns *r)
+{
+    return r->memory + RETURNS_BYTES - 2 * sizeof(r->none);
+}
 /* Nothing is expected. Returns where the host's stack pointer leads then. */
 void *returns_forget(struct returns *r);
 /* Are they to be forgotten, with the stack pointer at @at? */
