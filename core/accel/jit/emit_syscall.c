@@ -179,7 +179,7 @@ bool emit_syscall(struct trans *t)
     put_derived(t, &to);
     forget_returns(t);
     emit_load(&t->e, 8, HOST_8, CPU_OFFSET(s.lstar));
-    trans_exit_indirect(t);
+    trans_exit_elsewhere(t);
     t->ended = true;
     return true;
 }
@@ -210,7 +210,7 @@ bool emit_sysret(struct trans *t)
     put_derived(t, &to);
     forget_returns(t);
     emit_mov(&t->e, 8, HOST_8, HOST_CX);
-    trans_exit_indirect(t);
+    trans_exit_elsewhere(t);
     t->ended = true;
     return true;
 }

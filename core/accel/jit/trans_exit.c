@@ -23,6 +23,15 @@ static void check_pending(struct trans *t)
     emit_u8(&t->e, 0);
 }
 
+/* The same where pend_mask may have changed: SYSRET. Uses R9. */
+static void check_mask(struct trans *t)
+{
+    struct host_mem word = {HOST_9, HOST_NONE, 0, 0}, mask = cpu_field(CPU_OFFSET(pend_mask));
+    emit_load(&t->e, 8, HOST_9, CPU_OFFSET(pending));
+    emit_rm(&t->e, 0x8b, 4, HOST_9, &word);
+    emit_rm(&t->e, 0x85, 4, HOST_9, &mask);
+}
+
 #define ALWAYS 16u           /* in place of a condition */
 #define CALL   17u           /* the same, and the host's return address is pushed */
 
@@ -241,7 +250,7 @@ static const uint8_t *jump_known(struct trans *t, bool call)
         return jump_live(t, call);
     }
     trans_save_flags(t);
-    check_pending(t);
+    check_mask(t);
     uint8_t *out = emit_jcc(e, 5);
     emit_mov(e, 4, HOST_10, HOST_8);                    /* as jit_jump_slot */
     emit_rr(e, 0xc1, 4, 5, HOST_10);
@@ -280,6 +289,12 @@ void trans_jump_known(struct trans *t)
 void trans_exit_unknown(struct trans *t)
 {
     emit_link(emit_jmp(&t->e), stubs_of(t)->exit_chain);
+}
+
+void trans_exit_elsewhere(struct trans *t)
+{
+    emit_mov_imm(&t->e, HOST_SP, (uintptr_t)returns_forget(&t->j->returns));
+    trans_exit_indirect(t);
 }
 
 void trans_exit_indirect(struct trans *t)

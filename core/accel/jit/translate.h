@@ -280,6 +280,8 @@ void trans_exit_call(struct trans *t, uint64_t rip);
 void trans_exit_two(struct trans *t, unsigned cc);
 void trans_exit_indirect(struct trans *t);
 void trans_call_indirect(struct trans *t);
+/* To the offset in R8 in another context, where no return is expected. */
+void trans_exit_elsewhere(struct trans *t);
 /* The last but one in two parts, with checks of the offset between them: to the block there, if one
  * is known and nothing is pending (R8 is kept; uses R9 to R11); to the interpreter. In place of the
  * first for RET: to where the host expects it to return, if that is there. */
