@@ -122,12 +122,15 @@ bool emit_jump(struct trans *t)
     return true;
 }
 
-/* Inside the translation, whose next part is where it leads mostly. */
-static void jump_over(struct trans *t)
+/* The branch is taken on condition @cc: inside the translation, whose next part is where it led when
+ * that was found; or at the end. */
+static void branch_if(struct trans *t, unsigned cc)
 {
+    if (trans_ends(t)) {
+        trans_exit_two(t, cc);
+        return;
+    }
     uint64_t on = t->jb[1].rip;
-    unsigned cc = t->in->opcode & 15u;
-    trans_flags_before(t);
     if (trans_next(t) != on) {
         trans_leave_if(t, cc ^ 1, trans_next(t));
     } else if (trans_target(t) != on) {
@@ -137,18 +140,16 @@ static void jump_over(struct trans *t)
 
 bool emit_jump_cc(struct trans *t)
 {
-    if (!trans_ends(t)) {
-        jump_over(t);
-        return true;
-    }
     if (!fits(t, trans_target(t))) {
         return false;
     }
-    if (!t->context->live) {
+    if (!t->context->live || !trans_ends(t)) {
         trans_flags_before(t);
     }
-    trans_flags_leave(t);
-    trans_exit_two(t, t->in->opcode & 15u);
+    if (trans_ends(t)) {
+        trans_flags_leave(t);
+    }
+    branch_if(t, t->in->opcode & 15u);
     return true;
 }
 
@@ -186,10 +187,10 @@ bool emit_loop(struct trans *t)
     if (t->in->opcode == 0xe2) {
         emit_rr(&t->e, 0x83, size, 5, HOST_CX);         /* sub cx, 1 */
         emit_u8(&t->e, 1);
-        trans_exit_two(t, 5);
+        branch_if(t, 5);
     } else {
         emit_rr(&t->e, 0x85, size, HOST_CX, HOST_CX);
-        trans_exit_two(t, 4);
+        branch_if(t, 4);
     }
     return true;
 }

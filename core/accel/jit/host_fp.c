@@ -151,6 +151,11 @@ void jit_fp_leave(struct x86_cpu *cpu)
     e->translated.fp = 0;
 }
 
+bool jit_fp_allowed(const struct x86_cpu *cpu, unsigned which)
+{
+    return allowed(&cpu->s, which & (all_masked(&cpu->s) ? ~0u : ~(unsigned)FP_X87));
+}
+
 bool jit_fp_return(struct x86_cpu *cpu, unsigned which)
 {
     struct interp *e = interp_of(cpu);

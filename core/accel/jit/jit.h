@@ -306,6 +306,8 @@ static inline void jit_flags_from_image(struct x86_cpu *cpu, uint16_t image)
 enum { FP_VEC = 1, FP_X87 = 2, FP_YMM = 4, FP_X87_ANY = 8 };
 /* Called by translated code: @wanted is to be there, too. Nonzero: the guest's state forbids it. */
 int jit_fp_load(struct x86_cpu *cpu, struct jit_block *jb, unsigned wanted);
+/* Would the guest's state of the moment allow it? */
+bool jit_fp_allowed(const struct x86_cpu *cpu, unsigned which);
 /* Back in C code: all is in cpu->s from now on. */
 void jit_fp_leave(struct x86_cpu *cpu);
 /* To translated code again, with @which. False: the guest's state no longer allows it. */

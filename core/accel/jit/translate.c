@@ -210,14 +210,18 @@ static unsigned fp_wanted(const struct trans *t, const struct block *b)
     return wanted;
 }
 
-/* The parts of @path that the translation has: none wants more of the FPU than the first one, at
- * whose start that is got. Makes their blocks, and finds all instructions. */
+/* The parts of @path that the translation has: what they want of the FPU is got at its start, and
+ * must be there for them now. Makes their blocks, and finds all instructions. */
 static void begin_parts(struct trans *t, const struct jit_path *path)
 {
     struct jit *j = t->j;
     unsigned wanted = fp_wanted(t, path->part[0].block), n = 1;
-    while (n < path->n && !(fp_wanted(t, path->part[n].block) & ~wanted)) {
-        n++;
+    for (; n < path->n; n++) {
+        unsigned more = fp_wanted(t, path->part[n].block) & ~wanted;
+        if (more && !jit_fp_allowed(&j->e->cpu, wanted | more)) {
+            break;
+        }
+        wanted |= more;
     }
     t->n = 0;
     t->head = jit_new_blocks(j, n);

@@ -18,15 +18,16 @@ static bool leads(const struct jit_context *c, const struct block *b, uint64_t r
     const struct insn *last = &b->insns[b->n - 1];
     trans_emitter emitter = trans_emitters[last->row];
     uint64_t behind = (rip + b->bytes) & (c->mode & MODE_CS64 ? ~0ull : 0xffffffff);
-    uint64_t target = jit_branch_target(last, behind);
     if (!b->ends) {
         return next == behind;
     }
-    if (emitter != emit_jump && emitter != emit_jump_cc) {
+    bool loop = emitter == emit_loop && !c->live && last->opcode >= 0xe2;
+    if (emitter != emit_jump && emitter != emit_jump_cc && !loop) {
         return false;
     }
+    uint64_t target = jit_branch_target(last, behind);
     return jit_branch_fits(c, target) &&
-           (next == target || (emitter == emit_jump_cc && next == behind));
+           (next == target || (emitter != emit_jump && next == behind));
 }
 
 static bool is_in(const struct jit_path *p, const struct block *b)
