@@ -343,6 +343,7 @@ void trans_exit_call(struct trans *t, uint64_t rip)
 
 void trans_exit_return(struct trans *t)
 {
+    trans_flags_leave(t);                               /* the access to the stack may have them */
     uint8_t *other = emit_lea_code(&t->e, REG_OTHER);
     emit_u8(&t->e, 0xc3);
     emit_link(other, t->e.at);
