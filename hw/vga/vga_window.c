@@ -110,7 +110,7 @@ void vga_window_used(struct vga *v)
     show(v);
 }
 
-/* ---- what the view does not lead to the block: until the next commit, and the frame buffer ---- */
+/* ---- what the view does not lead to the block: until a commit, and the frame buffer ---- */
 
 static void text_store(struct vga *v, uint32_t off, uint8_t val)
 {

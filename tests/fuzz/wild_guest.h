@@ -58,7 +58,8 @@ static inline void make_code(uint8_t *code, unsigned bytes, uint64_t *seed)
 }
 
 /* In real mode vectors, else gates of the kind. */
-static inline void make_vectors(struct interp_bench *b, enum start start, unsigned bytes, uint64_t *seed)
+static inline void make_vectors(struct interp_bench *b, enum start start, unsigned bytes,
+                                uint64_t *seed)
 {
     for (unsigned v = 0; v < 256; v++) {
         uint32_t at = code_address(seed, bytes);

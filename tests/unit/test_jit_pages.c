@@ -8,9 +8,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "unit/jit_bench.h"
 #include "unit/long_bench.h"
-
-#include "core/accel/jit/jit.h"
 
 #define TIMES 200u
 #define FUNCTION (LB_PAGES + 0xff0)                     /* what the loop calls */
@@ -18,18 +17,7 @@
 
 static int fresh(void **state)
 {
-    struct interp_bench *b = lb_new("max");
-    assert_true(jit_attach(b->e, NULL));
-    *state = b;
-    return 0;
-}
-
-static int done(void **state)
-{
-    struct interp_bench *b = *state;
-    jit_detach(b->e);
-    ibench_free(b);
-    return 0;
+    return jit_bench_begin(state, lb_new("max"));
 }
 
 static void put_page(struct interp_bench *b, unsigned page, uint64_t phys, uint64_t bits)
@@ -311,17 +299,17 @@ static void invlpg_drops_the_code_of_its_page_alone(void **state)
 
 int main(void)
 {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fresh, jit_bench_end)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(an_instruction_in_two_pages_follows_its_second_page, fresh,
-                                        done),
-        cmocka_unit_test_setup_teardown(a_store_finds_code_that_came_later, fresh, done),
-        cmocka_unit_test_setup_teardown(operands_at_the_end_of_a_run, fresh, done),
-        cmocka_unit_test_setup_teardown(an_operand_does_not_wrap_around_into_page_0, fresh, done),
-        cmocka_unit_test_setup_teardown(each_address_space_has_its_own_code, fresh, done),
-        cmocka_unit_test_setup_teardown(a_return_leads_to_a_page_that_is_another_one_now, fresh,
-                                        done),
-        cmocka_unit_test_setup_teardown(code_of_global_pages_outlives_a_load_of_cr3, fresh, done),
-        cmocka_unit_test_setup_teardown(invlpg_drops_the_code_of_its_page_alone, fresh, done),
+        TEST(an_instruction_in_two_pages_follows_its_second_page),
+        TEST(a_store_finds_code_that_came_later),
+        TEST(operands_at_the_end_of_a_run),
+        TEST(an_operand_does_not_wrap_around_into_page_0),
+        TEST(each_address_space_has_its_own_code),
+        TEST(a_return_leads_to_a_page_that_is_another_one_now),
+        TEST(code_of_global_pages_outlives_a_load_of_cr3),
+        TEST(invlpg_drops_the_code_of_its_page_alone),
     };
+#undef TEST
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,27 +8,14 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "unit/interp_bench.h"
-
-#include "core/accel/jit/jit.h"
+#include "unit/jit_bench.h"
 
 enum { CODE = 0x10000, FUNCTION = 0x10100, STACK = 0x1f0000, OTHER_STACK = 0x20000,
        TIMES = 200 };
 
 static int fresh(void **state)
 {
-    struct interp_bench *b = ibench_new(2 * MiB, NULL);
-    assert_true(jit_attach(b->e, NULL));
-    *state = b;
-    return 0;
-}
-
-static int done(void **state)
-{
-    struct interp_bench *b = *state;
-    jit_detach(b->e);
-    ibench_free(b);
-    return 0;
+    return jit_bench_begin(state, ibench_new(2 * MiB, NULL));
 }
 
 /* Depth of what is expected, in calls. */
@@ -124,7 +111,7 @@ static void what_is_returned_to_changes_meanwhile(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, fresh, done)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fresh, jit_bench_end)
     const struct CMUnitTest tests[] = {
         TEST(a_return_that_skips_an_instruction), TEST(two_stacks_take_turns),
         TEST(calls_that_never_return_are_forgotten),

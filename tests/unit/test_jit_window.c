@@ -11,26 +11,13 @@
 #include <pthread.h>
 #include <sched.h>
 
-#include "unit/interp_bench.h"
-
-#include "core/accel/jit/jit.h"
+#include "unit/jit_bench.h"
 
 enum { CODE = 0x10000, DATA = 0x20000, OTHER = 0x30000, TIMES = 200 };
 
 static int fresh(void **state)
 {
-    struct interp_bench *b = ibench_new(2 * MiB, NULL);
-    assert_true(jit_attach(b->e, NULL));
-    *state = b;
-    return 0;
-}
-
-static int done(void **state)
-{
-    struct interp_bench *b = *state;
-    jit_detach(b->e);
-    ibench_free(b);
-    return 0;
+    return jit_bench_begin(state, ibench_new(2 * MiB, NULL));
 }
 
 /* Runs @body (which keeps ECX and EDI) TIMES times, EBX being @ebx, and returns EDI: 0 before. */
@@ -232,7 +219,7 @@ static void a_slice_ends_at_any_instruction(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, fresh, done)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fresh, jit_bench_end)
     const struct CMUnitTest tests[] = {
         TEST(memory_is_reached_without_a_fault), TEST(an_address_wraps_at_4_gib),
         TEST(an_operand_across_4_gib_is_in_two_places), TEST(data_in_the_page_of_code_is_written),

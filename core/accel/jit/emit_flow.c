@@ -122,8 +122,8 @@ bool emit_jump(struct trans *t)
     return true;
 }
 
-/* The branch is taken on condition @cc: inside the translation, whose next part is where it led when
- * that was found; or at the end. */
+/* The branch is taken on condition @cc: inside the translation, whose next part is where it led
+ * when that was found; or at the end. */
 static void branch_if(struct trans *t, unsigned cc)
 {
     if (trans_ends(t)) {

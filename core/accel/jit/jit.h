@@ -119,7 +119,7 @@ struct jit_link {
     uint8_t *stub;           /* where that leads while it is not linked */
     struct jit_link *next;   /* of to->in */
     bool far_page;           /* leads out of its page: ends when translations of addresses change */
-    bool counts;             /* entries by it count (passes), and it is linked after enough of them */
+    bool counts;             /* entries by it count (passes); after enough of them it is linked */
 };
 
 struct jit_jump {

@@ -1,9 +1,9 @@
 /*
  * Accesses that miss the run of pages in which their translation looks first (trans_tlb.c).
  *
- * Model:  a run counts the misses. When there were many in a short time, the instruction of the last
- *         one is translated anew, with what is known of it now; the second time without a run. The
- *         stack's run goes where the stack has gone instead.
+ * Model:  a run counts the misses. When there were many in a short time, the instruction of the
+ *         last one is translated anew, with what is known of it now; the second time without a run.
+ *         The stack's run goes where the stack has gone instead.
  */
 #include "core/accel/jit/jit.h"
 

@@ -222,8 +222,8 @@ void trans_need_path(struct trans *t);
 /* ---- trans_tlb.c ---- */
 /* Makes operand the host's of an access at @p; for a store, no line of it is marked. */
 void trans_look_up(struct trans *t, const struct trans_place *p, unsigned size, enum access access);
-/* R9 = host address - linear address, for R8, only if the jump with displacement @from is taken, and
- * without marks; back is the caller's to set. */
+/* R9 = host address - linear address, for R8, only if the jump with displacement @from is taken,
+ * and without marks; back is the caller's to set. */
 struct far_access *trans_look_up_far(struct trans *t, uint8_t *from, unsigned size,
                                      enum access access);
 /* A store to [R8 + R9]: lines that are marked are written by the interpreter. Uses R10. */
