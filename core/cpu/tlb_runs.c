@@ -83,12 +83,21 @@ static bool is_home(const struct x86_cpu *cpu, const struct tlb_run *r, unsigned
     return page - r->home < r->home_bytes;
 }
 
+/* Never used, like all behind it: places are taken in their order. */
+static bool is_last(const struct tlb_run *r, unsigned i)
+{
+    return i > TLB_RUN_STACK && r->home_bytes == 0;
+}
+
 void tlb_runs_gain(struct x86_cpu *cpu, unsigned kind, const struct tlb_entry *e)
 {
     uint64_t page = e->ptag;
     for (unsigned write = 0; write < 2; write++) {
         for (unsigned i = 0; i < TLB_RUNS && tag_of(e, write) == page; i++) {
             struct tlb_run *r = &cpu->runs[kind][write][i];
+            if (is_last(r, i)) {
+                break;
+            }
             if (r->bytes == 0 && is_home(cpu, r, i, page)) {
                 begin(cpu, kind, r, write, e);
             } else if (r->bytes && (page == r->start + r->bytes || page + PAGE_BYTES == r->start)) {
