@@ -48,6 +48,7 @@ start:
 ; ---- the loop ------------------------------------------------------------------------------------
 
 main_loop:
+        call put_ready
         call draw_time
 .wait:
         mov ah, 1               ; INT 16h: is a key there?

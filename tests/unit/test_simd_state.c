@@ -308,6 +308,7 @@ static void tzcnt_is_bsf_where_it_is_unknown(void **state)
     assert_int_equal(b->cpu->s.gpr[R_AX], 32);
     old.features[X86_W_7_EBX] = 0;
     b->cpu->model = &old;
+    block_flush_all(b->e);
     b->cpu->s.gpr[R_AX] = 77;
     assert_int_equal(run(b, "f3 0f bc c1"), -1);
     assert_int_equal(b->cpu->s.gpr[R_AX], 77);

@@ -215,6 +215,7 @@ static void monitor_and_mwait_take_no_unknown_extensions(void **state)
     struct x86_model model = *b->cpu->model;
     memset(model.features, 0xff, sizeof(model.features));
     b->cpu->model = &model;
+    block_flush_all(b->e);
     start(b);
     for (unsigned i = 0; i < ARRAY_SIZE(table); i++) {
         b->cpu->s.gpr[R_AX] = OPERAND;

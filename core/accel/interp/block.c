@@ -259,6 +259,7 @@ void block_flush_all(struct interp *e)
     memset(e->heat, 0, sizeof(e->heat));
     memset(e->part_end, 0, sizeof(e->part_end));
     memset(e->parts, 0, sizeof(e->parts));
+    memset(&e->templates, 0, sizeof(e->templates));
     begin_part(e, 0);
     e->patched = NULL;
     if (e->translator) {
