@@ -232,7 +232,8 @@ void block_cache_fini(struct interp *e);
 struct block *block_find(struct interp *e);
 /* The same if that is known already, lies in one page and the TLB has that; else NULL. */
 struct block *block_known(struct interp *e);
-/* Forgets every block. Not while one runs. */
+/* Forgets every block, and what decoding learned; as behind a change of the model. Not while a
+ * block runs. */
 void block_flush_all(struct interp *e);
 /* A store hit [addr, addr+len) of the arena. On the engine's thread, or while it is outside run. */
 void block_invalidate(struct interp *e, uint64_t addr, uint64_t len);
