@@ -33,17 +33,29 @@ BYTES_LE(32)
 BYTES_LE(64)
 #undef BYTES_LE
 
-/* Loads 1, 2, 4 or 8 little-endian bytes; other sizes load byte by byte (size 1..8). */
+/* 1 to 8 little-endian bytes. One move each for the sizes that there mostly are: compilers make a
+ * copy of a length that they do not know REP MOVS, which is slow to begin. */
 static inline uint64_t ld_le(const void *p, unsigned size)
 {
     uint64_t v = 0;
-    memcpy(&v, p, size);
-    return v;
+    switch (size) {
+    case 1: return *(const uint8_t *)p;
+    case 2: return ld16le(p);
+    case 4: return ld32le(p);
+    case 8: return ld64le(p);
+    default: memcpy(&v, p, size); return v;
+    }
 }
 
 static inline void st_le(void *p, uint64_t v, unsigned size)
 {
-    memcpy(p, &v, size);
+    switch (size) {
+    case 1: *(uint8_t *)p = (uint8_t)v; break;
+    case 2: st16le(p, (uint16_t)v); break;
+    case 4: st32le(p, (uint32_t)v); break;
+    case 8: st64le(p, v); break;
+    default: memcpy(p, &v, size); break;
+    }
 }
 
 #endif

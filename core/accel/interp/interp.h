@@ -127,11 +127,12 @@ static inline void reg_w64(struct x86_cpu *cpu, unsigned off, uint64_t v)
 /* A register write of @size 1, 2, 4 or 8 bytes known at run time only. */
 static inline void reg_w(struct x86_cpu *cpu, unsigned off, uint64_t v, unsigned size)
 {
-    if (size == 4) {
-        v = (uint32_t)v;
-        size = 8;
+    switch (size) {
+    case 1: reg_w8(cpu, off, (uint8_t)v); break;
+    case 2: reg_w16(cpu, off, (uint16_t)v); break;
+    case 4: reg_w32(cpu, off, (uint32_t)v); break;
+    default: reg_w64(cpu, off, v); break;
     }
-    memcpy((uint8_t *)cpu->s.gpr + off, &v, size);
 }
 
 static inline uint64_t reg_r(const struct x86_cpu *cpu, unsigned off, unsigned size)
