@@ -5,7 +5,7 @@
 %define AT_ONCE 64
 
 start:
-        KERNEL "disk16", disk
+        KERNEL "disk16", disk, 1
         jmp finish
 
 disk:   xor ebp, ebp

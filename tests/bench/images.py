@@ -2,7 +2,7 @@
 
 An image is a boot sector with kernels in nasm (NAME.asm), or with the C kernels of guest/ in one of three modes. The
 C kernels are also built as a program of the host. Which kernels run is a mask: 8 bytes of the boot sector, or the
-program's argument.
+program's argument, and ONCE in it.
 """
 import os
 import re
@@ -12,6 +12,7 @@ import subprocess
 HERE = os.path.dirname(os.path.abspath(__file__))
 GUEST = os.path.join(HERE, 'guest')
 MASK = 502
+ONCE = 1 << 63                                         # one round of each kernel
 FLOPPY_BYTES = 1474560
 DISK_BYTES = 64 << 20
 LOAD, CODE = 0x7c00, 0x8400                            # bench.inc, guest.asm
@@ -34,7 +35,7 @@ def c_kernels(mode):
     text = source('guest/main.c')
     sets = dict(re.findall(r'#define (PLAIN|ALL|GUEST) +\(([^)]*)\)', source('guest/kernel.h')))
     found = []
-    rows = re.findall(r'^    \w*KERNEL\("([^"]+)", \w+, ([A-Z0-9 |]+)\)', text, re.MULTILINE)
+    rows = re.findall(r'^    \w*KERNEL\("([^"]+)", \w+, ([A-Z0-9 |]+), \d+\)', text, re.MULTILINE)
     for bit, (name, where) in enumerate(rows):
         for _ in range(2):
             where = re.sub(r'\w+', lambda m: sets.get(m.group(0), m.group(0)), where)
@@ -52,10 +53,10 @@ class Image:
     def chosen(self, names):
         return sum(1 << bit for name, bit in self.kernels.items() if name in names)
 
-    def choose(self, names):
+    def choose(self, names, once=False):
         with open(self.path, 'r+b') as file:
             file.seek(MASK)
-            file.write(struct.pack('<Q', self.chosen(names)))
+            file.write(struct.pack('<Q', self.chosen(names) | (ONCE if once else 0)))
 
 
 def finish(path):

@@ -5,16 +5,16 @@
 %define DATA 0a000h
 
 start:
-        KERNEL "alu16", alu
-        KERNEL "string16", strings
-        KERNEL "muldiv16", muldiv
-        KERNEL "segment16", segments
-        KERNEL "call16", calls
-        KERNEL "int16", interrupts
-        KERNEL "com16", com
-        KERNEL "port16", ports
-        KERNEL "smc16", patching
-        KERNEL "overlay16", overlays
+        KERNEL "alu16", alu, 4
+        KERNEL "string16", strings, 10
+        KERNEL "muldiv16", muldiv, 3
+        KERNEL "segment16", segments, 10
+        KERNEL "call16", calls, 3
+        KERNEL "int16", interrupts, 4
+        KERNEL "com16", com, 5
+        KERNEL "port16", ports, 1
+        KERNEL "smc16", patching, 7
+        KERNEL "overlay16", overlays, 4
         jmp finish
 
 alu:    mov ebp, 12000000
@@ -116,7 +116,7 @@ interrupts:
         iret
 
 com:    mov sp, 7b00h
-        mov ebp, 1000000
+        mov ebp, 3000000
         xor dx, dx
 .next:  push dx
         add [7b80h], dx

@@ -37,7 +37,7 @@ static uint32_t call(const uint8_t *code, uint32_t sum)
 uint32_t run_fresh(void)
 {
     uint32_t sum = 0, seed = 1;
-    for (unsigned i = 0; i < 40000; i++) {
+    for (unsigned i = 0; i < 60000; i++) {
         uint8_t *at = arena + (size_t)(i & 0xffff) * FUNCTION_BYTES;
         write_function(at, &seed);
         sum = call(at, sum);
@@ -49,7 +49,7 @@ uint32_t run_patched(void)
 {
     uint32_t sum = 0, seed = 1;
     write_function(arena, &seed);
-    for (unsigned i = 0; i < 200000; i++) {
+    for (unsigned i = 0; i < 300000; i++) {
         put_op(arena + 5 * (i % OPERATIONS), 0x05, i);
         sum = call(arena, sum);
     }
@@ -63,7 +63,7 @@ uint32_t run_overlaid(void)
     for (unsigned i = 0; i < 8; i++) {
         write_function(kept + i * FUNCTION_BYTES, &seed);
     }
-    for (unsigned i = 0; i < 60000; i++) {
+    for (unsigned i = 0; i < 90000; i++) {
         __builtin_memcpy(arena, kept + (i & 7) * FUNCTION_BYTES, FUNCTION_BYTES);
         sum = call(arena, sum);
         sum = call(arena, sum);

@@ -1,16 +1,28 @@
 /* Kernels that wait for memory. */
 #include "kernel.h"
 
+static inline uint32_t change_word(uint32_t *word, uint32_t sum)
+{
+    sum += *word;
+    *word = sum;
+    return sum;
+}
+
+/* Words changed here and there, as counters or cells of a table are: no address depends on what was
+ * read, so a processor works on many at once. A random number serves four words, in four parts of
+ * the memory: else its multiplications, one after the other, would be what takes the time. */
 static uint32_t random_reads(uint32_t bytes, unsigned rounds)
 {
-    uint32_t *at = (uint32_t *)arena, mask = bytes / 4 - 1, seed = 5, sum = 0;
+    uint32_t *at = (uint32_t *)arena, mask = bytes / 4 - 1, part = bytes / 16, seed = 5, sum = 0;
     for (uint32_t i = 0; i <= mask; i++) {
         at[i] = i * 7;
     }
-    for (unsigned i = 0; i < rounds; i++) {
+    for (unsigned i = 0; i < rounds; i += 4) {
         uint32_t where = next_random(&seed) & mask;
-        sum += at[where];
-        at[where] = sum;
+        sum = change_word(&at[where], sum);
+        sum = change_word(&at[where ^ part], sum);
+        sum = change_word(&at[where ^ part * 2], sum);
+        sum = change_word(&at[where ^ part * 3], sum);
     }
     return sum;
 }
@@ -25,7 +37,8 @@ uint32_t run_random_large(void)
     return random_reads(16u << 20, 6000000);
 }
 
-/* A ring of pointers, a cache line apart, in an order without steps of one size. */
+/* A ring of pointers, a cache line apart, in an order without steps of one size: lists and trees,
+ * where each address is what was read last, so that what is measured is how long a read takes. */
 static uint32_t chase(uint32_t bytes, unsigned rounds)
 {
     uint32_t n = bytes / 64, from = 0;
