@@ -244,8 +244,9 @@ static inline struct wild_pair wild_pair_new(bool check)
     if (!jit_attach(p.jit->e, NULL)) {
         abort();
     }
-    jit_of(p.jit->e)->warm = jit_of(p.jit->e)->passes = 2; /* programs are short */
-    jit_of(p.jit->e)->check = p.check = check ? check_new(NULL) : NULL;
+    struct jit *j = jit_of(p.jit->e);
+    p.check = check ? check_new(j, NULL) : NULL;
+    j->warm = j->passes = 2;                            /* programs are short */
     return p;
 }
 

@@ -48,7 +48,9 @@ static bool jit_vcpu_init(struct vcpu *vcpu, struct error **err)
         jit_vcpu_fini(vcpu);
         return false;
     }
-    j->check = m->jit_check ? check_new(m->clock.driver == CLOCK_VIRTUAL ? NULL : &m->lock) : NULL;
+    if (m->jit_check) {
+        check_new(j, m->clock.driver == CLOCK_VIRTUAL ? NULL : &m->lock);
+    }
     return true;
 }
 

@@ -10,9 +10,12 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-struct check *check_new(struct lock *lock)
+struct check *check_new(struct jit *j, struct lock *lock)
 {
     struct check *c = NEW(struct check);
+    j->check = c;
+    j->warm = CHECK_WARM;
+    j->passes = CHECK_PASSES;
     c->lock = lock;
     c->before = xcalloc(1, CHECK_STATE);
     c->trial = xcalloc(1, CHECK_STATE);
@@ -30,7 +33,7 @@ void check_free(struct check *c)
     }
 }
 
-void check_begin(struct jit *j, struct jit_block *jb, unsigned from)
+void check_begin(struct jit *j, const struct jit_block *jb, unsigned from)
 {
     struct check *c = j->check;
     if (c->lock) {
@@ -53,32 +56,32 @@ static unsigned stores_noted(const struct jit *j)
 static void put_back(struct jit *j)
 {
     struct check *c = j->check;
-    for (unsigned i = stores_noted(j); i-- > 0;) {
+    unsigned n = stores_noted(j);
+    for (unsigned i = 0; i < n; i++) {
         struct check_store *s = &c->stores[i];
         s->at = window_to_arena(j->window, s->at);
-        memcpy(&c->trial_memory[i], s->at, 8);
-        memcpy(s->at, &s->old, 8);
+        s->trial = 0;
+        memcpy(&s->trial, s->at, s->bytes);
+    }
+    for (unsigned i = n; i-- > 0;) {
+        memcpy(c->stores[i].at, &c->stores[i].old, c->stores[i].bytes);
     }
 }
 
-/* What the trial left: the last note of a word says it. Equal to what is there now? */
+/* Is there what the trial left? */
 static bool same_memory(const struct jit *j, struct text *out)
 {
-    const struct check *c = j->check;
     bool same = true;
     for (unsigned n = stores_noted(j), i = 0; i < n; i++) {
-        const struct check_store *s = &c->stores[i];
-        unsigned last = i;
-        for (unsigned k = i + 1; k < n; k++) {
-            last = c->stores[k].at == s->at ? k : last;
-        }
-        uint64_t now;
-        memcpy(&now, s->at, 8);
-        if (last == i && now != c->trial_memory[i]) {
+        const struct check_store *s = &j->check->stores[i];
+        uint64_t now = 0;
+        memcpy(&now, s->at, s->bytes);
+        if (now != s->trial) {
             text_printf(out,
-                        "  memory %08" PRIx64 ": interpreter %016" PRIx64
-                        ", translation %016" PRIx64 "\n",
-                        (uint64_t)(s->at - j->e->cpu.arena->base), now, c->trial_memory[i]);
+                        "  memory %08" PRIx64 ": interpreter %0*" PRIx64
+                        ", translation %0*" PRIx64 "\n",
+                        (uint64_t)(s->at - j->e->cpu.arena->base), (int)s->bytes * 2, now,
+                        (int)s->bytes * 2, s->trial);
             same = false;
         }
     }
@@ -108,35 +111,55 @@ static void run_one(struct jit *j, const struct block *b, unsigned index, insn_r
 #endif
 }
 
-/* Runs instructions [from, to) of the trial's block. False: one of them faults. */
-static bool run_again(struct jit *j, unsigned to, bool left)
+/* Runs instructions [from, to) of @jb, and leaves it if those are its last ones. */
+static void run_part(struct jit *j, const struct jit_block *jb, unsigned from, unsigned to)
 {
     struct x86_cpu *cpu = &j->e->cpu;
-    const struct jit_block *jb = j->check->block;
     const struct block *b = jb->block;
     int64_t budget = cpu->budget;
+    j->e->block = jb->block;
+    cpu->block_rip = jb->rip;
+    cpu->s.gpr[GPR_OFF_RIP / 8] = jb->rip;
+    for (unsigned i = from; i < to; i++) {
+        bool last = i + 1 == b->n;
+        cpu->budget = last ? 0 : budget;                /* so that nothing follows the block */
+        run_one(j, b, i, last ? b->insns[b->n].run : run_return);
+    }
+    if (from == b->n) {                                 /* nothing was left to do but to leave */
+        cpu->budget = 0;
+        cpu->cur = &b->insns[b->n];
+        cpu->cur->run(cpu, cpu->cur);
+    }
+    cpu->budget = budget;
+}
+
+/* Runs what the trial did, up to instruction @to of @last. False: code goes another way. */
+static bool run_parts(struct jit *j, const struct jit_block *last, unsigned to)
+{
+    const struct jit_block *jb = j->check->block;
+    unsigned from = j->check->from;
+    for (; jb != last; jb++, from = 0) {
+        run_part(j, jb, from, jb->block->n);
+        if (j->e->cpu.s.rip != jb[1].rip) {
+            return false;
+        }
+    }
+    run_part(j, last, from, to);
+    return true;
+}
+
+/* The same; says what was wrong with it. */
+static const char *run_again(struct jit *j, const struct jit_block *last, unsigned to)
+{
+    struct x86_cpu *cpu = &j->e->cpu;
+    const char *volatile wrong = "the interpreter faults";
     jmp_buf outer;
-    bool done = false;
     memcpy(&outer, &cpu->unwind, sizeof(outer));
     if (!setjmp(cpu->unwind)) {
-        j->e->block = jb->block;
-        cpu->block_rip = jb->rip;
-        cpu->s.gpr[GPR_OFF_RIP / 8] = jb->rip;
-        for (unsigned i = j->check->from; i < to; i++) {
-            bool last = left && i + 1 == b->n;
-            cpu->budget = last ? 0 : budget;            /* so that nothing follows the block */
-            run_one(j, b, i, last ? b->insns[b->n].run : run_return);
-        }
-        if (left && j->check->from == b->n) {           /* nothing was left to do but to leave */
-            cpu->budget = 0;
-            cpu->cur = &b->insns[b->n];
-            cpu->cur->run(cpu, cpu->cur);
-        }
-        done = true;
+        wrong = run_parts(j, last, to) ? NULL : "the interpreter goes another way";
     }
     memcpy(&cpu->unwind, &outer, sizeof(outer));
-    cpu->budget = budget;
-    return done;
+    return wrong;
 }
 
 /* ---- comparing ---- */
@@ -184,7 +207,7 @@ static void report(struct jit *j, const char *what, const struct text *memory)
     show_state(&c->before->s, "before", &out);
     show_state(&c->now->s, "interpreter", &out);
     show_state(&c->trial->s, "translation", &out);
-    jit_dump(j, c->block, &out);
+    jit_dump(j, c->block->head, &out);
     char *save = NULL;
     for (char *line = strtok_r(out.data, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
         log_error("%s", line);
@@ -192,32 +215,59 @@ static void report(struct jit *j, const char *what, const struct text *memory)
     text_free(&out);
 }
 
-void check_end(struct jit *j, unsigned to, bool left)
+/* The trial ended before instruction @to of part @last. */
+static void compare(struct jit *j, const struct jit_block *last, unsigned to)
 {
     struct check *c = j->check;
     struct x86_cpu *cpu = &j->e->cpu;
+    bool left = to == last->block->n;
+    int64_t budget = cpu->budget;
     struct text memory = {0};
-    if (!c->block) {
-        return;
-    }
     memcpy(c->trial, cpu, CHECK_STATE);
     put_back(j);
     memcpy(cpu, c->before, CHECK_STATE);
-    bool ran = run_again(j, to, left);
+    const char *what = run_again(j, last, to);
     memcpy(c->now, cpu, CHECK_STATE);
     tidy(c->now, left);
     tidy(c->trial, left);
     bool same = memcmp(&c->now->s, &c->trial->s, sizeof(c->now->s)) == 0;
-    const char *field = same ? NULL : first_difference(&c->now->s, &c->trial->s);
-    if ((!same_memory(j, &memory) || field || !ran) && !c->failed) {
+    if (!what && !same) {
+        what = first_difference(&c->now->s, &c->trial->s);
+    }
+    if (!what && budget != c->before->budget + last->rest) {
+        what = "instructions that are counted";
+    }
+    if ((!same_memory(j, &memory) || what) && !c->failed) {
         c->failed = true;
-        report(j, !ran ? "the interpreter faults" : field ? field : "memory", &memory);
+        report(j, what ? what : "memory", &memory);
         atomic_fetch_or(cpu->pending, PEND_KICK);
     }
     text_free(&memory);
+    cpu->budget = budget;
     cpu->cur = NULL;
     c->block = NULL;
     if (c->lock) {
         lock_drop(c->lock);
+    }
+}
+
+void check_end_before(struct jit *j, const struct jit_block *jb, unsigned to)
+{
+    if (j->check->block) {
+        compare(j, jb, to);
+    }
+}
+
+/* What was given back was not run: the parts behind the one that it left from. If that is no part's
+ * number, the last one will do for the report. */
+void check_end_left(struct jit *j)
+{
+    const struct check *c = j->check;
+    const struct jit_block *jb = c->block;
+    if (jb) {
+        while (jb->rest > 0 && jb->rest != j->e->cpu.budget - c->before->budget) {
+            jb++;
+        }
+        compare(j, jb, jb->block->n);
     }
 }

@@ -121,8 +121,7 @@ static unsigned search_context(struct jit *j)
     if (now.mapped) {
         fault_init();
     }
-    now.live = now.mapped && now.cs_base == 0 && now.cs_last == 0xffffffff && !cpu->parallel &&
-               !j->check;
+    now.live = now.mapped && now.cs_base == 0 && now.cs_last == 0xffffffff && !cpu->parallel;
     now.unreal = !(cpu->mode & MODE_PE) && has_flat(now.segs);
     uint64_t where = (now.cs_base >> 4) ^ now.segs ^ now.segs >> 6 ^ now.mode << 3 ^ now.tlb << 5;
     uint16_t *hint = &j->context_hint[where & 0xff];

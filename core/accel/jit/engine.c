@@ -51,7 +51,7 @@ int jit_slow(struct x86_cpu *cpu, struct jit_block *jb, unsigned index)
     cpu->budget += jb->rest;
     if (unlikely(j->check != NULL)) {
         jit_flags_from_image(cpu, e->translated.flags);
-        check_end(j, i, false);
+        check_end_before(j, jb, i);
         e->translated.flags = jit_flags_image(cpu);
     }
     fault_note(j, b, i);
@@ -144,7 +144,7 @@ static bool follow_path(struct jit *j, struct block *b)
 /* C code enters @jb, which nothing leads to yet: often enough now that something may? */
 static bool count_pass(struct jit *j, struct jit_block *jb, const struct jit_link *from)
 {
-    if (jit_is_settled(j, jb, from) || j->check) {
+    if (jit_is_settled(j, jb, from)) {
         return true;
     }
     if (++jb->passes < j->passes) {
@@ -242,7 +242,7 @@ static void run_warm(struct x86_cpu *cpu, const struct insn *in)
     struct jit *j = jit_of(e);
     struct block *b = e->block;
     take_wanted(j);
-    if (++b->warm < (j->check ? CHECK_WARM : j->warm) || !jit_may_enter(e, b)) {
+    if (++b->warm < j->warm || !jit_may_enter(e, b)) {
         return run_first(cpu, b);
     }
     jit_find_context(j);

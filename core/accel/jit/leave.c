@@ -8,25 +8,39 @@
 #include "core/accel/jit/check.h"
 #include "core/accel/jit/fault.h"
 
-/* Back in C: before instruction cur if @inside, else behind the block. */
+/* Back in C: before instruction cur if @inside, else behind a block. */
 static void begin(struct x86_cpu *cpu, bool inside)
 {
     struct interp *e = interp_of(cpu);
-    struct jit *j = jit_of(e);
-    const struct insn *cur = cpu->cur;
     jit_fp_leave(cpu);
     jit_flags_from_image(cpu, e->translated.flags);
     e->translated.code = NULL;
     unsigned begun = inside ? e->block->n : 0;
     interp_trail_code(e, cpu->icount_end - (uint64_t)cpu->budget - begun);
+}
+
+static void begin_behind(struct x86_cpu *cpu)
+{
+    struct jit *j = jit_of(interp_of(cpu));
+    begin(cpu, false);
     if (unlikely(j->check != NULL)) {
-        if (inside) {
-            check_end(j, cur->index_in_block, false);
-            cpu->cur = cur;
-        } else if (j->check->block) {
-            check_end(j, j->check->block->block->n, true);
-        }
+        check_end_left(j);
     }
+}
+
+/* Before instruction @index of @jb. The parts behind are not run. */
+static void begin_before(struct x86_cpu *cpu, const struct jit_block *jb, unsigned index)
+{
+    struct interp *e = interp_of(cpu);
+    cpu->budget += jb->rest;
+    e->block = jb->block;
+    begin(cpu, true);
+    if (unlikely(jit_of(e)->check != NULL)) {
+        check_end_before(jit_of(e), jb, index);
+    }
+    cpu->block_rip = jb->rip;
+    cpu->s.gpr[GPR_OFF_RIP / 8] = jb->rip;
+    cpu->cur = &jb->block->insns[index];
 }
 
 /* Where run functions have led: to a translated block, or out. */
@@ -73,7 +87,7 @@ static const uint8_t *go_to(struct jit *j, struct jit_block *jb)
 
 const uint8_t *jit_leave_chain(struct x86_cpu *cpu, void *what, unsigned index)
 {
-    begin(cpu, false);
+    begin_behind(cpu);
     struct jit_block *jb = known_block(cpu, NULL);
     if (jb) {
         return go_to(jit_of(interp_of(cpu)), jb);
@@ -87,7 +101,7 @@ const uint8_t *jit_leave_link(struct x86_cpu *cpu, void *what, unsigned index)
     struct jit *j = jit_of(interp_of(cpu));
     struct jit_link *l = what;
     cpu->s.rip = l->rip;
-    begin(cpu, false);
+    begin_behind(cpu);
     struct jit_block *jb = known_block(cpu, l);
     if (jb) {
         jit_link_wanted(j, l, jb);
@@ -98,20 +112,10 @@ const uint8_t *jit_leave_link(struct x86_cpu *cpu, void *what, unsigned index)
     return end(cpu);
 }
 
-/* Before instruction @index. The parts behind are not run. */
-static void at(struct x86_cpu *cpu, const struct jit_block *jb, unsigned index)
-{
-    cpu->budget += jb->rest;
-    interp_of(cpu)->block = jb->block;
-    cpu->block_rip = jb->rip;
-    cpu->s.gpr[GPR_OFF_RIP / 8] = jb->rip;
-    cpu->cur = &jb->block->insns[index];
-}
-
-const uint8_t *jit_leave_slow(struct x86_cpu *cpu, void *what, unsigned index)
+/* Interprets instruction cur and what follows. */
+static const uint8_t *step(struct x86_cpu *cpu)
 {
     struct interp *e = interp_of(cpu);
-    begin(cpu, true);
     const struct insn *in = cpu->cur;
     fault_note(jit_of(e), e->block, in->index_in_block);
     insn_run run = in == e->block->insns ? e->block->first : in->run;
@@ -119,19 +123,24 @@ const uint8_t *jit_leave_slow(struct x86_cpu *cpu, void *what, unsigned index)
     return end(cpu);
 }
 
+const uint8_t *jit_leave_slow(struct x86_cpu *cpu, void *what, unsigned index)
+{
+    begin(cpu, true);                                   /* of a trial jit_slow has seen the end */
+    return step(cpu);
+}
+
 const uint8_t *jit_leave_step(struct x86_cpu *cpu, void *what, unsigned index)
 {
-    at(cpu, what, index);
+    begin_before(cpu, what, index);
     if (unlikely(cpu->run_tired)) {
         jit_run_tired(jit_of(interp_of(cpu)), what, index);
     }
-    return jit_leave_slow(cpu, what, index);
+    return step(cpu);
 }
 
 const uint8_t *jit_leave_stop(struct x86_cpu *cpu, void *what, unsigned index)
 {
-    at(cpu, what, index);
-    begin(cpu, true);
+    begin_before(cpu, what, index);
     run_stop(cpu, cpu->cur);
     return end(cpu);
 }
@@ -165,8 +174,7 @@ static const uint8_t *resume(struct x86_cpu *cpu)
 
 const uint8_t *jit_leave_op(struct x86_cpu *cpu, void *what, unsigned index)
 {
-    at(cpu, what, index);
-    begin(cpu, true);
+    begin_before(cpu, what, index);
     const struct insn *in = cpu->cur;
     cpu->s.rip = x86_next_rip(cpu, in);
     block_op(interp_of(cpu)->block, in)(cpu, in);

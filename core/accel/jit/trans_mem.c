@@ -181,15 +181,25 @@ bool trans_is_direct(const struct trans *t, unsigned seg, unsigned size, enum ac
            !window_refuses(t->j->window, t->guess, size, access != READ);
 }
 
-/* The access is in the window, at [REG_WINDOW + @index << @scale + @disp]. */
-static void make_direct(struct trans *t, enum host_reg index, unsigned scale, int32_t disp)
+static void note_access(struct trans *t, unsigned size, enum access access)
+{
+    if (access != READ && t->j->check) {
+        trans_note_store(t, size);
+    }
+}
+
+static struct host_mem in_window(enum host_reg index, unsigned scale, int32_t disp)
+{
+    return (struct host_mem){REG_WINDOW, index, (uint8_t)scale, disp};
+}
+
+/* The access is in the window, at @at. */
+static void make_direct(struct trans *t, struct host_mem at, unsigned size, enum access access)
 {
     t->direct = true;
-    t->operand = (struct host_mem){REG_WINDOW, index, (uint8_t)scale, disp};
-    if (t->j->check) {
-        trans_flags_aside(t);
-    }
+    t->operand = at;
     trans_need_path(t);
+    note_access(t, size, access);
     t->fixed = false;
 }
 
@@ -211,9 +221,7 @@ static void look_up(struct trans *t, unsigned seg, struct host_mem at, unsigned 
         lin = (lin + (flat ? 0 : cpu->s.seg[seg].base)) & cpu->lin_mask;
         trans_look_up(t, &(struct trans_place){at, lin, t->fixed && flat}, size, access);
     }
-    if (access != READ && t->j->check) {
-        trans_note_store(t, size);
-    }
+    note_access(t, size, access);
     t->fixed = false;
 }
 
@@ -222,10 +230,7 @@ static const struct host_mem in_r8 = {HOST_NONE, HOST_NONE, 0, 0};
 void trans_probe(struct trans *t, unsigned seg, unsigned size, enum access access)
 {
     if (trans_is_direct(t, seg, size, access)) {
-        make_direct(t, HOST_8, 0, 0);
-        if (access != READ && t->j->check) {
-            trans_note_store(t, size);
-        }
+        make_direct(t, in_window(HOST_8, 0, 0), size, access);
         return;
     }
     look_up(t, seg, in_r8, size, access);
@@ -244,8 +249,8 @@ static bool is_plain(const struct trans *t, unsigned seg, int32_t disp, enum acc
 void trans_stack(struct trans *t, int by, unsigned size, enum access access)
 {
     trans_guess(t, t->j->e->cpu.s.gpr[R_SP]);
-    if ((t->context->mode & MODE_SS32) && !t->j->check && trans_is_direct(t, S_SS, size, access)) {
-        make_direct(t, REG_ESP, 0, by);
+    if ((t->context->mode & MODE_SS32) && trans_is_direct(t, S_SS, size, access)) {
+        make_direct(t, in_window(REG_ESP, 0, by), size, access);
         return;
     }
     if ((t->wide || (t->context->mode & MODE_SS32)) && is_plain(t, S_SS, by, access)) {
@@ -261,7 +266,7 @@ static bool host_adds_up(const struct trans *t)
 {
     const struct insn *in = t->in;
     bool base = in->base != GPR_OFF_ZERO, index = in->index != GPR_OFF_ZERO;
-    return in->adsize == 4 && !(base && index) && (base || index || in->disp >= 0) && !t->j->check;
+    return in->adsize == 4 && !(base && index) && (base || index || in->disp >= 0);
 }
 
 void trans_mem(struct trans *t, unsigned size, enum access access)
@@ -272,7 +277,7 @@ void trans_mem(struct trans *t, unsigned size, enum access access)
         bool base = in->base != GPR_OFF_ZERO, index = in->index != GPR_OFF_ZERO;
         enum host_reg reg = base ? guest_reg(in->base >> 3) :
                             index ? guest_reg(in->index >> 3) : HOST_NONE;
-        make_direct(t, reg, base ? 0 : in->scale, in->disp);
+        make_direct(t, in_window(reg, base ? 0 : in->scale, in->disp), size, access);
         return;
     }
     if (in->adsize == (t->wide ? 8 : 4) && in->base <= GPR_OFF(R_15) &&

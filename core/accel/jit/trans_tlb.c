@@ -318,35 +318,44 @@ static void find_mark(struct trans *t, unsigned n)
     }
 }
 
-/* Notes the aligned words in which the operand lies. */
-void trans_note_store(struct trans *t, unsigned size)
+/* Notes the @n bytes of the operand that begin with byte @from. */
+static void note_bytes(struct trans *t, unsigned from, unsigned n)
 {
     struct emit *e = &t->e;
     struct host_mem next = cpu_field(ENGINE_OFFSET(translated.stores));
-    struct host_mem word = {HOST_10, HOST_NONE, 0, 0}, at = {HOST_11, HOST_NONE, 0, 0};
+    struct host_mem operand = t->operand, bytes = {HOST_10, HOST_NONE, 0, 0};
+    struct host_mem at = {HOST_11, HOST_NONE, 0, (int32_t)offsetof(struct check_store, at)};
     struct host_mem old = {HOST_11, HOST_NONE, 0, (int32_t)offsetof(struct check_store, old)};
+    struct host_mem size = {HOST_11, HOST_NONE, 0, (int32_t)offsetof(struct check_store, bytes)};
     if (t->wide) {                                      /* and nothing faults in between */
         emit_u8(e, 0x41);                               /* push r11: it may be held */
         emit_u8(e, 0x53);
     }
-    for (unsigned i = 0; i < size + 8; i += 8) {
-        emit_lea(e, 8, HOST_10, t->operand.base, t->operand.index,
-                 t->operand.disp + (int32_t)(i < size ? i : size - 1));
-        emit_rr(e, 0x83, 8, 4, HOST_10);                /* and r10, -8 */
-        emit_u8(e, 0xf8);
-        emit_rm(e, 0x8b, 8, HOST_11, &next);
-        emit_rm(e, 0x89, 8, HOST_10, &at);
-        if (t->direct) {
-            trans_may_fault(t);
-        }
-        emit_rm(e, 0x8b, 8, HOST_10, &word);
-        emit_rm(e, 0x89, 8, HOST_10, &old);
-        emit_rm(e, 0x83, 8, 0, &next);                  /* add next, size of a note */
-        emit_u8(e, sizeof(struct check_store));
+    operand.disp += (int32_t)from;
+    emit_rm(e, 0x8d, 8, HOST_10, &operand);             /* lea */
+    emit_rm(e, 0x8b, 8, HOST_11, &next);
+    emit_rm(e, 0x89, 8, HOST_10, &at);
+    if (t->direct) {
+        trans_may_fault(t);
     }
+    emit_rm(e, n == 1 ? 0x0fb6 : n == 2 ? 0x0fb7 : 0x8b, n == 8 ? 8 : 4, HOST_10, &bytes);
+    emit_rm(e, 0x89, 8, HOST_10, &old);
+    emit_rm(e, 0xc7, 4, (enum host_reg)0, &size);       /* mov [size], n */
+    emit_imm(e, n, 4);
+    emit_lea(e, 8, HOST_11, HOST_11, HOST_NONE, (int32_t)sizeof(struct check_store));
+    emit_rm(e, 0x89, 8, HOST_11, &next);
     if (t->wide) {
         emit_u8(e, 0x41);                               /* pop r11 */
         emit_u8(e, 0x5b);
+    }
+}
+
+void trans_note_store(struct trans *t, unsigned size)
+{
+    for (unsigned from = 0, n; from < size; from += n) {
+        unsigned left = size - from;
+        n = left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+        note_bytes(t, from, n);
     }
 }
 

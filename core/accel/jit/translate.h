@@ -228,7 +228,7 @@ struct far_access *trans_look_up_far(struct trans *t, uint8_t *from, unsigned si
                                      enum access access);
 /* A store to [R8 + R9]: lines that are marked are written by the interpreter. Uses R10. */
 void trans_check_marks(struct trans *t, unsigned size);
-/* While checking: notes the aligned words in which the operand lies. Uses R10, R11. */
+/* While checking: notes what the operand has. Uses R10, R11; EFLAGS stays. */
 void trans_note_store(struct trans *t, unsigned size);
 /* What accesses left to do out of line. */
 void trans_far_accesses(struct trans *t);
