@@ -573,6 +573,35 @@ static void bad_targets_fault_in_hot_code(void **state)
     }
 }
 
+/* RCL and RCR of a byte by 9 change no flag, whatever the row says of OF. */
+static void a_rotate_all_around_keeps_the_flags(void **state)
+{
+    static const uint8_t program[] = {
+        0x46,                                           /* again: inc esi */
+        0xc1, 0xce, 0x13,                               /* ror esi, 19: OF */
+        0xc0, 0xdb, 9,                                  /* rcr bl, 9; or rcl */
+        0x0f, 0x90, 0xc2,                               /* seto dl */
+        0xeb, 0xf4,                                     /* jmp again */
+    };
+    for (unsigned i = 0; i < 2; i++) {
+        struct pair p = {.kind = {.bits = 32, .paged = true}, .seed = i};
+        p.interp = new_bench(&p.kind);
+        p.jit = new_bench(&p.kind);
+        assert_true(jit_attach(p.jit->e, NULL));
+        memcpy(p.code, program, sizeof(program));
+        p.code[5] ^= (uint8_t)(i << 3);
+        start(&p, p.interp);
+        start(&p, p.jit);
+        for (unsigned slices = 0; slices < 40; slices++) {
+            assert_true(run_both(&p, 61));
+            assert_true(same(&p));
+        }
+        jit_detach(p.jit->e);
+        ibench_free(p.interp);
+        ibench_free(p.jit);
+    }
+}
+
 /* No address is writable and executable. */
 static void code_memory_is_never_writable_and_executable(void **state)
 {
@@ -602,6 +631,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(random_64_bit_programs_run_as_on_the_interpreter),
         cmocka_unit_test(random_floating_point_programs_run_as_on_the_interpreter),
         cmocka_unit_test(bad_targets_fault_in_hot_code),
+        cmocka_unit_test(a_rotate_all_around_keeps_the_flags),
         cmocka_unit_test(code_memory_is_never_writable_and_executable),
     };
     programs = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 0) : programs;

@@ -303,6 +303,12 @@ static bool overflow_differs(const struct insn *in, const struct insn_info *info
     return (in->reg & 7) < 2 && info->operand[1] == OPD_Ib && count > 1 && !in->mem;
 }
 
+/* RCL and RCR so far that all is as it was: no flag changes. */
+static bool turns_around(const struct insn *in, unsigned count)
+{
+    return (in->reg & 6) == 2 && count % (8u * in->opsize + 1) == 0;
+}
+
 bool trans_can_shift(const struct jit *j, const struct insn *in, const struct insn_info *info)
 {
     unsigned digit = in->reg & 7u, count = trans_shift_count(in);
@@ -310,7 +316,8 @@ bool trans_can_shift(const struct jit *j, const struct insn *in, const struct in
     if (digit < 4) {
         bool high = !in->mem && (in->m & 7);
         bool plain = !by_cl && count == 1;
-        return (plain || (j->match & MATCH_ROTATES)) && (by_cl || count != 0) &&
+        return (plain || (j->match & MATCH_ROTATES)) &&
+               (by_cl || (count != 0 && !turns_around(in, count))) &&
                !(overflow_differs(in, info, count) && high);
     }
     return (j->match & MATCH_SHIFTS) && (by_cl || (count != 0 && count < 8u * in->opsize));
