@@ -5,6 +5,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+#ifndef MAP_32BIT
+#define MAP_32BIT 0
+#endif
+#ifndef __has_feature
+#define __has_feature(x) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#include <sanitizer/lsan_interface.h>
+#else
+#define __lsan_register_root_region(p, size)   ((void)0)
+#define __lsan_unregister_root_region(p, size) ((void)0)
+#endif
 
 static void *check(void *p)
 {
@@ -38,6 +52,26 @@ char *xasprintf(const char *fmt, ...)
     int n = vasprintf(&s, fmt, ap);
     va_end(ap);
     return check(n < 0 ? NULL : s);
+}
+
+void *alloc_low(size_t size)
+{
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, flags | MAP_32BIT, -1, 0);
+    if (p == MAP_FAILED) {
+        p = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
+    }
+    p = check(p == MAP_FAILED ? NULL : p);
+    __lsan_register_root_region(p, size);               /* what it leads to is no leak */
+    return p;
+}
+
+void alloc_low_free(void *p, size_t size)
+{
+    if (p) {
+        __lsan_unregister_root_region(p, size);
+        munmap(p, size);
+    }
 }
 
 void *try_alloc(size_t size)

@@ -58,7 +58,7 @@ static void register_forms_name_both_registers(void **state)
     for (unsigned i = 0; i < 4; i++) {
         for (unsigned a = HOST_AX; a <= HOST_15; a++) {
             for (unsigned b = HOST_AX; b <= HOST_15; b++) {
-                struct emit e = {code, code + sizeof(code), false};
+                struct emit e = {.at = code, .end = code + sizeof(code)};
                 struct decoded d;
                 if (!usable(a, sizes[i]) || !usable(b, sizes[i])) {
                     continue;
@@ -77,7 +77,7 @@ static void high_bytes_are_named_without_rex(void **state)
 {
     uint8_t code[16];
     for (unsigned a = HOST_AH; a <= HOST_BH; a++) {
-        struct emit e = {code, code + sizeof(code), false};
+        struct emit e = {.at = code, .end = code + sizeof(code)};
         struct decoded d;
         emit_rr(&e, 0x86, 1, a - HOST_AH, a);              /* xchg ah, al */
         read_back(code, (size_t)(e.at - code), &d);
@@ -92,7 +92,7 @@ static const int32_t disps[] = {0, 1, -1, 127, 128, -128, -129, 0x7fffffff, INT3
 static void check_memory(unsigned size, enum host_reg reg, const struct host_mem *m)
 {
     uint8_t code[16];
-    struct emit e = {code, code + sizeof(code), false};
+    struct emit e = {.at = code, .end = code + sizeof(code)};
     struct decoded d;
     emit_rm(&e, size == 1 ? 0x8a : 0x8b, size, reg, m);    /* mov reg, [m] */
     read_back(code, (size_t)(e.at - code), &d);
@@ -124,6 +124,29 @@ static void memory_forms_name_base_index_scale_and_displacement(void **state)
     }
 }
 
+static void the_context_is_an_address_or_a_register(void **state)
+{
+    static const uint32_t contexts[] = {0, 0x10, 0x12345678, 0x7fff0000};
+    static const enum host_reg indices[] = {HOST_NONE, HOST_9, HOST_DI};
+    uint8_t code[16];
+    for (unsigned i = 0; i < 12; i++) {
+        uint32_t context = contexts[i % 4];
+        for (int32_t disp = 0; disp < 0x1000; disp += 0x3c) {
+            struct emit e = {.at = code, .end = code + sizeof(code), .context = context};
+            struct host_mem m = {HOST_CONTEXT, indices[i / 4], 0, disp};
+            struct decoded d;
+            emit_rm(&e, 0x8b, 8, HOST_13, &m);
+            read_back(code, (size_t)(e.at - code), &d);
+            assert_int_equal(d.op[0].reg.value, name_of(HOST_13, 8));
+            assert_int_equal(d.op[1].mem.base,
+                             context ? ZYDIS_REGISTER_NONE : name_of(HOST_14, 8));
+            assert_int_equal(d.op[1].mem.index,
+                             m.index == HOST_NONE ? ZYDIS_REGISTER_NONE : name_of(m.index, 8));
+            assert_int_equal(d.op[1].mem.disp.value, (int64_t)context + disp);
+        }
+    }
+}
+
 static void constants_are_loaded_whole(void **state)
 {
     static const uint64_t values[] = {
@@ -133,7 +156,7 @@ static void constants_are_loaded_whole(void **state)
     uint8_t code[16];
     for (unsigned i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
         for (unsigned r = HOST_AX; r <= HOST_15; r++) {
-            struct emit e = {code, code + sizeof(code), false};
+            struct emit e = {.at = code, .end = code + sizeof(code)};
             struct decoded d;
             emit_mov_imm(&e, r, values[i]);
             read_back(code, (size_t)(e.at - code), &d);
@@ -158,7 +181,7 @@ static void prefixes_and_maps_stand_around_rex(void **state)
     uint8_t code[16];
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         for (unsigned r = 0; r < 256; r++) {
-            struct emit e = {code, code + sizeof(code), false};
+            struct emit e = {.at = code, .end = code + sizeof(code)};
             struct decoded d;
             emit_rr(&e, rows[i].op, 4, r & 15, r >> 4);
             read_back(code, (size_t)(e.at - code), &d);
@@ -173,7 +196,7 @@ static void vex_names_three_registers_and_the_length(void **state)
 {
     uint8_t code[16];
     for (unsigned r = 0; r < 1 << 13; r++) {
-        struct emit e = {code, code + sizeof(code), false};
+        struct emit e = {.at = code, .end = code + sizeof(code)};
         struct decoded d;
         bool l = r >> 12;
         emit_vex_rr(&e, (struct host_vex){.op = 0x66000ffe, .vvvv = r >> 4 & 15, .l = l}, r & 15,
@@ -185,7 +208,7 @@ static void vex_names_three_registers_and_the_length(void **state)
         assert_int_equal(d.op[1].reg.value, first + (r >> 4 & 15));
         assert_int_equal(d.op[2].reg.value, first + (r >> 8 & 15));
     }
-    struct emit e = {code, code + sizeof(code), false};
+    struct emit e = {.at = code, .end = code + sizeof(code)};
     struct host_mem m = {HOST_9, HOST_12, 2, 0x40};
     struct decoded d;
     emit_vex_rm(&e, (struct host_vex){.op = 0x660f38b8, .vvvv = 5, .w = true}, 14, &m);
@@ -201,7 +224,7 @@ static void jumps_lead_where_they_are_linked(void **state)
 {
     uint8_t code[64];
     for (unsigned cc = 0; cc < 16; cc++) {
-        struct emit e = {code + 20, code + sizeof(code), false};
+        struct emit e = {.at = code + 20, .end = code + sizeof(code)};
         struct decoded d;
         emit_link(cc < 8 ? emit_jcc(&e, cc) : emit_jmp(&e), code + 7);
         read_back(code + 20, (size_t)(e.at - code - 20), &d);
@@ -213,7 +236,7 @@ static void jumps_lead_where_they_are_linked(void **state)
 static void nothing_is_written_behind_the_end(void **state)
 {
     uint8_t code[8] = {0};
-    struct emit e = {code, code + 4, false};
+    struct emit e = {.at = code, .end = code + 4};
     emit_mov_imm(&e, HOST_AX, 0x123456789abcdef0);
     assert_true(e.full);
     assert_ptr_equal(e.at, code + 4);
@@ -227,6 +250,7 @@ int main(void)
         cmocka_unit_test(register_forms_name_both_registers),
         cmocka_unit_test(high_bytes_are_named_without_rex),
         cmocka_unit_test(memory_forms_name_base_index_scale_and_displacement),
+        cmocka_unit_test(the_context_is_an_address_or_a_register),
         cmocka_unit_test(constants_are_loaded_whole),
         cmocka_unit_test(prefixes_and_maps_stand_around_rex),
         cmocka_unit_test(vex_names_three_registers_and_the_length),

@@ -462,10 +462,10 @@ void interp_execute(struct interp *e, struct vcpu_exit *exit)
 
 struct interp *interp_new(struct ram_arena *arena, const struct interp_host *host)
 {
-    struct interp *e = NEW(struct interp);
+    struct interp *e = alloc_low(sizeof(*e));           /* translated code names its fields */
     e->host = *host;
     if (!block_cache_init(e)) {
-        free(e);
+        alloc_low_free(e, sizeof(*e));
         return NULL;
     }
     lock_init(&e->queue_lock);
@@ -493,6 +493,6 @@ void interp_free(struct interp *e)
         block_cache_fini(e);
         lock_fini(&e->queue_lock);
         lock_fini(&e->own_shared.lock);
-        free(e);
+        alloc_low_free(e, sizeof(*e));
     }
 }

@@ -5,7 +5,7 @@
 #include "core/accel/jit/emit.h"
 #include "core/accel/jit/jit.h"
 
-#define REG_CPU    HOST_14
+#define REG_CPU    HOST_CONTEXT
 #define REG_MARKS  HOST_13           /* marks, so that host address >> 6 indexes them; or */
 #define REG_WINDOW HOST_13           /* linear address 0 in the window */
 #define REG_BUDGET HOST_12

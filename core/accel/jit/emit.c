@@ -78,7 +78,7 @@ void emit_rr(struct emit *e, unsigned op, unsigned size, enum host_reg reg, enum
 }
 
 /* ModRM, SIB and displacement. */
-static void memory(struct emit *e, enum host_reg reg, const struct host_mem *m)
+static void memory_at(struct emit *e, enum host_reg reg, const struct host_mem *m)
 {
     bool no_base = m->base == HOST_NONE, no_index = m->index == HOST_NONE;
     /* Without a base the displacement has 32 bits; BP and R13 as a base need one. */
@@ -99,20 +99,30 @@ static void memory(struct emit *e, enum host_reg reg, const struct host_mem *m)
     }
 }
 
+static void memory(struct emit *e, enum host_reg reg, const struct host_mem *m)
+{
+    struct host_mem at = *m;
+    if (m->base == HOST_CONTEXT) {
+        at.base = e->context ? HOST_NONE : HOST_14;
+        at.disp += (int32_t)e->context;
+    }
+    memory_at(e, reg, &at);
+}
+
 static unsigned index_bit(const struct host_mem *m)
 {
     return m->index != HOST_NONE && rex_bit(m->index);
 }
 
-static unsigned base_bit(const struct host_mem *m)
+static unsigned base_bit(const struct emit *e, const struct host_mem *m)
 {
-    return m->base != HOST_NONE && rex_bit(m->base);
+    return m->base == HOST_CONTEXT ? e->context == 0 : m->base != HOST_NONE && rex_bit(m->base);
 }
 
 void emit_rm(struct emit *e, unsigned op, unsigned size, enum host_reg reg,
              const struct host_mem *m)
 {
-    head(e, op, size, size == 1 && low_byte(reg), rex_bit(reg), index_bit(m), base_bit(m));
+    head(e, op, size, size == 1 && low_byte(reg), rex_bit(reg), index_bit(m), base_bit(e, m));
     memory(e, reg, m);
 }
 
@@ -135,7 +145,7 @@ void emit_vex_rr(struct emit *e, struct host_vex v, enum host_reg reg, enum host
 
 void emit_vex_rm(struct emit *e, struct host_vex v, enum host_reg reg, const struct host_mem *m)
 {
-    vex_head(e, &v, rex_bit(reg), index_bit(m), base_bit(m));
+    vex_head(e, &v, rex_bit(reg), index_bit(m), base_bit(e, m));
     memory(e, reg, m);
 }
 

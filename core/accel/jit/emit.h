@@ -20,6 +20,7 @@ enum host_reg {
     HOST_AH,                 /* AH CH DH BH: not together with anything that needs REX */
     HOST_CH, HOST_DH, HOST_BH,
     HOST_NONE,
+    HOST_CONTEXT,            /* as a base: struct emit.context */
 };
 
 struct host_mem {
@@ -32,6 +33,7 @@ struct emit {
     uint8_t *at;             /* next byte */
     uint8_t *end;            /* nothing is written from here on; then full is set */
     bool full;
+    uint32_t context;        /* where HOST_CONTEXT is, in the first 2 GiB; 0: where R14 leads */
 };
 
 void emit_u8(struct emit *e, unsigned byte);

@@ -387,6 +387,10 @@ bool jit_attach(struct interp *e, struct error **err)
     struct jit *j = NEW(struct jit);
     j->e = e;
     j->perf = -1;
+    if ((uintptr_t)e + sizeof(*e) > 1u << 31) {
+        error_set(err, "jit: no memory in the first 2 GiB of addresses");
+        goto free_jit;
+    }
     j->warm = WARM;
     j->passes = UNIT_PASSES;
     if (!codemem_init(&j->code, CODE_BYTES, err)) {

@@ -5,8 +5,8 @@
  * that has run WARM times is translated; its first run function then enters the host code. There,
  * guest registers live in their namesakes (ESP in R15), R14 is the context, R13 leads to the line
  * marks and R12 holds the budget; R8 to R11 are scratch. Blocks jump to each other directly.
- * In 64-bit code R8 to R15 of the guest are in memory, and budget and marks too; R12 and R13 hold
- * some of them inside a block (trans_regs.c).
+ * In 64-bit code the context is named by its address, and R8 to R15 of the guest are in it; R11,
+ * R13 and R14 hold some of them inside a block (trans_regs.c).
  *
  * Registers of the FPU are in the host's own while a block wants them (host_fp.c).
  *
@@ -250,6 +250,12 @@ void jit_flush(struct jit *j);
 static inline struct jit *jit_of(const struct interp *e)
 {
     return e->translator_data;
+}
+
+/* Where the context is: in the first 2 GiB. */
+static inline uint32_t jit_low_context(const struct jit *j)
+{
+    return (uint32_t)(uintptr_t)&j->e->cpu;
 }
 
 /* Translated code expects no returns. From C code. */

@@ -26,13 +26,11 @@ static void move_sp(struct emit *e, int by)
     emit_lea(e, 8, HOST_SP, HOST_SP, HOST_NONE, by);
 }
 
-/* Of 64-bit code the budget stays in memory. @guard: what is added to it, for STUBS_LIVE. Uses R10;
+/* @guard: what is added to it, for STUBS_LIVE. Uses R10;
  * EFLAGS stays. */
 static void load_guest(struct emit *e, enum stubs_kind kind, uintptr_t guard)
 {
-    if (kind != STUBS_WIDE) {
-        emit_load(e, 8, REG_BUDGET, CPU_OFFSET(budget));
-    }
+    emit_load(e, 8, REG_BUDGET, CPU_OFFSET(budget));
     if (kind == STUBS_LIVE) {
         emit_mov_imm(e, HOST_10, guard);
         emit_lea(e, 8, REG_BUDGET, REG_BUDGET, HOST_10, 0);
@@ -48,9 +46,7 @@ static void store_integers(struct emit *e, enum stubs_kind kind, uintptr_t guard
         emit_mov_imm(e, HOST_11, 0 - (uint64_t)guard);
         emit_lea(e, 8, REG_BUDGET, REG_BUDGET, HOST_11, 0);
     }
-    if (kind != STUBS_WIDE) {
-        emit_store(e, 8, REG_BUDGET, CPU_OFFSET(budget));
-    }
+    emit_store(e, 8, REG_BUDGET, CPU_OFFSET(budget));
     for (unsigned r = 0; r < 8; r++) {
         emit_store(e, 8, guest_reg(r), 8 * (int32_t)r);
     }
@@ -108,6 +104,7 @@ static uint8_t *make_go_on(struct jit *j, struct emit *e, uint8_t **again)
     uint8_t *out = emit_jcc(e, 4);
     emit_mov(e, 8, HOST_8, HOST_AX);
     *again = e->at;
+    emit_lea(e, 8, HOST_14, REG_CPU, HOST_NONE, 0);
     emit_load(e, 8, REG_MARKS, ENGINE_OFFSET(translated.base));
     from_c_stack(e);
     load_guest(e, STUBS_NARROW, 0);
@@ -127,7 +124,6 @@ static uint8_t *make_enter(struct emit *e, const uint8_t *again)
     }
     move_sp(e, -8);
     emit_mov(e, 8, HOST_8, HOST_SI);
-    emit_mov(e, 8, REG_CPU, HOST_DI);
     emit_store(e, 8, HOST_SP, ENGINE_OFFSET(translated.c_stack));
     emit_link(emit_jmp(e), again);
     return start;
@@ -140,7 +136,7 @@ typedef const uint8_t *(*left)(struct x86_cpu *cpu, void *what, unsigned index);
 
 static void call_c(struct emit *e, uintptr_t f)
 {
-    emit_mov(e, 8, HOST_DI, REG_CPU);
+    emit_lea(e, 8, HOST_DI, REG_CPU, HOST_NONE, 0);
     emit_mov(e, 8, HOST_SI, HOST_8);
     emit_mov(e, 4, HOST_DX, HOST_9);
     emit_mov_imm(e, HOST_AX, f);
@@ -252,7 +248,9 @@ static uint8_t *make_no_return(struct emit *e)
 
 void jit_make_stubs(struct jit *j)
 {
-    struct emit e = {.at = j->code.rw, .end = j->code.rw + j->code.bytes};
+    struct emit e = {
+        .at = j->code.rw, .end = j->code.rw + j->code.bytes, .context = jit_low_context(j),
+    };
     uint8_t *again, *go_on = make_go_on(j, &e, &again), *enter = make_enter(&e, again);
     uintptr_t guard = (uintptr_t)j->guard.base;
     for (enum stubs_kind kind = 0; kind < STUBS_KINDS; kind++) {

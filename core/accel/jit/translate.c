@@ -99,17 +99,12 @@ static void translate_insn(struct trans *t)
 
 void trans_take_budget(struct trans *t, unsigned digit, unsigned n)
 {
-    struct host_mem budget = cpu_field(CPU_OFFSET(budget));
     if (t->context->live) {
         int by = digit == 0 ? (int)n : -(int)n;
         emit_lea(&t->e, 8, REG_BUDGET, REG_BUDGET, HOST_NONE, by);
         return;
     }
-    if (t->wide) {
-        emit_rm(&t->e, 0x83, 8, (enum host_reg)digit, &budget);
-    } else {
-        emit_rr(&t->e, 0x83, 8, (enum host_reg)digit, REG_BUDGET);
-    }
+    emit_rr(&t->e, 0x83, 8, (enum host_reg)digit, REG_BUDGET);
     emit_u8(&t->e, (uint8_t)n);
 }
 
@@ -263,7 +258,10 @@ static void begin(struct trans *t, struct jit *j, const struct jit_path *path)
     t->wide = t->context->mode & MODE_CS64;
     begin_parts(t, path);
     uint8_t *start = j->parts[j->part].next;
-    t->e = (struct emit){.at = start, .end = start + UNIT_CODE - FAULT_TABLE};
+    t->e = (struct emit){
+        .at = start, .end = start + UNIT_CODE - FAULT_TABLE,
+        .context = t->wide ? jit_low_context(j) : 0,
+    };
     t->jb = t->head;
     t->block = t->head->block;
     t->dirty = 0;

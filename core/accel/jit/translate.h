@@ -133,7 +133,7 @@ static inline const struct jit_stubs *stubs_of(const struct trans *t)
 
 /* Where R8 to R15 of the guest may be held. The last one is also a scratch register: of emitters
  * that uses_scratch (trans_regs.c) names. */
-static const enum host_reg trans_homes[HELD] = {HOST_12, HOST_13, HOST_11};
+static const enum host_reg trans_homes[HELD] = {HOST_14, HOST_13, HOST_11};
 
 /* The host register of a guest register operand (offset into gpr). The registers that the
  * instruction's ModRM byte and opcode name have one while its emitter runs. */
