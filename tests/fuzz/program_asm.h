@@ -4,6 +4,8 @@
 #ifndef TESTS_FUZZ_PROGRAM_ASM_H
 #define TESTS_FUZZ_PROGRAM_ASM_H
 
+#include "tests/unit/random.h"
+
 #include "core/base/bits.h"
 #include "core/base/bytes.h"
 #include "core/cpu/x86_state.h"
@@ -62,8 +64,7 @@ struct program {
 
 static inline uint32_t p_random(struct program *p)
 {
-    p->seed = p->seed * 6364136223846793005ull + 1442695040888963407ull;
-    return (uint32_t)(p->seed >> 33);
+    return random_32(&p->seed);
 }
 
 static inline uint32_t p_below(struct program *p, uint32_t n)

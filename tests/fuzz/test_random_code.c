@@ -108,7 +108,6 @@ int main(int argc, char **argv)
     };
     const char *set = getenv("COLDBOOT_TEST_SET");
     programs = set && strcmp(set, "reduced") == 0 ? 50 : programs;
-    programs = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 0) : programs;
-    first_seed = argc > 2 ? strtoull(argv[2], NULL, 0) : first_seed;
+    random_arguments(argc, argv, &programs, &first_seed);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

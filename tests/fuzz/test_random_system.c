@@ -14,11 +14,9 @@
 #include <cmocka.h>
 
 #include "tests/unit/interp_bench.h"
-
 #include "tests/fuzz/program_kernel.h"
 
-#include "core/accel/jit/jit.h"
-#include "core/base/hash.h"
+#include "core/accel/jit/check.h"
 #include "core/cpu/disasm.h"
 
 #include <stdio.h>
@@ -52,8 +50,7 @@ struct run {
 
 static uint32_t chance(struct run *r, uint32_t n)
 {
-    r->chance = r->chance * 6364136223846793005ull + 1442695040888963407ull;
-    return (uint32_t)(r->chance >> 33) % n;
+    return random_below(&r->chance, n);
 }
 
 /* ---- a device in memory ---- */
@@ -181,17 +178,6 @@ static void disturb(struct run *r, unsigned most)
     }
 }
 
-static uint64_t digest(struct interp_bench *b)
-{
-    struct state_buf out = {0};
-    struct x86_state s = b->cpu->s;
-    s.rflags = x86_get_rflags(b->cpu);
-    state_save(&out, x86_state_fields, &s, NULL);
-    uint64_t icount = interp_icount(b->cpu), hash = hash_bytes(0, out.data, out.len);
-    state_buf_free(&out);
-    return hash_bytes(hash, &icount, sizeof(icount));
-}
-
 static bool run_slice(struct run *r, unsigned n)
 {
     r->interp->stop_at = interp_icount(r->interp->cpu) + n;
@@ -203,7 +189,7 @@ static bool run_slice(struct run *r, unsigned n)
 
 static bool same(const struct run *r)
 {
-    return digest(r->interp) == digest(r->jit) &&
+    return ibench_digest(r->interp) == ibench_digest(r->jit) &&
            memcmp(ibench_mem(r->interp, 0), ibench_mem(r->jit, 0), P_ROOT + 0x8000) == 0 &&
            memcmp(ibench_mem(r->interp, P_HIGH_DATA), ibench_mem(r->jit, P_HIGH_DATA), 0x4000) == 0;
 }
@@ -301,7 +287,8 @@ static bool run_program(struct run *r, unsigned most)
     return true;
 }
 
-static void run_kind(const struct kind *kind)
+/* @check: each run of translated code is compared with the interpreter, and differs nowhere. */
+static void run_kind(const struct kind *kind, unsigned n_programs, bool check)
 {
     struct run r = {
         .kind = kind, .interp = new_bench(&devices_[0]), .jit = new_bench(&devices_[1]),
@@ -311,10 +298,14 @@ static void run_kind(const struct kind *kind)
     assert_non_null(r.p.ram);
     r.interp->cpu->delivered = forget_passages;
     assert_true(jit_attach(r.jit->e, NULL));
-    for (unsigned n = 0; n < programs; n++) {
+    const struct check *checked = check ? check_new(jit_of(r.jit->e), NULL) : NULL;
+    for (unsigned n = 0; n < n_programs; n++) {
         begin(&r, first_seed + n);
         ended += !run_program(&r, n % 8 == 7 ? 1 : SLICE);
         r.restarts += ld16le(ibench_mem(r.interp, V_RESTARTS));
+        if (checked && checked->failed) {
+            fail_msg("%s, seed %llu: a checked run", kind->name, (unsigned long long)r.seed);
+        }
     }
     const struct jit_stats *s = &jit_of(r.jit->e)->stats;
     print_message("%s: %llu translated, %llu units, %llu entries, %llu restarts, %u ended\n",
@@ -330,7 +321,14 @@ static void run_kind(const struct kind *kind)
 static void random_systems_run_as_on_the_interpreter(void **state)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++) {
-        run_kind(&kinds[i]);
+        run_kind(&kinds[i], programs, false);
+    }
+}
+
+static void each_run_of_translated_code_is_the_interpreters(void **state) /* -accel jit,check=on */
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++) {
+        run_kind(&kinds[i], (programs + 3) / 4, true);
     }
 }
 
@@ -338,10 +336,10 @@ int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_systems_run_as_on_the_interpreter),
+        cmocka_unit_test(each_run_of_translated_code_is_the_interpreters),
     };
     const char *set = getenv("COLDBOOT_TEST_SET");
     programs = set && strcmp(set, "reduced") == 0 ? 5 : programs;
-    programs = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 0) : programs;
-    first_seed = argc > 2 ? strtoull(argv[2], NULL, 0) : first_seed;
+    random_arguments(argc, argv, &programs, &first_seed);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

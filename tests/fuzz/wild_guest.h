@@ -7,9 +7,9 @@
 #define TESTS_FUZZ_WILD_GUEST_H
 
 #include "tests/unit/interp_bench.h"
+#include "tests/unit/random.h"
 
 #include "core/accel/jit/check.h"
-#include "core/base/hash.h"
 
 #include <stdio.h>
 
@@ -34,15 +34,9 @@ struct wild_pair {
     struct check *check;         /* of the JIT; NULL: its translations are trusted */
 };
 
-static inline uint32_t next_random(uint64_t *seed)
-{
-    *seed = *seed * 6364136223846793005ull + 1442695040888963407ull;
-    return (uint32_t)(*seed >> 33);
-}
-
 static inline uint32_t code_address(uint64_t *seed, unsigned bytes)
 {
-    return CODE + next_random(seed) % bytes;
+    return CODE + random_32(seed) % bytes;
 }
 
 /* One that makes much of an instruction set likely: prefixes, short forms, branches nearby. */
@@ -52,7 +46,7 @@ static inline void make_code(uint8_t *code, unsigned bytes, uint64_t *seed)
                                      0x48, 0xc3, 0xcf, 0x50, 0x58, 0x8b, 0x89, 0x01,
                                      0x29, 0x83, 0x81, 0xff, 0x8e, 0xcd, 0xaa, 0xa5};
     for (unsigned i = 0; i < bytes; i++) {
-        uint32_t chance = next_random(seed);
+        uint32_t chance = random_32(seed);
         code[i] = chance % 3 ? (uint8_t)(chance >> 8) : likely[(chance >> 8) % sizeof(likely)];
     }
 }
@@ -66,10 +60,10 @@ static inline void make_vectors(struct interp_bench *b, enum start start, unsign
         if (start == START_REAL) {
             st32le(ibench_mem(b, v * 4), at);
         } else if (v < 64 || start != START_LONG) {
-            uint32_t kind = next_random(seed) % 16 ? 0x8e00 : 0x8500 | (next_random(seed) & 0x6f00);
+            uint32_t kind = random_32(seed) % 16 ? 0x8e00 : 0x8500 | (random_32(seed) & 0x6f00);
             uint8_t *gate = ibench_mem(b, IDT + v * (start == START_LONG ? 16 : 8));
             st32le(gate, 8u << 16 | at);
-            st32le(gate + 4, kind | (next_random(seed) % 4 ? 0 : 0x6000));
+            st32le(gate + 4, kind | (random_32(seed) % 4 ? 0 : 0x6000));
         }
     }
 }
@@ -85,7 +79,7 @@ static inline void make_descriptors(struct interp_bench *b, enum start start, ui
     st64le(ibench_mem(b, GDT + 24), code | 0x600000000000);
     st64le(ibench_mem(b, GDT + 32), 0x00cff3000000ffff);
     for (unsigned i = 5; i < GDT_ENTRIES; i++) {
-        st64le(ibench_mem(b, GDT + i * 8), (uint64_t)next_random(seed) << 32 | next_random(seed));
+        st64le(ibench_mem(b, GDT + i * 8), (uint64_t)random_32(seed) << 32 | random_32(seed));
     }
 }
 
@@ -102,11 +96,11 @@ static inline void make_pages(struct interp_bench *b, enum start start, uint64_t
         st_le(ibench_mem(b, TABLES), last | 7, 4);
     }
     for (uint64_t i = 0; i < RAM / PAGE_BYTES; i++) {
-        uint64_t flags = next_random(seed) % 8 || i <= GDT / PAGE_BYTES ? 7 : next_random(seed) & 7;
+        uint64_t flags = random_32(seed) % 8 || i <= GDT / PAGE_BYTES ? 7 : random_32(seed) & 7;
         st_le(ibench_mem(b, last + i * bytes), i << PAGE_BITS | flags, bytes);
     }
     b->cpu->s.cr3 = TABLES;
-    b->cpu->s.cr0 |= CR0_PG | (next_random(seed) & CR0_WP);
+    b->cpu->s.cr0 |= CR0_PG | (random_32(seed) & CR0_WP);
 }
 
 static inline void set_seg(struct x86_seg *s, uint16_t sel, uint32_t attr)
@@ -137,7 +131,7 @@ static inline void set_mode(struct interp_bench *b, enum start start, uint64_t *
         s->cr4 |= CR4_PAE;
     }
     if (start == START_VM86) {
-        s->rflags |= FL_VM | (next_random(seed) & FL_IOPL);
+        s->rflags |= FL_VM | (random_32(seed) & FL_IOPL);
         for (unsigned i = 0; i < 6; i++) {
             s->seg[i] = (struct x86_seg){.attr = 0xf3, .limit = 0xffff};
         }
@@ -149,8 +143,8 @@ static inline void set_mode(struct interp_bench *b, enum start start, uint64_t *
 /* The guest of this number. */
 static inline struct wild_guest wild_guest_by_seed(uint64_t seed)
 {
-    struct wild_guest g = {.start = next_random(&seed) % START_COUNT};
-    g.bytes = CODE_BYTES_MIN + next_random(&seed) % (CODE_BYTES_MAX - CODE_BYTES_MIN);
+    struct wild_guest g = {.start = random_32(&seed) % START_COUNT};
+    g.bytes = CODE_BYTES_MIN + random_32(&seed) % (CODE_BYTES_MAX - CODE_BYTES_MIN);
     make_code(g.code, g.bytes, &seed);
     g.seed = seed;
     return g;
@@ -167,27 +161,15 @@ static inline void wild_begin(struct interp_bench *b, const struct wild_guest *g
     set_mode(b, g->start, &seed);
     for (unsigned i = 0; i < 16; i++) {
         b->cpu->s.gpr[i] = i == R_SP                ? STACK
-                           : next_random(&seed) % 4 ? next_random(&seed) & 0xffff
-                                                    : next_random(&seed);
+                           : random_32(&seed) % 4 ? random_32(&seed) & 0xffff
+                                                    : random_32(&seed);
     }
-    b->cpu->s.cr4 |= next_random(&seed) % 2 ? CR4_OSFXSR | CR4_OSXMMEXCPT : 0;
-    b->cpu->s.rflags |= next_random(&seed) & (FL_OSZAPC | FL_DF | FL_IF);
-    b->vector = 32 + next_random(&seed) % 8;
+    b->cpu->s.cr4 |= random_32(&seed) % 2 ? CR4_OSFXSR | CR4_OSXMMEXCPT : 0;
+    b->cpu->s.rflags |= random_32(&seed) & (FL_OSZAPC | FL_DF | FL_IF);
+    b->vector = 32 + random_32(&seed) % 8;
     block_flush_all(b->e);
     x86_state_loaded(b->cpu);
     x86_tlb_flush(b->cpu);
-}
-
-/* What both must have in common. */
-static inline uint64_t wild_digest(struct interp_bench *b)
-{
-    struct state_buf out = {0};
-    struct x86_state s = b->cpu->s;
-    s.rflags = x86_get_rflags(b->cpu);
-    state_save(&out, x86_state_fields, &s, NULL);
-    uint64_t icount = interp_icount(b->cpu), hash = hash_bytes(0, out.data, out.len);
-    state_buf_free(&out);
-    return hash_bytes(hash, &icount, sizeof(icount));
 }
 
 static inline enum vcpu_exit_reason wild_slice(struct interp_bench *b, unsigned n, bool interrupt)
@@ -216,12 +198,12 @@ static inline bool wild_run(const struct wild_pair *p, const struct wild_guest *
     wild_begin(p->interp, g);
     wild_begin(p->jit, g);
     for (unsigned done = 0; done < PROGRAM_INSNS; done += 100) {
-        bool interrupt = next_random(&chance) % 4 == 0;
+        bool interrupt = random_32(&chance) % 4 == 0;
         enum vcpu_exit_reason reason = wild_slice(p->interp, 100, interrupt);
         if (wild_slice(p->jit, 100, interrupt) != reason) {
             return wild_differs(why, size, p, done, "the end");
         }
-        if (wild_digest(p->interp) != wild_digest(p->jit)) {
+        if (ibench_digest(p->interp) != ibench_digest(p->jit)) {
             return wild_differs(why, size, p, done, "the state");
         }
         bool off = !(x86_get_rflags(p->interp->cpu) & FL_IF);

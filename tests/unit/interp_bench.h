@@ -7,6 +7,7 @@
 
 #include "core/accel/interp/engine.h"
 #include "core/accel/vcpu.h"
+#include "core/base/hash.h"
 #include "core/cpu/cpuid.h"
 
 #include <stdlib.h>
@@ -181,6 +182,18 @@ static inline enum vcpu_exit_reason ibench_run(struct interp_bench *b)
     struct vcpu_exit exit;
     interp_execute(b->e, &exit);
     return exit.reason;
+}
+
+/* Of its processor's state and count of instructions. */
+static inline uint64_t ibench_digest(const struct interp_bench *b)
+{
+    struct state_buf out = {0};
+    struct x86_state s = b->cpu->s;
+    s.rflags = x86_get_rflags(b->cpu);
+    state_save(&out, x86_state_fields, &s, NULL);
+    uint64_t icount = interp_icount(b->cpu), hash = hash_bytes(0, out.data, out.len);
+    state_buf_free(&out);
+    return hash_bytes(hash, &icount, sizeof(icount));
 }
 
 #endif

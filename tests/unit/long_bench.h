@@ -21,6 +21,7 @@ enum {
     LB_PAGES = 0x400000,         /* 512 pages of 4 KiB with entries in LB_PT, mapped one to one */
 };
 #define LB_HIGH 0xffffffff80000000ull /* memory at 0, once more */
+#define NOT_CANONICAL 0x0000800000000000ull
 
 /* Selectors. STAR is 0x18 << 48 | 0x08 << 32. */
 enum {
@@ -157,5 +158,20 @@ static inline int lb_vector(const struct interp_bench *b)
     uint64_t at = b->cpu->s.rip - 1 - LB_HANDLERS;
     return at < 256 * 16 && at % 16 == 0 ? (int)(at / 16) : -1;
 }
+
+/* A test on a fresh bench; needs <cmocka.h>. */
+static inline int lb_fresh(void **state)
+{
+    *state = lb_new("max");
+    return 0;
+}
+
+static inline int lb_done(void **state)
+{
+    ibench_free(*state);
+    return 0;
+}
+
+#define LONG_TEST(f) cmocka_unit_test_setup_teardown(f, lb_fresh, lb_done)
 
 #endif

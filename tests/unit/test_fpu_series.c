@@ -9,6 +9,9 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/random.h"
+
+#define div        own_div                              /* is the C library's, too */
 #define fpu_f2xm1  own_f2xm1
 #define fpu_yl2x   own_yl2x
 #define fpu_yl2xp1 own_yl2xp1
@@ -22,8 +25,7 @@ static uint64_t seed = 1;
 
 static uint64_t next_random(void)
 {
-    seed = seed * 6364136223846793005ull + 1442695040888963407ull;
-    return seed >> 11 ^ seed << 23;
+    return random_64(&seed);
 }
 
 /* Below @most, which is below 1, or much smaller. */

@@ -14,6 +14,7 @@
 
 #include "tests/unit/interp_bench.h"
 #include "tests/unit/jit_fpu.h"
+#include "tests/unit/random.h"
 
 #include "core/accel/jit/jit.h"
 #include "core/cpu/disasm.h"
@@ -49,8 +50,7 @@ static uint64_t first_seed = 1;
 
 static uint32_t next_random(struct pair *p)
 {
-    p->seed = p->seed * 6364136223846793005ull + 1442695040888963407ull;
-    return (uint32_t)(p->seed >> 33);
+    return random_32(&p->seed);
 }
 
 static uint32_t below(struct pair *p, uint32_t n)
@@ -634,7 +634,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_rotate_all_around_keeps_the_flags),
         cmocka_unit_test(code_memory_is_never_writable_and_executable),
     };
-    programs = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 0) : programs;
-    first_seed = argc > 2 ? strtoull(argv[2], NULL, 0) : first_seed;
+    random_arguments(argc, argv, &programs, &first_seed);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "unit/long_bench.h"
+#include "unit/random.h"
 
 #include "core/accel/jit/jit.h"
 #include "core/device/state.h"
@@ -16,12 +17,6 @@
 #define TIMES 80u                                       /* system calls of a program */
 
 static uint64_t seed = 1;
-
-static uint64_t next_random(void)
-{
-    seed = seed * 6364136223846793005ull + 1442695040888963407ull;
-    return seed >> 16;
-}
 
 /* ---- two machines ---- */
 
@@ -82,7 +77,7 @@ static void assert_same(struct pair *p)
 /* Both run what is at RIP for some instructions, and then until they halt. */
 static void run_both(struct pair *p)
 {
-    uint64_t some = next_random() % (TIMES * 8);
+    uint64_t some = random_64(&seed) % (TIMES * 8);
     struct interp_bench *both[] = {p->interp, p->jit};
     enum vcpu_exit_reason why[2];
     for (unsigned i = 0; i < 2; i++) {
@@ -144,8 +139,8 @@ static void system_calls_are_as_on_the_interpreter(void **state)
     struct pair *p = *state;
     struct interp_bench *both[] = {p->interp, p->jit};
     for (unsigned i = 0; i < 300; i++) {
-        uint64_t sfmask = next_random() & SFMASKS, r15 = next_random() & SFMASKS;
-        uint64_t star = i % 3 ? STAR : next_random() << 32;
+        uint64_t sfmask = random_64(&seed) & SFMASKS, r15 = random_64(&seed) & SFMASKS;
+        uint64_t star = i % 3 ? STAR : random_64(&seed) << 32;
         r15 &= i % 4 == 0 ? ~0ull : ~(uint64_t)FL_AC;
         r15 |= i % 16 == 0 ? (uint64_t)FL_TF : 0;
         for (unsigned k = 0; k < 2; k++) {

@@ -12,6 +12,7 @@
 
 #include "tests/unit/interp_bench.h"
 #include "tests/unit/jit_fpu.h"
+#include "tests/unit/random.h"
 
 enum { CODE = 0x1000, CONTROL = 0x2000, OPERANDS = 0x10000, STATES = 0x40000, STATE_BYTES = 128 };
 
@@ -21,8 +22,7 @@ static uint64_t seed = 1;
 
 static uint32_t below(void *opaque, uint32_t n)
 {
-    seed = seed * 6364136223846793005ull + 1442695040888963407ull;
-    return (uint32_t)(seed >> 33) % n;
+    return random_below(&seed, n);
 }
 
 /* Mostly such as programs have. */

@@ -6,6 +6,7 @@
  */
 #include "core/cpu/mech.h"
 #include "unit/cpu_bench.h"
+#include "unit/random.h"
 
 enum {
     STACKS = 0x8000, STACK_BYTES = 0x4000, TABLES = 0x100000, SEL_COMPAT = 0x4b, VECTOR = 0x20,
@@ -17,8 +18,7 @@ static uint64_t seed = 1;
 
 static uint32_t below(uint32_t n)
 {
-    seed = seed * 6364136223846793005ull + 1442695040888963407ull;
-    return (uint32_t)(seed >> 33) % n;
+    return random_below(&seed, n);
 }
 
 struct pair {
@@ -286,7 +286,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(protected_mode_is_as_without_memory),
         cmocka_unit_test(long_mode_is_as_without_memory),
     };
-    steps = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 0) : steps;
-    seed = argc > 2 ? strtoull(argv[2], NULL, 0) : seed;
+    random_arguments(argc, argv, &steps, &seed);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,17 +8,12 @@
 
 #include "core/accel/interp/template.h"
 #include "core/base/alloc.h"
+#include "tests/unit/random.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define CASES 3000000u
-
-static uint64_t next_random(uint64_t *seed)
-{
-    *seed = *seed * 6364136223846793005ull + 1442695040888963407ull;
-    return *seed >> 16;
-}
 
 /* Few different bytes, so that heads come again; most of the rest are constants. */
 static void random_code(uint64_t *seed, uint8_t bytes[TEMPLATE_READS])
@@ -29,7 +24,7 @@ static void random_code(uint64_t *seed, uint8_t bytes[TEMPLATE_READS])
         0x6f, 0x45, 0x44, 0x24, 0x04, 0x85, 0x84, 0x3d, 0x2e, 0x65, 0xba, 0x70, 0xd9, 0xfe,
     };
     for (unsigned i = 0; i < TEMPLATE_READS; i++) {
-        uint64_t v = next_random(seed);
+        uint64_t v = random_64(seed);
         bytes[i] = i < 5 && v % 8 ? likely[(v >> 8) % sizeof(likely)] : (uint8_t)(v >> 8);
     }
 }
@@ -41,7 +36,7 @@ static void a_template_gives_what_decoding_gives(void **state)
     unsigned found = 0;
     for (unsigned i = 0; i < CASES; i++) {
         uint8_t bytes[TEMPLATE_READS];
-        enum decode_mode mode = (enum decode_mode)(next_random(&seed) % 3);
+        enum decode_mode mode = (enum decode_mode)(random_64(&seed) % 3);
         struct insn in, like;
         struct decode_places places;
         bool ends = false;
