@@ -370,6 +370,7 @@ struct tlb_entry *x86_translate(struct x86_cpu *cpu, uint64_t lin, enum x86_acce
     } while (!walk_set_flags(cpu, &w, acc == ACC_WRITE));
     if (e->span != 0) {
         tlb_runs_lose(cpu, kind, e->ptag);
+        cpu->tlb_losses++;
     }
     tlb_fill(cpu, e, page, &w, perms);
     tlb_note(cpu, kind << TLB_BITS | slot, e);

@@ -56,6 +56,7 @@ static void tlb_drop(struct tlb_entry *e)
 static void drop_all(struct x86_cpu *cpu, bool global)
 {
     unsigned n = cpu->tlb_used[global].n;
+    cpu->tlb_losses++;
     cpu->tlb_used[global].n = 0;
     for (unsigned i = 0; i < n; i++) {
         struct tlb_entry *e = tlb_at(cpu, cpu->tlb_used[global].slot[i]);
@@ -105,6 +106,7 @@ static void drop_if_maps(struct x86_cpu *cpu, unsigned index, uint64_t lin)
     if (e->span != 0 && ((e->ptag ^ lin) & ~(uint64_t)e->span) == 0) {
         tlb_runs_lose(cpu, index >> TLB_BITS, e->ptag);
         tlb_drop(e);
+        cpu->tlb_losses++;
     }
 }
 

@@ -40,6 +40,7 @@ static void set_range(struct tlb_run *r, uint64_t start, uint64_t bytes)
     r->host = start + r->addend;
     r->bytes = bytes;
     r->limit = bytes ? bytes - TLB_RUN_OPERAND + 1 : 0;
+    r->near_limit = bytes ? bytes - TLB_RUN_NEAR + 1 : 0;
 }
 
 static bool take(const struct x86_cpu *cpu, unsigned kind, struct tlb_run *r, bool write,
@@ -107,9 +108,8 @@ void tlb_runs_gain(struct x86_cpu *cpu, unsigned kind, const struct tlb_entry *e
     }
 }
 
-static void drop(struct x86_cpu *cpu, struct tlb_run *r)
+static void drop(struct tlb_run *r)
 {
-    cpu->run_losses++;
     bool at_home = inside(r, r->home) || r->start - r->home < r->home_bytes;
     if (!at_home || r->bytes > r->home_bytes) {
         r->home = r->start;
@@ -128,10 +128,9 @@ static void lose(struct x86_cpu *cpu, unsigned kind, bool write, uint64_t page)
             continue;
         }
         if (r->bytes == PAGE_BYTES) {
-            drop(cpu, r);
+            drop(r);
             continue;
         }
-        cpu->run_losses++;
         if (below >= above) {
             set_range(r, r->start, below);
         } else {
@@ -151,7 +150,7 @@ void tlb_runs_drop(struct x86_cpu *cpu, bool keep_global)
     struct tlb_run *r = &cpu->runs[0][0][0];
     for (unsigned i = 0; i < sizeof(cpu->runs) / sizeof(*r); i++) {
         if (r[i].bytes && !(keep_global && r[i].global)) {
-            drop(cpu, &r[i]);
+            drop(&r[i]);
         }
     }
 }
@@ -189,7 +188,6 @@ int x86_tlb_run_at(struct x86_cpu *cpu, unsigned kind, uint64_t lin, bool write)
     now.home_bytes = now.bytes;
     now.since = instructions(cpu);
     *r = now;
-    cpu->run_losses++;
     return smallest;
 }
 
@@ -199,7 +197,6 @@ void x86_tlb_stack_run(struct x86_cpu *cpu, unsigned kind, uint64_t lin, bool wr
     uint64_t page = lin & ~PAGE_OFFSET;
     const struct tlb_entry *e = entry_of(cpu, kind, page);
     if (!inside(r, page) && tag_of(e, write) == page) {
-        cpu->run_losses += r->bytes != 0;
         begin(cpu, kind, r, write, e);
         r->home = r->start;
         r->home_bytes = r->bytes;
@@ -230,6 +227,7 @@ void x86_tlb_close_page(struct x86_cpu *cpu, uint64_t ram)
 {
     uint64_t host = (uintptr_t)cpu->arena->base + (ram & ~PAGE_OFFSET);
     unsigned n = tlb_used(cpu);
+    cpu->tlb_losses++;
     for (unsigned i = 0; i < n; i++) {
         unsigned index = tlb_used_at(cpu, i), kind = index >> TLB_BITS;
         struct tlb_entry *e = &cpu->tlbs[kind][index & (TLB_SIZE - 1)];

@@ -65,13 +65,15 @@ enum { TLB_SUPER, TLB_USER, TLB_SUPER_AC /* EFLAGS.AC lets SMAP pass */, TLB_COU
  * operand of up to TLB_RUN_OPERAND bytes that begins there. Kept up by whatever changes the TLB
  * (tlb_runs.c), so code that looks here finds what it would find in the entries.
  */
-#define TLB_RUNS        8    /* for reads, and as many for writes */
+#define TLB_RUNS        16   /* for reads, and as many for writes */
 #define TLB_RUN_STACK   0    /* the one where RSP leads, when it has been lost */
 #define TLB_RUN_OPERAND 32u
+#define TLB_RUN_NEAR    160
 #define TLB_RUN_MISSES  256
 struct tlb_run {
     uint64_t start;          /* a page's */
     uint64_t limit;          /* 0: empty; else bytes - TLB_RUN_OPERAND + 1 */
+    uint64_t near_limit;     /* the same for TLB_RUN_NEAR bytes */
     uintptr_t addend;
     uintptr_t host;          /* of start: start + addend */
     uint64_t bytes;
@@ -229,7 +231,7 @@ struct x86_cpu {
     struct tlb_run runs[TLB_COUNT][2][TLB_RUNS]; /* [0]: reads, [1]: writes */
     uint32_t run_tired;          /* 0, or the offset in here of a run without patience, */
     uint64_t run_missed;         /* and where the access was */
-    uint64_t run_losses;         /* how often a run has lost a page */
+    uint64_t tlb_losses;         /* how often the TLB has lost a page, or an otag */
     struct tlb_entry tlbs[TLB_COUNT][TLB_SIZE];
 };
 

@@ -160,6 +160,97 @@ static void operands_at_the_end_of_a_run(void **state)
     }
 }
 
+/* Accesses around one register, which changes by known sums between them, and around the end of a
+ * range of pages. */
+static void accesses_near_to_each_other_at_the_end_of_a_run(void **state)
+{
+    static const uint8_t loop[] = {
+        0x48, 0x03, 0x1f,                               /* again: add rbx, [rdi] */
+        0x48, 0x89, 0x5f, 0x40,                         /* mov [rdi + 40h], rbx */
+        0x48, 0x03, 0x9f, 0x80, 0, 0, 0,                /* add rbx, [rdi + 80h] */
+        0x48, 0x83, 0xc7, 0x08,                         /* add rdi, 8 */
+        0x48, 0x89, 0x5f, 0xf0,                         /* mov [rdi - 10h], rbx */
+        0x48, 0x83, 0xef, 0x07,                         /* sub rdi, 7 */
+        0xff, 0xc9,                                     /* dec ecx */
+        0x75, 0xe2,                                     /* jnz again */
+    };
+    struct interp_bench *b = *state;
+    enum { FIRST = 32, N = 8, HALF = 256, BEFORE = 200, STEPS = 300 };
+    uint64_t end = LB_PAGES + (FIRST + N) * 0x1000, sum = 0;
+    uint8_t want[2 * HALF];
+    put_page(b, FIRST + N, end + 0x1000, 7);
+    for (unsigned page = 0; page < N; page++) {
+        run_with(b, loop, sizeof(loop), TIMES, end - (N - page) * 0x1000 + 0x100, 0);
+    }
+    for (unsigned i = 0; i < sizeof(want); i++) {
+        want[i] = (uint8_t)(i * 7);
+        *ibench_mem(b, i < HALF ? end - HALF + i : end + 0x1000 + i - HALF) = want[i];
+    }
+    assert_true(x86_tlb_run_at(b->cpu, TLB_SUPER, end - 0x1000, true) >= 0);
+    run_with(b, loop, sizeof(loop), STEPS, end - BEFORE, 0);
+    for (unsigned i = HALF - BEFORE; i < HALF - BEFORE + STEPS; i++) {
+        sum += ld64le(want + i);
+        st64le(want + i + 0x40, sum);
+        sum += ld64le(want + i + 0x80);
+        st64le(want + i - 8, sum);
+    }
+    assert_int_equal(b->cpu->s.gpr[R_BX], sum);
+    for (unsigned i = 0; i < sizeof(want); i++) {
+        uint64_t at = i < HALF ? end - HALF + i : end + 0x1000 + i - HALF;
+        assert_int_equal(*ibench_mem(b, at), want[i]);
+    }
+}
+
+/* Between two accesses by RDI its page's entry in the tables becomes another one, and the TLB's
+ * goes, since the access by RSI and RBP has the same slot: the second one finds the other page. */
+static void an_access_near_to_one_whose_entry_has_gone(void **state)
+{
+    static const uint8_t loop[] = {
+        0x03, 0x1f,                                     /* again: add ebx, [rdi] */
+        0x81, 0x32, 0, 0x50, 0, 0,                      /* xor dword ptr [rdx], 5000h */
+        0x8b, 0x04, 0x2e,                               /* mov eax, [rsi + rbp] */
+        0xd1, 0xc3,                                     /* rol ebx, 1 */
+        0x03, 0x5f, 0x04,                               /* add ebx, [rdi + 4] */
+        0xff, 0xc9,                                     /* dec ecx */
+        0x75, 0xec,                                     /* jnz again */
+    };
+    struct interp_bench *b = *state;
+    uint64_t page = LB_PAGES + 0x2000, same_slot = page + TLB_SIZE * PAGE_BYTES;
+    uint32_t want = 0;
+    lb_put64(b, LB_PD + (same_slot >> 21) * 8, 0x87);
+    for (unsigned i = 0; i < 2; i++) {
+        st32le(ibench_mem(b, page ^ (i ? 0x5000 : 0)), i + 1);
+        st32le(ibench_mem(b, (page ^ (i ? 0x5000 : 0)) + 4), i + 11);
+    }
+    for (unsigned i = 0; i < TIMES; i++) {
+        want += i % 2 + 1;
+        want = (want << 1 | want >> 31) + !(i % 2) + 11;
+    }
+    b->cpu->s.gpr[R_DX] = LB_PT + 2 * 8;
+    b->cpu->s.gpr[R_BP] = 0;
+    run_with(b, loop, sizeof(loop), TIMES, page, same_slot);
+    assert_int_equal(b->cpu->s.gpr[R_BX], want);
+}
+
+/* Two accesses by one register in two pages that do not follow each other in memory. */
+static void what_is_often_not_found_together_is_looked_up_alone(void **state)
+{
+    static const uint8_t loop[] = {
+        0x48, 0x03, 0x1f,                               /* again: add rbx, [rdi] */
+        0x48, 0x03, 0x5f, 0x08,                         /* add rbx, [rdi + 8] */
+        0xff, 0xc9,                                     /* dec ecx */
+        0x75, 0xf5,                                     /* jnz again */
+    };
+    struct interp_bench *b = *state;
+    const struct jit_stats *s = &jit_of(b->e)->stats;
+    put_page(b, 3, OTHER, 7);
+    lb_put64(b, LB_PAGES + 0x2ff8, 1);
+    lb_put64(b, OTHER, 2);
+    run_with(b, loop, sizeof(loop), 10 * TIMES, LB_PAGES + 0x2ff8, 0);
+    assert_int_equal(b->cpu->s.gpr[R_BX], 3 * 10 * TIMES);
+    assert_true(s->entries < TIMES);
+}
+
 /* Hot code stores to valid memory, then to the last bytes of all and the first ones. */
 static void an_operand_does_not_wrap_around_into_page_0(void **state)
 {
@@ -304,6 +395,9 @@ int main(void)
         TEST(an_instruction_in_two_pages_follows_its_second_page),
         TEST(a_store_finds_code_that_came_later),
         TEST(operands_at_the_end_of_a_run),
+        TEST(accesses_near_to_each_other_at_the_end_of_a_run),
+        TEST(an_access_near_to_one_whose_entry_has_gone),
+        TEST(what_is_often_not_found_together_is_looked_up_alone),
         TEST(an_operand_does_not_wrap_around_into_page_0),
         TEST(each_address_space_has_its_own_code),
         TEST(a_return_leads_to_a_page_that_is_another_one_now),

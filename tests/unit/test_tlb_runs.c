@@ -6,7 +6,7 @@
 
 #include "core/base/bits.h"
 
-enum { PD = 0x20000, PT = 0x21000, PAGES = 64, FRAMES = 0x40000 };
+enum { PD = 0x20000, PT = 0x21000, PAGES = 128, FRAMES = 0x40000 };
 enum { P = 1, W = 2, U = 4, G = 0x100 };
 #define LIN 0x400000u
 
@@ -51,6 +51,7 @@ static void check_run(const struct x86_cpu *cpu, unsigned kind, bool write,
                       const struct tlb_run *r)
 {
     assert_int_equal(r->limit, r->bytes ? r->bytes - TLB_RUN_OPERAND + 1 : 0);
+    assert_int_equal(r->near_limit, r->bytes ? r->bytes - TLB_RUN_NEAR + 1 : 0);
     assert_int_equal(r->start % PAGE_BYTES, 0);
     assert_int_equal(r->bytes % PAGE_BYTES, 0);
     for (uint64_t at = r->start; at < r->start + r->bytes; at += PAGE_BYTES) {
@@ -114,18 +115,17 @@ static void a_run_grows_by_the_pages_next_to_it(void **state)
 static void only_many_pages_take_the_place_of_others(void **state)
 {
     struct cpu_bench *b = *state;
+    enum { NEW = 4 * TLB_RUNS + 8 };
     touch(b->cpu, 0, 1);
     for (unsigned i = 1; i < TLB_RUNS; i++) {
         touch(b->cpu, 4 * i, 4 * i + 2);
         assert_range(run_at(b->cpu, 4 * i, false), 4 * i, 4 * i + 2);
     }
     assert_int_equal(x86_tlb_run_at(b->cpu, TLB_USER, LIN, false), -1);
-    touch(b->cpu, 40, 43);
-    assert_int_equal(x86_tlb_run_at(b->cpu, TLB_USER, LIN + 40 * PAGE_BYTES, false), -1);
-    touch(b->cpu, 43, 44);
-    uint64_t losses = b->cpu->run_losses;
-    assert_range(run_at(b->cpu, 40, false), 40, 44);
-    assert_int_equal(b->cpu->run_losses, losses + 1);
+    touch(b->cpu, NEW, NEW + 3);
+    assert_int_equal(x86_tlb_run_at(b->cpu, TLB_USER, LIN + NEW * PAGE_BYTES, false), -1);
+    touch(b->cpu, NEW + 3, NEW + 4);
+    assert_range(run_at(b->cpu, NEW, false), NEW, NEW + 4);
     check_runs(b->cpu);
 }
 

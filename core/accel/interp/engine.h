@@ -97,6 +97,7 @@ struct interp_translator {
 };
 
 /* What translated code itself looks at, within reach of the context pointer. */
+#define NEARS 4
 struct interp_translated {
     uint16_t flags;              /* OSZAPC: AH as by LAHF in bits 15:8, OF in bit 0 */
     uint64_t jump_key, global_key; /* entries of jumps[] have one besides the offset */
@@ -105,6 +106,7 @@ struct interp_translated {
     uint64_t live_key;
     const uint8_t *marks; /* the arena's, so that host address >> RAM_LINE_SHIFT indexes them */
     const uint8_t *base;  /* what REG_MARKS holds outside 64-bit code: those, or the window */
+    uintptr_t near[NEARS];       /* host address - linear address of accesses that are made again */
     void *link;                  /* the exit that was taken, if it wants to be linked */
     void *stores;                /* where the next store is noted, while checking */
     /* The host's stack pointer: translated code's, while C code runs, and C code's. */

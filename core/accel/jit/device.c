@@ -32,13 +32,14 @@ static inline void be_at(struct interp *e, const struct jit_block *jb, const str
     interp_trail_block(e, jb->block, (cpu->s.seg[S_CS].base + jb->rip) & cpu->lin_mask);
 }
 
-/* Behind the access, which may have done anything to the machine. */
-static inline int go_on(struct interp *e, const struct jit_block *jb, const struct insn *next)
+/* Behind the access, which may have done anything to the machine; @losses: tlb_losses before. */
+static inline int go_on(struct interp *e, const struct jit_block *jb, const struct insn *next,
+                        uint64_t losses)
 {
     if (unlikely(!interp_goes_on(e))) {
         interp_after_device(&e->cpu);
     }
-    if (unlikely(!jit_goes_on(jit_of(e), jb))) {
+    if (unlikely(!jit_goes_on(jit_of(e), jb, losses))) {
         e->cpu.cur = next;
         return 1;
     }
@@ -55,6 +56,7 @@ int jit_io(struct x86_cpu *cpu, struct jit_block *jb, unsigned index, unsigned a
         return jit_slow(cpu, jb, index);
     }
     cpu->s.gpr[GPR_OFF_RIP / 8] = jb->rip;
+    uint64_t losses = cpu->tlb_losses;
     be_at(e, jb, in);
     if (access & IO_WRITE) {
         uint64_t val = cpu->s.gpr[R_AX] & size_mask(size);
@@ -63,7 +65,7 @@ int jit_io(struct x86_cpu *cpu, struct jit_block *jb, unsigned index, unsigned a
         uint64_t val = cpu->host_ops->read(cpu->host, cpu->ports, port, size);
         set_part(cpu, GPR_OFF(R_AX), val, size);
     }
-    return go_on(e, jb, in + 1);
+    return go_on(e, jb, in + 1, losses);
 }
 
 /* The physical address of a move's operand, if it is simply a device's. */
@@ -90,10 +92,11 @@ int jit_store(struct x86_cpu *cpu, struct jit_block *jb, unsigned index, unsigne
     if (!device_operand(cpu, jb, in, move, true, &phys)) {
         return jit_slow(cpu, jb, index);
     }
+    uint64_t losses = cpu->tlb_losses;
     be_at(e, jb, in);
     uint64_t val = move & MOVE_IMM ? in->imm : part_of(cpu, move & 0xff);
     cpu->host_ops->write(cpu->host, cpu->space, phys, val & size_mask(size), size);
-    return go_on(e, jb, in + 1);
+    return go_on(e, jb, in + 1, losses);
 }
 
 static uint64_t sign_extended(uint64_t val, unsigned size)
@@ -110,9 +113,10 @@ int jit_load(struct x86_cpu *cpu, struct jit_block *jb, unsigned index, unsigned
     if (!device_operand(cpu, jb, in, move, false, &phys)) {
         return jit_slow(cpu, jb, index);
     }
+    uint64_t losses = cpu->tlb_losses;
     be_at(e, jb, in);
     uint64_t val = cpu->host_ops->read(cpu->host, cpu->space, phys, size) & size_mask(size);
     val = move & MOVE_SIGNED ? sign_extended(val, size) : val;
     set_part(cpu, move & 0xff, val, move >> MOVE_TO_SHIFT & 15);
-    return go_on(e, jb, in + 1);
+    return go_on(e, jb, in + 1, losses);
 }

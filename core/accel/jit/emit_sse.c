@@ -116,6 +116,7 @@ static void memory_operand(struct trans *t, unsigned bytes, bool store)
     bytes = memory_bytes(t->in, t->info, bytes);
     trans_mem(t, bytes, store ? WRITE : READ);
     if (aligned(t->info, bytes) && !t->direct) {        /* there the host faults, too */
+        trans_flags_aside(t);
         emit_rm(&t->e, 0x8d, 4, HOST_10, trans_op(t));
         emit_rr(&t->e, 0xf6, 1, 0, HOST_10);            /* test r10b, 15 or 31 */
         emit_u8(&t->e, bytes - 1);

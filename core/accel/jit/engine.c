@@ -26,9 +26,10 @@ static void run_return(struct x86_cpu *cpu, const struct insn *in)
 }
 
 /* Is the block to stop, was it dropped, or does its translation no longer hold? */
-static bool must_leave(const struct jit *j, const struct jit_block *jb, unsigned index)
+static bool must_leave(const struct jit *j, const struct jit_block *jb, unsigned index,
+                       uint64_t losses)
 {
-    return !jit_goes_on(j, jb) || ((index & SLOW_SEGMENT) && !jit_context_holds(j, jb));
+    return !jit_goes_on(j, jb, losses) || ((index & SLOW_SEGMENT) && !jit_context_holds(j, jb));
 }
 
 int jit_slow(struct x86_cpu *cpu, struct jit_block *jb, unsigned index)
@@ -38,6 +39,7 @@ int jit_slow(struct x86_cpu *cpu, struct jit_block *jb, unsigned index)
     struct block *b = jb->block;
     unsigned i = index & (SLOW_SEGMENT - 1);
     struct insn step[2];
+    uint64_t losses = cpu->tlb_losses;
     j->stats.slow_calls++;
     j->stats.slow_rows[b->insns[i].row]++;
     if (unlikely(e->translated.fp & FP_X87) && !j->check) {
@@ -73,7 +75,8 @@ int jit_slow(struct x86_cpu *cpu, struct jit_block *jb, unsigned index)
     if (cpu->lf_result != result || cpu->lf_aux != aux) {
         e->translated.flags = jit_flags_image(cpu);
     }
-    if (unlikely(must_leave(j, jb, index) || !jit_fp_return(cpu, index >> SLOW_FP_SHIFT))) {
+    if (unlikely(must_leave(j, jb, index, losses) ||
+                 !jit_fp_return(cpu, index >> SLOW_FP_SHIFT))) {
         cpu->cur = &b->insns[i + 1];
         return 1;
     }

@@ -101,6 +101,7 @@ struct jit_block {
     uint8_t n_parts;         /* 0: it has not become one */
     uint8_t passes;          /* entries by C code; UNIT_PASSES: others lead here, it stays */
     uint8_t tries;           /* UNIT_TRIES */
+    bool near;               /* it relies on what the TLB had before (trans_near.c) */
     uint16_t misses;         /* entries in another context; MOVED_AGAIN: to be translated anew */
     uint8_t *entry;          /* takes the block's instructions from the budget; writable view */
     uint8_t *body;           /* behind that, for C code; flags are in translated.flags */
@@ -144,6 +145,13 @@ struct jit_missed {
     uint64_t lin;
 };
 #define JIT_MISSED 64u
+
+/* How often it was not found with what is near to it: instruction @index of the block. */
+struct jit_near {
+    const struct block *block;
+    unsigned index, misses;
+    uint64_t since;          /* instruction count when there were none */
+};
 
 /* The ways out of translated code, in the writable view. */
 struct jit_stubs {
@@ -206,6 +214,7 @@ struct jit {
     struct jit_jump jumps[JIT_JUMPS];
     struct jit_live_jump *live_jumps;
     struct jit_missed missed[JIT_MISSED];
+    struct jit_near near[JIT_MISSED];
     struct guard guard;
     struct returns returns;
     unsigned match;          /* MATCH_*: undefined flags of the host are those of insn.def */
@@ -227,12 +236,14 @@ int jit_slow(struct x86_cpu *cpu, struct jit_block *jb, unsigned index);
 #define SLOW_FP_SHIFT 9      /* and FP_*: registers that the block wants back */
 /* Behind an instruction that C code did: what follows its block in the translation is taken from
  * the budget again. False: there is not so much, the block is to stop, the translation was
- * dropped, or the host's returns are to be looked at. */
-static inline bool jit_goes_on(const struct jit *j, const struct jit_block *jb)
+ * dropped, or relies on the TLB, which had @losses before, or the host's returns are to be looked
+ * at. */
+static inline bool jit_goes_on(const struct jit *j, const struct jit_block *jb, uint64_t losses)
 {
     const struct block *b = jb->block;
     const struct insn *stop = j->e->patched;
-    return jb->head->block && !(stop && stop >= b->insns && stop <= &b->insns[b->n]) &&
+    return jb->head->block && !(jb->head->near && j->e->cpu.tlb_losses != losses) &&
+           !(stop && stop >= b->insns && stop <= &b->insns[b->n]) &&
            j->e->cpu.budget >= jb->rest &&
            !returns_are_many(&j->returns, j->e->translated.returns);
 }
@@ -282,9 +293,10 @@ bool jit_context_holds(const struct jit *j, const struct jit_block *jb);
 /* At offset s.rip; the same, by way of link @what. */
 const uint8_t *jit_leave_chain(struct x86_cpu *cpu, void *what, unsigned index);
 const uint8_t *jit_leave_link(struct x86_cpu *cpu, void *what, unsigned index);
-/* Before instruction @index of jit_block @what; that is to be found anew; at cpu->cur. */
+/* Before instruction @index of jit_block @what (STEP_NEAR: jit_near_missed); that is to be found anew; at cpu->cur. */
 const uint8_t *jit_leave_step(struct x86_cpu *cpu, void *what, unsigned index);
 const uint8_t *jit_leave_stop(struct x86_cpu *cpu, void *what, unsigned index);
+#define STEP_NEAR 0x100
 const uint8_t *jit_leave_slow(struct x86_cpu *cpu, void *what, unsigned index);
 
 /* Instruction @index of jit_block @what is done, which is an operation alone (block_op). */
@@ -367,6 +379,8 @@ struct jit_link *jit_next_link(const struct jit *j, const struct jit_link *after
 /* ---- missed.c: runs of the TLB that turn out to be the wrong ones ---- */
 /* Instruction @index of the block missed its run once too often (cpu->run_tired). */
 void jit_run_tired(struct jit *j, struct jit_block *jb, unsigned index);
+/* Instruction @index of the block did not find all that is near to its access. */
+void jit_near_missed(struct jit *j, struct jit_block *jb, unsigned index);
 /* What is known of such an instruction; NULL: nothing. */
 static inline const struct jit_missed *jit_missed_at(const struct jit *j, const struct block *b,
                                                      unsigned index)

@@ -131,9 +131,14 @@ const uint8_t *jit_leave_slow(struct x86_cpu *cpu, void *what, unsigned index)
 
 const uint8_t *jit_leave_step(struct x86_cpu *cpu, void *what, unsigned index)
 {
+    bool near = index & STEP_NEAR;
+    index &= STEP_NEAR - 1;
     begin_before(cpu, what, index);
     if (unlikely(cpu->run_tired)) {
         jit_run_tired(jit_of(interp_of(cpu)), what, index);
+    }
+    if (near) {
+        jit_near_missed(jit_of(interp_of(cpu)), what, index);
     }
     return step(cpu);
 }

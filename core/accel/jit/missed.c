@@ -3,9 +3,13 @@
  *
  * Model:  a run counts the misses. When there were many in a short time, the instruction of the
  *         last one is translated anew, with what is known of it now; the second time without a run.
- *         The stack's run goes where the stack has gone instead.
+ *         The stack's run goes where the stack has gone instead. The same becomes of one that is
+ *         looked for with what is near to it, and often not found.
  */
 #include "core/accel/jit/jit.h"
+
+#define NEAR_MISSES 16u
+#define NEAR_WORTH  512u     /* instructions for one of them, at least */
 
 void jit_run_tired(struct jit *j, struct jit_block *jb, unsigned index)
 {
@@ -26,4 +30,18 @@ void jit_run_tired(struct jit *j, struct jit_block *jb, unsigned index)
     b->faulted |= BIT64(index);
     *m = (struct jit_missed){b, index, cpu->run_missed};
     jit_renew(j, jb);
+}
+
+void jit_near_missed(struct jit *j, struct jit_block *jb, unsigned index)
+{
+    struct block *b = jb->block;
+    struct jit_near *n = &j->near[((uintptr_t)b / sizeof(*b) + index) % JIT_MISSED];
+    uint64_t now = j->e->cpu.icount_end - (uint64_t)j->e->cpu.budget;
+    if (n->block != b || n->index != index || n->misses == NEAR_MISSES) {
+        *n = (struct jit_near){b, index, 0, now};
+    }
+    if (++n->misses == NEAR_MISSES && now - n->since < NEAR_WORTH * NEAR_MISSES) {
+        b->checked |= BIT64(index);
+        jit_renew(j, jb);
+    }
 }

@@ -397,7 +397,7 @@ void trans_slow_paths(struct trans *t)
         trans_flags_of_path(t, p);
         trans_fp_note(t, p->noted);
         if (!p->back) {
-            trans_exit_step(t, p->index);
+            trans_exit_step(t, p->index | (p->near ? STEP_NEAR : 0));
             continue;
         }
         emit_mov_imm(&t->e, HOST_8, (uintptr_t)t->jb);

@@ -4,8 +4,6 @@
  */
 #include "core/accel/jit/translate.h"
 
-#define PLAIN_DISP 0x10000
-
 static enum flags_where where_flags_are(const struct trans *t)
 {
     return t->saved ? FLAGS_SAVED : t->in_host ? FLAGS_IN_HOST : FLAGS_AGAIN;
@@ -204,7 +202,7 @@ static void make_direct(struct trans *t, struct host_mem at, unsigned size, enum
 }
 
 /* Not in the window without a check. */
-static void look_up(struct trans *t, unsigned seg, struct host_mem at, unsigned size,
+static void look_up(struct trans *t, unsigned seg, struct trans_place *p, unsigned size,
                     enum access access)
 {
     const struct x86_cpu *cpu = &t->j->e->cpu;
@@ -218,14 +216,13 @@ static void look_up(struct trans *t, unsigned seg, struct host_mem at, unsigned 
     } else {
         bool flat = seg_kind(t, seg, access) == SEG_FLAT;
         uint64_t lin = t->fixed ? t->offset : t->guess;
-        lin = (lin + (flat ? 0 : cpu->s.seg[seg].base)) & cpu->lin_mask;
-        trans_look_up(t, &(struct trans_place){at, lin, t->fixed && flat}, size, access);
+        p->lin = (lin + (flat ? 0 : cpu->s.seg[seg].base)) & cpu->lin_mask;
+        p->fixed = t->fixed && flat;
+        trans_look_up(t, p, size, access);
     }
     note_access(t, size, access);
     t->fixed = false;
 }
-
-static const struct host_mem in_r8 = {HOST_NONE, HOST_NONE, 0, 0};
 
 void trans_probe(struct trans *t, unsigned seg, unsigned size, enum access access)
 {
@@ -233,17 +230,36 @@ void trans_probe(struct trans *t, unsigned seg, unsigned size, enum access acces
         make_direct(t, in_window(HOST_8, 0, 0), size, access);
         return;
     }
-    look_up(t, seg, in_r8, size, access);
+    struct trans_place in_r8 = {.at = {HOST_NONE, HOST_NONE, 0, 0}};
+    look_up(t, seg, &in_r8, size, access);
 }
 
-/* May [@base + disp] be looked up as it stands? Of 32-bit code a sum that wraps is looked up again
- * out of line: a displacement that is an address would always be. */
-static bool is_plain(const struct trans *t, unsigned seg, int32_t disp, enum access access)
+bool trans_is_plain(const struct trans *t, unsigned seg, int32_t disp)
+{
+    return t->context->paged && seg_kind(t, seg, READ) == SEG_FLAT &&
+           (t->wide || (disp >= -PLAIN_DISP && disp < PLAIN_DISP));
+}
+
+/* The operand at guest register @reg + @disp, if that may be looked up so. */
+static bool look_up_plain(struct trans *t, unsigned seg, unsigned reg, int32_t disp, unsigned size,
+                          enum access access)
 {
     uint8_t first = t->info->operand[0], second = t->info->operand[1];
     bool high = (first == OPD_Gb || second == OPD_Gb) && trans_high(trans_reg(t, t->in->r));
-    return t->context->paged && seg_kind(t, seg, access) == SEG_FLAT && !high &&
-           (t->wide || (disp >= -PLAIN_DISP && disp < PLAIN_DISP));
+    if (!trans_is_plain(t, seg, disp) || seg_kind(t, seg, access) != SEG_FLAT || high) {
+        return false;
+    }
+    enum host_reg base = trans_ea_reg(t, reg, HOST_8);
+    if (base == HOST_8) {
+        return false;
+    }
+    if (!trans_near_has(t, reg, base, disp, size, access)) {
+        look_up(t, seg, &(struct trans_place){.reg = reg, .at = {base, HOST_NONE, 0, disp}}, size,
+                access);
+    } else {
+        note_access(t, size, access);
+    }
+    return true;
 }
 
 void trans_stack(struct trans *t, int by, unsigned size, enum access access)
@@ -253,8 +269,8 @@ void trans_stack(struct trans *t, int by, unsigned size, enum access access)
         make_direct(t, in_window(REG_ESP, 0, by), size, access);
         return;
     }
-    if ((t->wide || (t->context->mode & MODE_SS32)) && is_plain(t, S_SS, by, access)) {
-        look_up(t, S_SS, (struct host_mem){REG_ESP, HOST_NONE, 0, by}, size, access);
+    if ((t->wide || (t->context->mode & MODE_SS32)) &&
+        look_up_plain(t, S_SS, GPR_OFF(R_SP), by, size, access)) {
         return;
     }
     trans_stack_offset(t, by);
@@ -281,12 +297,9 @@ void trans_mem(struct trans *t, unsigned size, enum access access)
         return;
     }
     if (in->adsize == (t->wide ? 8 : 4) && in->base <= GPR_OFF(R_15) &&
-        in->index == GPR_OFF_ZERO && is_plain(t, in->seg, in->disp, access)) {
-        enum host_reg base = trans_ea_reg(t, in->base, HOST_8);
-        if (base != HOST_8) {
-            look_up(t, in->seg, (struct host_mem){base, HOST_NONE, 0, in->disp}, size, access);
-            return;
-        }
+        in->index == GPR_OFF_ZERO &&
+        look_up_plain(t, in->seg, in->base, in->disp, size, access)) {
+        return;
     }
     trans_ea(t);
     trans_probe(t, in->seg, size, access);

@@ -248,6 +248,7 @@ void trans_forget_held(struct trans *t)
 {
     trans_clean(t);
     memset(t->held, 0, sizeof(t->held));
+    trans_near_forget(t);
 }
 
 void trans_reload(struct trans *t, const uint8_t held[HELD])
@@ -264,7 +265,8 @@ static bool writes_first_only(trans_emitter emitter)
 {
     static const trans_emitter known[] = {
         emit_alu, emit_test, emit_unary, emit_move, emit_move_abs, emit_lea_insn, emit_movx,
-        emit_movsxd, emit_setcc, emit_cmov, emit_shift, emit_bit, emit_bswap,
+        emit_movsxd, emit_setcc, emit_cmov, emit_shift, emit_bit, emit_bswap, emit_imul, emit_scan,
+        emit_bitcount, emit_double_shift, emit_vec, emit_vex,
     };
     for (unsigned i = 0; i < ARRAY_SIZE(known); i++) {
         if (emitter == known[i]) {
@@ -279,11 +281,17 @@ bool trans_may_write(const struct insn *in, unsigned offset)
     trans_emitter emitter = trans_emitters[in->row];
     unsigned first = insn_info[in->row].operand[0], reg = offset >> 3;
     bool r = in->r >> 3 == reg, m = !in->mem && in->m >> 3 == reg;
-    if (emitter == emit_push) {
+    if (emitter == emit_push || emitter == emit_call || emitter == emit_ret) {
         return reg == R_SP;
     }
+    if (emitter == emit_pop) {
+        return r || reg == R_SP;
+    }
+    if (emitter == emit_mul || emitter == emit_div || emitter == emit_widen) {
+        return reg == R_AX || reg == R_DX;
+    }
     if (emitter == emit_nop || emitter == emit_carry || emitter == emit_x87 ||
-        emitter == emit_jump || emitter == emit_jump_cc) {
+        emitter == emit_x87_intel || emitter == emit_jump || emitter == emit_jump_cc) {
         return false;
     }
     if (!writes_first_only(emitter)) {
@@ -293,5 +301,8 @@ bool trans_may_write(const struct insn *in, unsigned offset)
         return false;
     }
     bool e = e_operand(first), g = g_operand(first);
+    if (emitter == emit_vec || emitter == emit_vex) {
+        return (r && g) || (m && e);
+    }
     return (r && (g || !e)) || (m && (e || !g)) || (reg == R_AX && !e && !g);
 }

@@ -155,14 +155,20 @@ static void linear_into_r8(struct trans *t, const struct host_mem *at)
     }
 }
 
+/* Displacement from the context to a run. */
+static int32_t run_offset(const struct trans *t, unsigned run, bool write)
+{
+    size_t index = (t->context->tlb * 2 + write) * TLB_RUNS + run;
+    return CPU_OFFSET(runs) + (int32_t)(index * sizeof(struct tlb_run));
+}
+
 /* The operand in run @run; elsewhere it is looked up out of line. With an address of its own R9 is
  * added to that, so that a load waits for no sum; else R8 becomes the host's. */
 static void look_in_run(struct trans *t, unsigned run, const struct host_mem *at, unsigned size,
                         enum access access)
 {
     struct emit *e = &t->e;
-    size_t index = (t->context->tlb * 2 + (access != READ)) * TLB_RUNS + run;
-    int32_t place = CPU_OFFSET(runs) + (int32_t)(index * sizeof(struct tlb_run));
+    int32_t place = run_offset(t, run, access != READ);
     struct host_mem start = cpu_field(place + (int32_t)offsetof(struct tlb_run, start));
     struct host_mem limit = cpu_field(place + (int32_t)offsetof(struct tlb_run, limit));
     struct host_mem addend = cpu_field(place + (int32_t)offsetof(struct tlb_run, addend));
@@ -275,12 +281,52 @@ static void look_in_entry(struct trans *t, const struct host_mem *at, unsigned s
     comes_back(t);
 }
 
+/* The same with what follows near to it. */
+static bool look_up_near(struct trans *t, const struct trans_place *p, unsigned size,
+                         enum access access)
+{
+    struct trans_near n;
+    struct emit *e = &t->e;
+    if (!is_at(&p->at) || !trans_near_plan(t, p->reg, p->at.disp, size, access, &n) ||
+        (n.write && access == READ && !is_open(t, p->lin))) {
+        return false;
+    }
+    int run = likely_run(t, p->lin, n.write);
+    int32_t place = run < 0 ? 0 : run_offset(t, (unsigned)run, n.write);
+    struct host_mem at = {p->at.base, HOST_NONE, 0, n.lo};
+    uint8_t bytes = (uint8_t)(n.hi - n.lo);
+    enum access all = n.write ? WRITE : READ;
+    if (run < 0) {
+        find_entry_at(t, &at, bytes);
+        compare_tag(t, quick_tag(all));
+        trans_slow_if(t, 5);
+        load_addend(t);
+    } else {
+        struct host_mem start = cpu_field(place + (int32_t)offsetof(struct tlb_run, start));
+        struct host_mem limit = cpu_field(place + (int32_t)offsetof(struct tlb_run, near_limit));
+        emit_lea(e, 8, HOST_10, at.base, HOST_NONE, at.disp);
+        emit_rm(e, 0x2b, 8, HOST_10, &start);
+        emit_rm(e, 0x3b, 8, HOST_10, &limit);
+        struct far_access *f = add_far(t, emit_jcc(e, 3), FAR_NEAR, bytes, all); /* jae */
+        f->run = place;
+        f->at = at;
+        emit_load(e, 8, HOST_9, place + (int32_t)offsetof(struct tlb_run, addend));
+        comes_back(t);
+    }
+    trans_near_begins(t, &n);
+    t->operand = (struct host_mem){p->at.base, HOST_9, 0, p->at.disp};
+    return true;
+}
+
 void trans_look_up(struct trans *t, const struct trans_place *p, unsigned size, enum access access)
 {
     bool quick = access == READ || is_open(t, p->lin) || is_unsure(t);
     int run = -1;
     if (p->fixed && quick && (p->lin & PAGE_OFFSET) + size <= PAGE_BYTES) {
         look_up_fixed(t, p->lin, size, access);
+        return;
+    }
+    if (quick && look_up_near(t, p, size, access)) {
         return;
     }
     if (quick && size <= TLB_RUN_OPERAND) {
@@ -422,6 +468,32 @@ static void miss_run(struct trans *t, const struct far_access *f)
     emit_link_short(patient, e->at);
 }
 
+static void far_access(struct trans *t, const struct far_access *f)
+{
+    linear_into_r8(t, &f->at);
+    if (f->run) {
+        miss_run(t, f);
+    }
+    if (f->kind != FAR_MARKS) {
+        look_up(t, f->size, f->access);
+    }
+    if (f->kind != FAR_LOOK_UP) {
+        far_marks(t, f->size);
+    }
+    far_operand(t, f);
+}
+
+/* All of them in one page, where stores need no look at marks; sums that wrap are in none. */
+static void far_near(struct trans *t, const struct far_access *f)
+{
+    address_into(t, HOST_8, &f->at);
+    miss_run(t, f);
+    find_entry(t, f->size);
+    compare_tag(t, quick_tag(f->access));
+    trans_slow_if(t, 5);
+    load_addend(t);
+}
+
 void trans_far_accesses(struct trans *t)
 {
     t->out_of_line = true;
@@ -429,17 +501,11 @@ void trans_far_accesses(struct trans *t)
         const struct far_access *f = &t->far[i];
         emit_link(f->from, t->e.at);
         t->path = f->path;
-        linear_into_r8(t, &f->at);
-        if (f->run) {
-            miss_run(t, f);
+        if (f->kind == FAR_NEAR) {
+            far_near(t, f);
+        } else {
+            far_access(t, f);
         }
-        if (f->kind != FAR_MARKS) {
-            look_up(t, f->size, f->access);
-        }
-        if (f->kind != FAR_LOOK_UP) {
-            far_marks(t, f->size);
-        }
-        far_operand(t, f);
         emit_link(emit_jmp(&t->e), f->back);
     }
 }

@@ -61,7 +61,7 @@ static void translate_insn(struct trans *t)
         trans_exists(t, t->in) && !is_atomic(t) ? trans_emitters[t->in->row] : NULL;
     t->path = NULL;
     t->unheld = NONE_UNHELD;
-    t->fixed = false;
+    t->fixed = t->is_first = false;
     if (!emitter || trans_ends_block(t) || trans_may_load_segment(t->in)) {
         trans_fp_settle(t);
         t->fp.seg = -1;
@@ -76,9 +76,11 @@ static void translate_insn(struct trans *t)
         if (!t->ended) {
             trans_written(t);
             trans_again_over(t);
+            trans_near_over(t);
         }
         for (struct slow_path *p = t->path; p && !t->ended; p = p->before) {
-            p->back = t->e.at;
+            p->near = t->is_first;
+            p->back = t->is_first ? NULL : t->e.at;
             memcpy(p->held, t->held, sizeof(t->held));
         }
         return;
@@ -270,7 +272,7 @@ static void begin(struct trans *t, struct jit *j, const struct jit_path *path)
     t->in_host = t->context->live;
     t->saved = t->carry_saved = !t->context->live;
     t->again.in = NULL;
-    t->at = t->n_slow = t->n_far = t->n_faults = 0;
+    t->at = t->n_slow = t->n_far = t->n_faults = t->next_near = 0;
     t->direct = t->out_of_line = false;
     trans_find_live(t);
 }

@@ -45,12 +45,13 @@ struct slow_path {
     int noted;               /* trans_fp.noted before it */
     uint8_t held[HELD];      /* what is expected there */
     uint8_t was_held[HELD], dirty; /* trans.held and dirty before */
+    bool near;               /* others rely on an access of the instruction; no way back */
     struct slow_path *before; /* another one of the same instruction */
 };
 
 /* What an access does out of line: it is looked up in the TLB; the same, and then its marks; only
- * these, closer. */
-enum far_kind { FAR_LOOK_UP, FAR_STORE, FAR_MARKS };
+ * these, closer; it is looked up with others near to it. */
+enum far_kind { FAR_LOOK_UP, FAR_STORE, FAR_MARKS, FAR_NEAR };
 
 struct far_access {
     uint8_t *from, *back;
@@ -66,10 +67,20 @@ struct far_access {
 /* Where an access is: R8, or @at.base + @at.disp, has the linear address, which is probably @lin
  * (certainly, if @fixed). */
 struct trans_place {
+    unsigned reg;            /* the guest's, if at.base is one */
     struct host_mem at;      /* base HOST_NONE: R8 */
     uint64_t lin;
     bool fixed;
 };
+
+/* Bytes at lo to hi - 1 from what a register (offset into gpr) is now, to which translated.near
+ * leads; for stores, too, if @write. */
+struct trans_near {
+    uint8_t reg;
+    bool there, write;
+    int32_t lo, hi;
+};
+#define PLAIN_DISP 0x10000
 
 struct trans;
 typedef bool (*trans_emitter)(struct trans *t);
@@ -119,6 +130,9 @@ struct trans {
     unsigned n_slow;
     struct far_access far[4 * UNIT_INSNS];
     unsigned n_far;
+    struct trans_near near[NEARS];
+    unsigned next_near;
+    bool is_first;           /* others rely on an access of this instruction */
     struct slow_path *path;  /* of this instruction, if it has one: the last one */
     bool out_of_line;        /* behind the block: nothing needs a path that has none */
     struct trans_fp fp;
@@ -169,7 +183,7 @@ void trans_written(struct trans *t);
 /* Memory has what they have: all of them; this one (offset into gpr). EFLAGS stays. */
 void trans_clean(struct trans *t);
 void trans_clean_one(struct trans *t, unsigned offset);
-/* The same, and nothing is held any more. */
+/* The same, and nothing is held any more, nor known to be near. */
 void trans_forget_held(struct trans *t);
 /* At the start of a slow path, and when it comes back. */
 void trans_clean_path(struct trans *t, const struct slow_path *p);
@@ -209,6 +223,9 @@ void trans_stack(struct trans *t, int by, unsigned size, enum access access);
 const struct host_mem *trans_op(struct trans *t);
 /* The next instruction that is emitted may fault. */
 void trans_may_fault(struct trans *t);
+/* May [register + @disp] be looked up as it stands? Of 32-bit code a sum that wraps is looked up
+ * again out of line: with a displacement that is an address that would be always. */
+bool trans_is_plain(const struct trans *t, unsigned seg, int32_t disp);
 /* Is such an access made in the window, unchecked? */
 bool trans_is_direct(const struct trans *t, unsigned seg, unsigned size, enum access access);
 /* To the interpreter; if condition @cc holds. */
@@ -232,6 +249,19 @@ void trans_check_marks(struct trans *t, unsigned size);
 void trans_note_store(struct trans *t, unsigned size);
 /* What accesses left to do out of line. */
 void trans_far_accesses(struct trans *t);
+
+/* ---- trans_near.c ---- */
+/* @n: what a look-up of [@reg + @disp] is to cover. False: nothing that follows is near to it. */
+bool trans_near_plan(struct trans *t, unsigned reg, int32_t disp, unsigned size,
+                     enum access access, struct trans_near *n);
+/* R9 leads to all of it. */
+void trans_near_begins(struct trans *t, const struct trans_near *n);
+/* Makes operand [@base + @disp], @base having guest register @reg, if that is near. */
+bool trans_near_has(struct trans *t, unsigned reg, enum host_reg base, int32_t disp, unsigned size,
+                    enum access access);
+/* The instruction is done; nothing is known any more. */
+void trans_near_over(struct trans *t);
+void trans_near_forget(struct trans *t);
 
 /* ---- trans_flags.c ---- */
 /* May the instruction change what the context knows of segments? */
