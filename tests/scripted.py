@@ -4,6 +4,7 @@ A test is a function with one argument, a Run; it raises Failure or Skip. run_te
 and prints `pass NAME`, `FAIL NAME: why` or `skip NAME: why` for each.
 """
 import concurrent.futures
+import json
 import os
 import shutil
 import subprocess
@@ -15,6 +16,31 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 IMAGES = os.path.abspath(os.environ.get('COLDBOOT_IMAGES', os.path.join(TOP, '..', 'shared', 'images')))
 REDUCED = os.environ.get('COLDBOOT_TEST_SET') == 'reduced'
 HOST_LIMIT_S = 240
+
+
+STEPS = {'wait': 'wait "{}"', 'ser': 'wait-serial "{}"', 'sleep': 'sleep {}s', 'key': 'key {}', 'type': 'type {}'}
+
+
+def image_entries():
+    """{name: entry} of images.json, which says how each image starts and by which steps it shows that it runs."""
+    try:
+        with open(os.path.join(IMAGES, 'images.json'), encoding='utf-8') as file:
+            return {entry['name']: entry for entry in json.load(file)}
+    except OSError:
+        return {}
+
+
+def script_of(entry, other=None):
+    """The steps of an entry as a script's lines; @other stands for one that no script has, and there is none without."""
+    lines = []
+    for step in entry['steps']:
+        kind, _, value = step.partition(':')
+        if kind == 'type':
+            value = value.replace('\\', '\\\\').replace('<', '\\<').replace('~', '\\n')
+        if kind not in STEPS and other is None:
+            return None
+        lines.append(STEPS[kind].format(value) if kind in STEPS else other)
+    return lines
 
 
 class Skip(Exception):
