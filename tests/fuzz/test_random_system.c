@@ -1,8 +1,9 @@
 /*
  * Random programs with all that a system does, on the interpreter and the JIT: loops of several
  * blocks, calls and returns that match or not, stores to code that is run next, interrupts at any
- * instruction, pages that move or go, address spaces, MSRs and descriptors that change, and trips
- * between privilege levels and widths of code. Both must be in the same state after each slice.
+ * instruction, pages that move or go, address spaces, A20, MSRs and descriptors that change, and
+ * trips between privilege levels and widths of code. Both must be in the same state after each
+ * slice.
  *
  * Usage: test_random_system [PROGRAMS [SEED]]
  */
@@ -155,6 +156,7 @@ static void begin(struct run *r, uint64_t seed)
     devices_[0] = devices_[1] = 0;
     jit_of(r->jit->e)->warm = 1 + chance(r, 8);
     jit_of(r->jit->e)->passes = 1 + chance(r, 4);
+    r->interp->a20_low = r->jit->a20_low = false;
     start(r, r->interp);
     start(r, r->jit);
 }
@@ -164,6 +166,11 @@ static void begin(struct run *r, uint64_t seed)
 /* What comes from outside: interrupts, and devices that write data or code. */
 static void disturb(struct run *r, unsigned most)
 {
+    if (r->seed % 8 == 6 && chance(r, r->jit->a20_low ? 3 : 40) == 0) { /* shortly */
+        r->interp->a20_low = r->jit->a20_low = !r->jit->a20_low;
+        atomic_fetch_or(r->interp->cpu->pending, PEND_A20);
+        atomic_fetch_or(r->jit->cpu->pending, PEND_A20);
+    }
     if (chance(r, most == 1 ? 50 : 3) == 0) {
         r->interp->vector = r->jit->vector = INT_FIRST + (int)chance(r, INT_COUNT);
         atomic_fetch_or(r->interp->cpu->pending, PEND_INTR);

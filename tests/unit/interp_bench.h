@@ -25,6 +25,7 @@ struct interp_bench {
     uint64_t stop_at;            /* instruction count of the next timer; ~0: none */
     uint32_t raise;              /* PEND_* bits that a port access makes pending */
     int vector;
+    bool a20_low;                /* the pin; who changes it makes PEND_A20 pending */
 };
 
 #define IBENCH_MMIO 0xa0000ull
@@ -83,7 +84,7 @@ static int64_t ibench_slice(void *host)
 
 static bool ibench_a20(void *host)
 {
-    return true;
+    return !((struct interp_bench *)host)->a20_low;
 }
 
 static const struct x86_host_ops ibench_ops = {
