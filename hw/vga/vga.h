@@ -70,6 +70,9 @@ struct vga {
     struct ram_block text_block; /* the window of a text mode while that is memory, */
     uint8_t *text;           /* host address of it */
     bool text_is_memory;
+    bool text_is_late;       /* the block may have what the planes have not, since that ended: */
+    uint8_t *text_given;     /* these bytes they got */
+    const bool *commit_pending; /* the machine's */
     struct ram_dirty text_dirty;
 
     struct region io_ports;  /* 3B0h..3DFh; not mapped itself */

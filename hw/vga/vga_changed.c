@@ -37,6 +37,9 @@ static uint64_t vga_reach(const struct vga *v)
 bool vga_changed(void *dev)
 {
     struct vga *v = dev;
+    if (v->text_is_late) {
+        vga_window_take_late(v);
+    }
     uint64_t hash = hash_registers(v), start = 0, bytes = 0;
     bool registers = hash != v->shown;
     v->shown = hash;

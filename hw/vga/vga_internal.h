@@ -186,8 +186,10 @@ bool vga_window_init(struct vga *v, struct machine *m, struct error **err);
 /* Registers that say what the window is may have changed; were loaded, with all memory. */
 void vga_window_follow(struct vga *v);
 void vga_window_loaded(struct vga *v);
-/* The guest has used it as a device. */
+/* The guest is about to use it as a device. */
 void vga_window_used(struct vga *v);
+/* While text_is_late: before anyone looks at the planes. */
+void vga_window_take_late(struct vga *v);
 /* While text is memory. */
 uint64_t vga_text_window_read(const struct vga *v, uint32_t off, unsigned size);
 void vga_text_window_write(struct vga *v, uint32_t off, uint64_t val, unsigned size);

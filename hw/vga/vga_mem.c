@@ -190,9 +190,8 @@ static uint64_t window_read(struct vga *v, uint32_t off, unsigned size)
 
 static uint64_t vga_window_read(void *dev, uint64_t off, unsigned size)
 {
-    uint64_t val = window_read(dev, (uint32_t)off, size);
     vga_window_used(dev);
-    return val;
+    return window_read(dev, (uint32_t)off, size);
 }
 
 /* What a read would give; the latches stay as the guest has them. */
@@ -221,8 +220,8 @@ static void window_write(struct vga *v, uint32_t off, uint64_t val, unsigned siz
 
 static void vga_window_write(void *dev, uint64_t off, uint64_t val, unsigned size)
 {
-    window_write(dev, (uint32_t)off, val, size);
     vga_window_used(dev);
+    window_write(dev, (uint32_t)off, val, size);
 }
 
 const struct region_ops vga_window_ops = {

@@ -7,8 +7,8 @@
  *         video memory can show: there the window becomes a block of its own, and has those planes
  *         (of the cells that the window reaches) until the mode ends. Who looks at them meanwhile
  *         is led to the block: vga_text_byte, and the linear frame buffer. Reads then leave the
- *         latches alone, which such modes have no use for.
- * Unsure: a processor that stores to the window while another one ends the mode may store in vain.
+ *         latches alone, which such modes have no use for. Other processors store to the block
+ *         until the view is committed: then what came late follows to the planes.
  */
 #include "core/base/bytes.h"
 #include "hw/vga/vga_internal.h"
@@ -63,6 +63,7 @@ static void show(struct vga *v)
 
 static void text_to_memory(struct vga *v)
 {
+    v->text_is_late = false;
     for (unsigned i = 0; i < VGA_TEXT_BYTES; i += 2) {
         memcpy(v->text + i, v->vram + 2 * i, 2);
     }
@@ -71,10 +72,25 @@ static void text_to_memory(struct vga *v)
 
 static void text_to_planes(struct vga *v)
 {
+    memcpy(v->text_given, v->text, VGA_TEXT_BYTES);
     for (unsigned i = 0; i < VGA_TEXT_BYTES; i += 2) {
-        memcpy(v->vram + 2 * i, v->text + i, 2);
+        memcpy(v->vram + 2 * i, v->text_given + i, 2);
     }
     was_written(&v->vram_block, 0, LFB_TEXT_BYTES);
+    v->text_is_late = true;
+}
+
+/* What is in the block but was not when the planes got it. Before the commit more may come; a VBE
+ * mode has made something else of the planes. */
+void vga_window_take_late(struct vga *v)
+{
+    for (unsigned i = 0; i < VGA_TEXT_BYTES && !vga_vbe_on(v); i++) {
+        if (v->text[i] != v->text_given[i]) {
+            v->vram[2 * (i & ~1u) + (i & 1)] = v->text_given[i] = v->text[i];
+            was_written(&v->vram_block, 2 * (i & ~1u), 2);
+        }
+    }
+    v->text_is_late = *v->commit_pending;
 }
 
 void vga_window_follow(struct vga *v)
@@ -93,6 +109,7 @@ void vga_window_follow(struct vga *v)
 
 void vga_window_loaded(struct vga *v)
 {
+    v->text_is_late = false;
     v->window_kind = window_kind(v);
     v->window_uses = (uint16_t)min_u64(v->window_uses, MEMORY_AFTER);
     show(v);
@@ -100,6 +117,9 @@ void vga_window_loaded(struct vga *v)
 
 void vga_window_used(struct vga *v)
 {
+    if (unlikely(v->text_is_late)) {
+        vga_window_take_late(v);
+    }
     if (v->window_kind == VGA_WINDOW_DEVICE || v->window_uses == MEMORY_AFTER ||
         ++v->window_uses != MEMORY_AFTER) {
         return;
@@ -180,6 +200,8 @@ bool vga_window_init(struct vga *v, struct machine *m, struct error **err)
         return false;
     }
     v->text = ram_host(&v->text_block);
+    v->text_given = machine_alloc(m, VGA_TEXT_BYTES);
+    v->commit_pending = &m->commit_pending;
     ram_dirty_init(&v->text_dirty, &v->text_block);
     machine_on_fini(m, free_dirty, &v->text_dirty);
     region_io(&v->window, "vga-window", &vga_window_ops, v, VGA_WINDOW_BYTES);

@@ -206,6 +206,28 @@ static void until_the_commit_the_device_leads_to_text(void **state)
     assert_int_equal(peek(t, 0xb8001), 0x12);
 }
 
+/* Another processor stores to the block until the view is committed. */
+static void late_stores_to_text_reach_the_planes(void **state)
+{
+    struct vga_bench *t = *state;
+    struct vga *v = &t->card.vga;
+    use_text(t);
+    assert_true(text_is_memory(t));
+    bench_out8(&t->b, 0x3ce, GC_BIT_MASK);
+    space_write(&t->b.m.ports, 0x3cf, 0x7f, 1);
+    assert_true(t->b.m.commit_pending);
+    v->text[7] = 0x11;
+    vga_changed(v);
+    assert_int_equal(v->vram[4 * 3 + 1], 0x11);
+    v->text[8] = 0x22;
+    assert_false(text_is_memory(t));
+    peek(t, 0xb8006);
+    assert_int_equal(v->vram[4 * 4], 0x22);
+    v->text[9] = 0x44;                                  /* by nobody: all have left it */
+    peek(t, 0xb8006);
+    assert_int_equal(v->vram[4 * 4 + 1], text_pattern(9));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -216,6 +238,7 @@ int main(void)
         ON_BENCH(a_vbe_mode_clears_text),
         ON_BENCH(the_frame_buffer_shows_text),
         ON_BENCH(until_the_commit_the_device_leads_to_text),
+        ON_BENCH(late_stores_to_text_reach_the_planes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
