@@ -104,7 +104,10 @@ struct vcpu {
     uint64_t clock_icount;        /* icount that is already in the clock */
     uint64_t acks;                /* interrupts acknowledged so far */
     uint64_t accesses;            /* device accesses so far */
+    uint64_t tsc_reads;           /* of the time-stamp counter by the guest, so far */
     struct idle idle;
+    struct idle_spin spin;
+    uint64_t spin_reads;          /* tsc_reads at the last PAUSE */
     /* why it stopped for good or for a while */
     struct vcpu_exit last_exit;
     /* debugging; see debug.h */
@@ -207,6 +210,12 @@ uint8_t vcpu_sipi_vector(struct vcpu *cpu);
  * vCPU that does nothing else rests here until something is pending, some milliseconds at most.
  * [vcpu] */
 void vcpu_polls(struct vcpu *cpu, uint64_t icount);
+
+/* The guest spins (PAUSE) before instruction @icount. On the host-driven clock a vCPU that does so
+ * for long rests here for some microseconds, or until a bit of @wanted is pending. Where others run
+ * at the same time, only one that looks at the time-stamp counter in between: another one waits for
+ * them. False: it did not rest. [vcpu] */
+bool vcpu_spins(struct vcpu *cpu, uint64_t icount, uint32_t wanted);
 
 /* Between alone(true) and alone(false) every other vCPU is outside run or waits in a device access.
  * Not where vCPUs take turns. Nothing in between may leave run. [vcpu, not locked] */

@@ -247,6 +247,24 @@ void vcpu_polls(struct vcpu *cpu, uint64_t icount)
     lock_drop(&m->lock);
 }
 
+bool vcpu_spins(struct vcpu *cpu, uint64_t icount, uint32_t wanted)
+{
+    struct machine *m = cpu->machine;
+    bool looks = cpu->tsc_reads != cpu->spin_reads;
+    cpu->spin_reads = cpu->tsc_reads;
+    if (on_virtual_clock(m) || (m->n_vcpus > 1 && one_thread(m)) ||
+        !idle_spin(&cpu->spin, icount, cpu->accesses, m->n_vcpus == 1 || looks)) {
+        return false;
+    }
+    lock_take(&m->lock);
+    int64_t rest = idle_spin_rest(&cpu->spin, clock_now(&m->clock));
+    while (rest > 0 && !(atomic_load(&cpu->pending) & wanted) &&
+           !lock_wait_ns(&m->lock, &cpu->cond, rest)) {
+    }
+    lock_drop_often(&m->lock);
+    return rest > 0;
+}
+
 int vcpu_acknowledge(struct vcpu *cpu)
 {
     int vector = 0xff;

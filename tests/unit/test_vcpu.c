@@ -448,6 +448,85 @@ static void views_change_while_all_other_vcpus_are_outside_run(void **state)
     rig_fini(&r);
 }
 
+/* ---- a guest that waits for time to pass ---- */
+
+#define WAIT_NS (40 * NS_PER_MS)
+
+static struct {
+    bool looks;                  /* at the time-stamp counter, in each turn */
+    int64_t wall_ns, cpu_ns;
+    unsigned turns, rests;
+} spinner;
+
+static int64_t thread_cpu_ns(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    return ts.tv_sec * NS_PER_SEC + ts.tv_nsec;
+}
+
+/* Spins for WAIT_NS of the host's time, then has the machine stopped. */
+static void spin_run(struct vcpu *cpu, struct vcpu_exit *exit)
+{
+    struct fake *f = cpu->accel_data;
+    int64_t wall = host_now_ns(), cpu_time = thread_cpu_ns();
+    exit->reason = EXIT_KICKED;
+    if (cpu->index > 0 || f->runs++ > 0) {
+        return;
+    }
+    while (host_now_ns() - wall < WAIT_NS && !(atomic_load(&cpu->pending) & PEND_KICK)) {
+        spinner.turns++;
+        cpu->tsc_reads += spinner.looks;
+        spinner.rests += vcpu_spins(cpu, f->icount += 20, PEND_KICK | PEND_INTR);
+    }
+    spinner.wall_ns = host_now_ns() - wall;
+    spinner.cpu_ns = thread_cpu_ns() - cpu_time;
+    machine_request_stop(cpu->machine, CAUSE_EXPECT, 0);
+}
+
+static void spin_on(enum clock_driver driver, bool two, bool looks)
+{
+    struct accel accel = fake_accel;
+    struct rig r;
+    memset(&spinner, 0, sizeof(spinner));
+    spinner.looks = looks;
+    rig_init(&r, driver);
+    accel.parallel = true;
+    accel.run = spin_run;
+    r.m.accel = r.cpu->accel = &accel;
+    if (two) {
+        assert_non_null(vcpu_new(&r.m, NULL));
+    }
+    let_run(&r);
+    rig_fini(&r);
+}
+
+static void a_vcpu_that_spins_for_long_rests(void **state)
+{
+    for (unsigned two = 0; two < 2; two++) {
+        spin_on(CLOCK_HOST_DRIVEN, two, true);
+        assert_true(spinner.rests > 0 && spinner.turns > spinner.rests);
+        if (spinner.cpu_ns >= spinner.wall_ns * 3 / 4) {
+            fail_msg("%lld of %lld us", (long long)spinner.cpu_ns / 1000,
+                     (long long)spinner.wall_ns / 1000);
+        }
+    }
+}
+
+static void who_waits_for_another_vcpu_does_not_rest(void **state)
+{
+    spin_on(CLOCK_HOST_DRIVEN, true, false);
+    assert_int_equal(spinner.rests, 0);
+    spin_on(CLOCK_HOST_DRIVEN, false, false); /* there is none */
+    assert_true(spinner.rests > 0);
+}
+
+static void nobody_rests_on_the_virtual_clock(void **state)
+{
+    spin_on(CLOCK_VIRTUAL, false, true);
+    assert_int_equal(spinner.rests, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -464,6 +543,9 @@ int main(void)
         cmocka_unit_test(a_halted_vcpu_is_passed_over),
         cmocka_unit_test(only_a_sipi_ends_the_wait_for_it),
         cmocka_unit_test(views_change_while_all_other_vcpus_are_outside_run),
+        cmocka_unit_test(a_vcpu_that_spins_for_long_rests),
+        cmocka_unit_test(who_waits_for_another_vcpu_does_not_rest),
+        cmocka_unit_test(nobody_rests_on_the_virtual_clock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

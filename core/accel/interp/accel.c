@@ -76,6 +76,7 @@ static void host_unlock(struct vcpu *vcpu)
 static uint64_t host_tsc(void *host)
 {
     struct vcpu *vcpu = host;
+    vcpu->tsc_reads++;
     host_lock(vcpu);
     int64_t now = clock_now(&vcpu->machine->clock);
     host_unlock(vcpu);
@@ -139,15 +140,21 @@ static void host_took_init(void *host)
     vcpu_took_init(host);
 }
 
-/* Whoever it waits for may need the host's processor. */
-static void host_spins(void *host)
+/* It waits for time to pass, or for who may need the host's processor. */
+static bool host_spins(void *host, uint64_t icount, uint32_t wanted)
 {
-    const struct vcpu *vcpu = host;
-    if (vcpus_parallel(vcpu->machine)) {
+    struct vcpu *vcpu = host;
+    const struct machine *m = vcpu->machine;
+    bool rested = vcpu_spins(vcpu, icount, wanted);
+    if (rested || m->n_vcpus == 1) {
+        return rested;
+    }
+    if (vcpus_parallel(m)) {
         sched_yield();
     } else {
         vcpu_end_turn(host);
     }
+    return true;
 }
 
 static void host_alone(void *host, bool on)
@@ -185,7 +192,7 @@ static bool interp_vcpu_init(struct vcpu *vcpu, struct error **err)
 {
     struct machine *m = vcpu->machine;
     const struct interp_host host = {
-        .slice = host_slice, .a20 = host_a20, .polls = host_polls,
+        .slice = host_slice, .a20 = host_a20, .polls = host_polls, .spins = host_spins,
         .sipi_vector = host_sipi_vector, .took_init = host_took_init,
     };
     struct interp *e = interp_new(&m->arena, &host);
@@ -195,7 +202,6 @@ static bool interp_vcpu_init(struct vcpu *vcpu, struct error **err)
     if (vcpu->index > 0) {
         struct interp *first = engine_of(m->vcpus[0]);
         interp_share(e, first);
-        first->host.spins = e->host.spins = host_spins;
         first->cpu.parallel = e->cpu.parallel = vcpus_parallel(m);
     }
     struct x86_cpu *cpu = &e->cpu;

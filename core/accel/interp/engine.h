@@ -127,7 +127,9 @@ struct interp_host {
     void (*took_init)(void *host); /* the local APIC is to be reset; may be NULL */
     /* the guest polls for something (idle.h) at instruction @icount; may wait a little; or NULL */
     void (*polls)(void *host, uint64_t icount);
-    void (*spins)(void *host);     /* the guest waits for another processor; NULL: there is none */
+    /* the guest spins (PAUSE) at instruction @icount; may wait until a bit of @wanted is pending.
+     * True: time has passed, or the slice changed. NULL: there is nothing to wait for */
+    bool (*spins)(void *host, uint64_t icount, uint32_t wanted);
 };
 
 /* What the engines that decode one arena's code share: the first one's. A line is marked as long as

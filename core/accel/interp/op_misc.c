@@ -86,8 +86,7 @@ OP_ENDS(sti)
 OP(pause)
 {
     const struct interp_host *host = &interp_of(cpu)->host;
-    if (host->spins) {
-        host->spins(cpu->host);
+    if (host->spins && host->spins(cpu->host, interp_icount(cpu), cpu->pend_mask)) {
         interp_after_device(cpu);
     }
 }
