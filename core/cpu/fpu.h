@@ -20,7 +20,6 @@ enum {
     FSW_CC = FSW_C0 | FSW_C1 | FSW_C2 | FSW_C3,
 };
 enum { FCW_PC = 0x300, FCW_RC = 0xc00, FCW_RC_SHIFT = 10, FCW_INIT = 0x37f };
-enum fpu_rounding { RC_NEAREST, RC_DOWN, RC_UP, RC_CHOP };
 
 /* The operations of D8, DA, DC and DE in the order of their /r. */
 enum fpu_arith { FPU_ADD, FPU_MUL, FPU_COM, FPU_COMP, FPU_SUB, FPU_SUBR, FPU_DIV, FPU_DIVR };

@@ -14,6 +14,7 @@
 
 #include "core/base/bits.h"
 #include "core/cpu/fpu_series.h"
+#include "core/cpu/rounding.h"
 
 /* Numbers stay in registers: copies of them in memory would cost more than the arithmetic. */
 #define INLINE static inline __attribute__((always_inline))
@@ -307,21 +308,15 @@ INLINE struct wide inexact(struct wide a, bool larger)
     return a;
 }
 
-static bool rounds_up(uint16_t cw, bool neg, uint64_t rest, bool odd)
+static enum rounding rounding_of(uint16_t cw)
 {
-    switch ((cw & FCW_RC) >> FCW_RC_SHIFT) {
-    case RC_NEAREST: return rest > BIT64(63) || (rest == BIT64(63) && odd);
-    case RC_DOWN: return rest && neg;
-    case RC_UP: return rest && !neg;
-    default: return false;
-    }
+    return (enum rounding)((cw & FCW_RC) >> FCW_RC_SHIFT);
 }
 
 /* [SDM1] "Numeric Overflow Exception". */
 static struct x86_fpr overflowed(struct wide a, uint16_t cw, uint16_t *sw)
 {
-    unsigned rc = (cw & FCW_RC) >> FCW_RC_SHIFT;
-    bool to_inf = rc == RC_NEAREST || rc == (a.neg ? RC_DOWN : RC_UP);
+    bool to_inf = overflows_to_infinity(rounding_of(cw), a.neg);
     *sw |= FSW_OE | FSW_PE | (to_inf ? FSW_C1 : 0);
     struct x86_fpr max = {.mant = ~0ull, .se = a.neg ? 0xfffe : 0x7ffe};
     return to_inf ? inf(a.neg) : max;
@@ -351,7 +346,7 @@ static struct x86_fpr round_to_fpr(struct wide a, uint16_t cw, uint16_t *sw)
     if (rest) {
         *sw |= FSW_PE | (tiny ? FSW_UE : 0);
     }
-    if (rounds_up(cw, a.neg, rest, r.mant & 1)) {
+    if (rounds_up(rounding_of(cw), a.neg, r.mant & 1, rest, BIT64(63))) {
         *sw |= FSW_C1;
         r.mant++;
         if (r.mant == 0) {

@@ -9,9 +9,10 @@
 #include "core/cpu/simd.h"
 
 #include "core/base/bits.h"
+#include "core/cpu/rounding.h"
 
 enum { IE = 0x1, DE = 0x2, OE = 0x8, UE = 0x10, PE = 0x20, DAZ = 0x40, UM = 0x800, FTZ = 0x8000 };
-enum { RC_SHIFT = 13, RC_NEAR = 0, RC_DOWN, RC_UP, RC_ZERO };
+enum { RC_SHIFT = 13 };
 
 /* ---- RCP, RSQRT ---- */
 
@@ -125,17 +126,6 @@ static bool is_denormal(const struct format *f, uint64_t a)
     return magnitude(f, a) != 0 && magnitude(f, a) <= low_bits(f->frac_bits);
 }
 
-/* True if a magnitude cut off at @kept grows by one unit: @rest of @half_unit * 2 was cut. */
-static bool rounds_up(unsigned rc, bool negative, bool odd, uint64_t rest, uint64_t half_unit)
-{
-    switch (rc) {
-    case RC_NEAR: return rest > half_unit || (rest == half_unit && odd);
-    case RC_DOWN: return rest && negative;
-    case RC_UP: return rest && !negative;
-    default: return false;
-    }
-}
-
 /* ---- ROUND ---- */
 
 /* [SDM2] "ROUNDPD": imm bit 3 holds the inexact exception back, bit 2 takes MXCSR.RC for bits 1:0.
@@ -199,7 +189,7 @@ static wide shift_jam(wide a, unsigned n)
 
 static uint64_t overflow(const struct format *f, bool negative, unsigned rc)
 {
-    bool to_infinity = rc == RC_NEAR || rc == (negative ? RC_DOWN : RC_UP);
+    bool to_infinity = overflows_to_infinity(rc, negative);
     return infinity(f) - !to_infinity;
 }
 
