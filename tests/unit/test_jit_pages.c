@@ -371,6 +371,84 @@ static void code_of_global_pages_outlives_a_load_of_cr3(void **state)
                      0x11 * TIMES);
 }
 
+/* A function in page 0 that goes on at @to, in another page. */
+static void put_jump(struct interp_bench *b, uint64_t to)
+{
+    uint8_t code[5] = {0xe9};
+    st32le(code + 1, (uint32_t)(to - (FUNCTION + sizeof(code))));
+    ibench_poke(b, FUNCTION, code, sizeof(code));
+}
+
+/* A direct jump between pages is linked, until its page may be another one. */
+static void a_jump_between_pages_follows_its_page(void **state)
+{
+    struct interp_bench *b = *state;
+    const struct jit *j = jit_of(b->e);
+    uint64_t to = LB_PAGES + 0x1100;
+    uint64_t other = second_tables(b, 1, OTHER | 7);
+    put_jump(b, to);
+    put_function(b, to, 0x11);
+    put_function(b, OTHER + 0x100, 0x22);
+    assert_int_equal(sum_of_calls(b, FUNCTION, "", 0, 0), 0x11 * TIMES);
+    assert_non_null(j->far[LINK_LOCAL]);
+    assert_int_equal(sum_of_calls(b, FUNCTION, MOV_CR3_RDX, 3, other), 0x22 * TIMES);
+    assert_int_equal(sum_of_calls(b, FUNCTION, MOV_CR3_RDX, 3, LB_PML4), 0x11 * TIMES);
+    put_page(b, 1, OTHER, 7);
+    assert_int_equal(sum_of_calls(b, FUNCTION, INVLPG_RDX, 3, to), 0x22 * TIMES);
+    assert_non_null(j->far[LINK_LOCAL]);
+}
+
+/* The same to a global page: what a load of CR3 does not change, it does not unlink. */
+static void a_jump_to_a_global_page_outlives_a_load_of_cr3(void **state)
+{
+    struct interp_bench *b = *state;
+    const struct jit *j = jit_of(b->e);
+    uint64_t to = LB_PAGES + 0x1100;
+    put_page(b, 1, LB_PAGES + 0x1000, 0x107);
+    put_jump(b, to);
+    put_function(b, to, 0x11);
+    put_function(b, OTHER + 0x100, 0x22);
+    assert_int_equal(sum_of_calls(b, FUNCTION, MOV_CR3_RDX, 3, LB_PML4), 0x11 * TIMES);
+    const struct jit_link *l = j->far[LINK_GLOBAL];
+    assert_non_null(l);
+    assert_int_equal(sum_of_calls(b, FUNCTION, MOV_CR3_RDX, 3, LB_PML4), 0x11 * TIMES);
+    assert_int_equal(l->moved, 0);
+    put_page(b, 1, OTHER, 0x107);
+    assert_int_equal(sum_of_calls(b, FUNCTION, INVLPG_RDX, 3, to), 0x22 * TIMES);
+    assert_int_equal(l->moved, LINK_ALL_MOVED);
+}
+
+/* A jump whose page changes all the time is looked up, and right each time. */
+static void a_jump_to_a_page_that_changes_often_is_looked_up(void **state)
+{
+    static const uint8_t loop[] = {
+        0x0f, 0x22, 0xda,                               /* again: mov cr3, rdx */
+        0xff, 0xd6,                                     /* call rsi */
+        0x48, 0x01, 0xc3,                               /* add rbx, rax */
+        0x0f, 0x22, 0xdf,                               /* mov cr3, rdi */
+        0xff, 0xd6,                                     /* call rsi */
+        0x48, 0x6b, 0xc0, 0x10,                         /* imul rax, rax, 16 */
+        0x48, 0x01, 0xc3,                               /* add rbx, rax */
+        0xff, 0xc9,                                     /* dec ecx */
+        0x75, 0xe8,                                     /* jnz again */
+    };
+    struct interp_bench *b = *state;
+    const struct jit *j = jit_of(b->e);
+    uint64_t to = LB_PAGES + 0x1100, links;
+    lb_put64(b, LB_PD, 0x187);                          /* the stack stays in the TLB */
+    uint64_t other = second_tables(b, 1, OTHER | 7);
+    put_jump(b, to);
+    put_function(b, to, 0x11);
+    put_function(b, OTHER + 0x100, 0x22);
+    for (unsigned i = 0; i < 2; i++) {
+        links = j->stats.links;
+        b->cpu->s.gpr[R_DX] = LB_PML4;
+        run_with(b, loop, sizeof(loop), TIMES, other, FUNCTION);
+        assert_int_equal(b->cpu->s.gpr[R_BX], (0x11 + 0x220) * TIMES);
+    }
+    assert_true(j->stats.links - links < TIMES / 4);
+}
+
 /* What INVLPG drops is a page of whatever size; one without code changes nothing for code. */
 static void invlpg_drops_the_code_of_its_page_alone(void **state)
 {
@@ -402,6 +480,9 @@ int main(void)
         TEST(each_address_space_has_its_own_code),
         TEST(a_return_leads_to_a_page_that_is_another_one_now),
         TEST(code_of_global_pages_outlives_a_load_of_cr3),
+        TEST(a_jump_between_pages_follows_its_page),
+        TEST(a_jump_to_a_global_page_outlives_a_load_of_cr3),
+        TEST(a_jump_to_a_page_that_changes_often_is_looked_up),
         TEST(invlpg_drops_the_code_of_its_page_alone),
     };
 #undef TEST

@@ -291,7 +291,8 @@ static void forget_live_jumps(struct jit *j)
 
 static void forget(struct jit *j)
 {
-    j->n_far_links = j->n_contexts = 0;
+    j->n_contexts = 0;
+    memset(j->far, 0, sizeof(j->far));
     jit_path_drop(j, NULL);
     jit_all_room(j);
     j->stats.flushes++;
@@ -345,8 +346,8 @@ static void code_moved(struct interp *e, bool all)
     if ((before ^ j->jump_generation) * JIT_CONTEXTS >> 32) { /* live_key begins anew */
         forget_live_jumps(j);
     }
+    jit_unlink_far(j, all);
     if (all) {
-        jit_unlink_far(j);
         j->global_generation = j->generations++;
     }
 }

@@ -117,11 +117,21 @@ struct jit_link {
     uint64_t rip;            /* where it leads */
     struct jit_block *from, *to; /* to: NULL while it is not linked */
     uint8_t *at;             /* displacement of its jump, writable view */
-    uint8_t *stub;           /* where that leads while it is not linked */
-    struct jit_link *next;   /* of to->in */
+    uint8_t *stub;           /* where that leads while it is not linked, */
+    uint8_t *look;           /* and where if it is not to be again: looks @rip up; NULL: it is */
+    struct jit_link *next, **place; /* in to->in; what points here */
+    struct jit_link *far_next, **far_place; /* the same in jit.far, of a linked far_page */
     bool far_page;           /* leads out of its page: ends when translations of addresses change */
+    uint8_t moved;           /* how often they did, up to LINK_TIRED */
     bool counts;             /* entries by it count (passes); after enough of them it is linked */
 };
+
+/* Links to other pages: a load of CR3 leaves the global ones. Each time that they end they count
+ * so much; with LINK_TIRED they are not worth it any more. */
+enum { LINK_GLOBAL, LINK_LOCAL, LINK_KINDS };
+#define LINK_TIRED      32
+#define LINK_ALL_MOVED  2
+#define LINK_SOME_MOVED 8
 
 struct jit_jump {
     uint64_t rip;
@@ -210,7 +220,7 @@ struct jit {
     struct jit_path path;    /* being found, in the interpreter */
     unsigned warm, passes;   /* WARM and UNIT_PASSES, or what a test makes of them */
     struct jit_link *wanted; /* led out of translated code just now: to the block entered next */
-    unsigned n_far_links;
+    struct jit_link *far[LINK_KINDS]; /* LINK_*: those that are linked */
     struct jit_jump jumps[JIT_JUMPS];
     struct jit_live_jump *live_jumps;
     struct jit_missed missed[JIT_MISSED];
@@ -374,7 +384,6 @@ void jit_translation_dies(struct jit *j, struct jit_block *jb);
 struct jit_link *jit_new_link(struct jit *j, struct jit_block *from, uint64_t rip, bool far_page);
 /* All that are there: the one after @after, or the first; NULL behind the last. */
 struct jit_block *jit_next_block(const struct jit *j, const struct jit_block *after);
-struct jit_link *jit_next_link(const struct jit *j, const struct jit_link *after);
 
 /* ---- missed.c: runs of the TLB that turn out to be the wrong ones ---- */
 /* Instruction @index of the block missed its run once too often (cpu->run_tired). */
@@ -427,7 +436,8 @@ bool jit_emits(unsigned row);
 void jit_link(struct jit *j, struct jit_link *l, struct jit_block *to);
 void jit_unlink(struct jit *j, struct jit_link *l);
 void jit_unlink_into(struct jit *j, struct jit_block *to);
-void jit_unlink_far(struct jit *j);
+/* Translations of addresses changed: @all of them, or those that are not global. */
+void jit_unlink_far(struct jit *j, bool all);
 void jit_add_jump(struct jit *j, struct jit_block *jb);
 void jit_drop_jump(struct jit *j, const struct jit_block *jb);
 /* The code at offset @rip in the context of the moment; NULL: not known. */

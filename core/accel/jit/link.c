@@ -4,50 +4,81 @@
 #include "core/accel/jit/emit.h"
 #include "core/accel/jit/jit.h"
 
+/* Is what leads there good beyond loads of CR3? */
+static bool is_global(const struct jit *j, const struct jit_block *jb)
+{
+    const struct block *b = jb->block;
+    uint64_t lin = (j->contexts[jb->context].cs_base + jb->rip) & j->e->cpu.lin_mask;
+    return b->bytes == b->bytes1 && moved_is_global(j->e, lin);
+}
+
+static void add_far(struct jit *j, struct jit_link *l)
+{
+    bool stays = !j->contexts[l->to->context].paged || is_global(j, l->to);
+    struct jit_link **list = &j->far[stays ? LINK_GLOBAL : LINK_LOCAL];
+    l->far_next = *list;
+    l->far_place = list;
+    if (l->far_next) {
+        l->far_next->far_place = &l->far_next;
+    }
+    *list = l;
+}
+
+static bool is_tired(const struct jit_link *l)
+{
+    return l->look && l->moved >= LINK_TIRED;
+}
+
 void jit_link(struct jit *j, struct jit_link *l, struct jit_block *to)
 {
-    if (j->check) {
+    if (j->check || is_tired(l)) {
         return;
     }
     l->to = to;
     l->next = to->in;
+    l->place = &to->in;
+    if (l->next) {
+        l->next->place = &l->next;
+    }
     to->in = l;
     emit_link(l->at, to->entry);
-    j->n_far_links += l->far_page;
-    j->stats.links++;
-}
-
-static void unlinked(struct jit *j, struct jit_link *l)
-{
-    emit_link(l->at, l->stub);
-    l->to = NULL;
-    j->n_far_links -= l->far_page;
-}
-
-void jit_unlink_into(struct jit *j, struct jit_block *to)
-{
-    for (struct jit_link *l = to->in; l; l = l->next) {
-        unlinked(j, l);
+    if (l->far_page) {
+        add_far(j, l);
     }
-    to->in = NULL;
+    j->stats.links++;
 }
 
 void jit_unlink(struct jit *j, struct jit_link *l)
 {
-    struct jit_link **p;
     if (!l->to) {
         return;
     }
-    for (p = &l->to->in; *p != l; p = &(*p)->next) {
+    *l->place = l->next;
+    if (l->next) {
+        l->next->place = l->place;
     }
-    *p = l->next;
-    unlinked(j, l);
+    if (l->far_page) {
+        *l->far_place = l->far_next;
+        if (l->far_next) {
+            l->far_next->far_place = l->far_place;
+        }
+    }
+    l->to = NULL;
+    emit_link(l->at, is_tired(l) ? l->look : l->stub);
 }
 
-void jit_unlink_far(struct jit *j)
+void jit_unlink_into(struct jit *j, struct jit_block *to)
 {
-    for (struct jit_link *l = NULL; j->n_far_links > 0 && (l = jit_next_link(j, l));) {
-        if (l->far_page) {
+    while (to->in) {
+        jit_unlink(j, to->in);
+    }
+}
+
+void jit_unlink_far(struct jit *j, bool all)
+{
+    for (unsigned kind = all ? LINK_GLOBAL : LINK_LOCAL; kind < LINK_KINDS; kind++) {
+        for (struct jit_link *l; (l = j->far[kind]);) {
+            l->moved += l->moved < LINK_TIRED ? all ? LINK_ALL_MOVED : LINK_SOME_MOVED : 0;
             jit_unlink(j, l);
         }
     }
@@ -68,12 +99,9 @@ void jit_add_jump(struct jit *j, struct jit_block *jb)
     if (j->check) {
         return;
     }
-    const struct block *b = jb->block;
-    uint64_t lin = (j->contexts[jb->context].cs_base + jb->rip) & j->e->cpu.lin_mask;
-    bool global = b->bytes == b->bytes1 && moved_is_global(j->e, lin);
     *jit_jump_slot(j, jb->rip) = (struct jit_jump){
         .rip = jb->rip,
-        .key = global ? j->e->translated.global_key : j->e->translated.jump_key,
+        .key = is_global(j, jb) ? j->e->translated.global_key : j->e->translated.jump_key,
         .entry = codemem_rx(&j->code, jb->cold),
     };
     if (j->contexts[jb->context].live) {

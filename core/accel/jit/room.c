@@ -93,14 +93,3 @@ struct jit_block *jit_next_block(const struct jit *j, const struct jit_block *af
     }
     return NULL;
 }
-
-struct jit_link *jit_next_link(const struct jit *j, const struct jit_link *after)
-{
-    size_t at = after ? (size_t)(after - j->links) + 1 : 0;
-    for (size_t part = at / PART_LINKS; part < JIT_PARTS; part++, at = part * PART_LINKS) {
-        if (at % PART_LINKS < j->parts[part].n_links) {
-            return &j->links[at];
-        }
-    }
-    return NULL;
-}

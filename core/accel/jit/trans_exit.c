@@ -41,8 +41,8 @@ static bool far_page(const struct trans *t, uint64_t rip)
     return ((base + rip) ^ (base + t->jb->rip)) >> PAGE_BITS;
 }
 
-/* May what is at @rip change without a store to it? Then nothing is linked. */
-static bool needs_look_up(const struct trans *t, uint64_t rip)
+/* May what is at @rip change without a store to it? */
+static bool may_move(const struct trans *t, uint64_t rip)
 {
     return t->context->paged && far_page(t, rip);
 }
@@ -70,13 +70,18 @@ static struct jit_link *link_jump(struct trans *t, unsigned cc, uint64_t rip)
     return l;
 }
 
-/* Where it leads until then. */
+/* Where it leads until then; and if that changes too often. */
 static void link_stub(struct trans *t, struct jit_link *l)
 {
     l->stub = t->e.at;
     emit_mov_imm(&t->e, HOST_8, (uintptr_t)l);
     emit_link(emit_jmp(&t->e), stubs_of(t)->exit_link);
     emit_link(l->at, l->stub);
+    if (may_move(t, l->rip)) {
+        l->look = t->e.at;
+        emit_mov_imm(&t->e, HOST_8, l->rip);
+        trans_exit_indirect(t);
+    }
 }
 
 void trans_exit_chain(struct trans *t, uint64_t rip)
@@ -89,11 +94,6 @@ void trans_exit_chain(struct trans *t, uint64_t rip)
 static void exit_direct(struct trans *t, unsigned cc, uint64_t rip)
 {
     trans_flags_leave(t);
-    if (needs_look_up(t, rip)) {
-        emit_mov_imm(&t->e, HOST_8, rip);
-        trans_exit_indirect(t);
-        return;
-    }
     struct jit_link *l = link_jump(t, cc, rip);
     if (cc != ALWAYS) {
         trans_exit_chain(t, rip);
@@ -104,7 +104,7 @@ static void exit_direct(struct trans *t, unsigned cc, uint64_t rip)
 void trans_exit_to(struct trans *t, uint64_t rip)
 {
     trans_flags_leave(t);
-    if (is_backward(t, rip) && !needs_look_up(t, rip) && !t->context->live) {
+    if (is_backward(t, rip) && !t->context->live) {
         check_pending(t);
         exit_direct(t, 4, rip);
     } else {
@@ -123,7 +123,7 @@ void trans_leave_if(struct trans *t, unsigned cc, uint64_t rip)
 void trans_exit_two(struct trans *t, unsigned cc)
 {
     uint64_t to = trans_target(t);
-    if ((is_backward(t, to) && !t->context->live) || needs_look_up(t, to)) {
+    if (is_backward(t, to) && !t->context->live) {
         uint8_t *taken = emit_jcc(&t->e, cc);
         trans_exit_to(t, trans_next(t));
         emit_link(taken, t->e.at);
@@ -174,7 +174,7 @@ static uint8_t *return_point(struct trans *t, uint64_t back)
 static bool is_paired(const struct trans *t, uint64_t back)
 {
     return back > t->jb->rip + t->in->offset && back <= t->context->cs_last &&
-           !needs_look_up(t, back);
+           !may_move(t, back);
 }
 
 /* What CALL pushes. */
@@ -322,11 +322,6 @@ void trans_exit_call(struct trans *t, uint64_t rip)
         return;
     }
     trans_flags_leave(t);
-    if (needs_look_up(t, rip)) {
-        emit_mov_imm(e, HOST_8, rip);
-        trans_call_indirect(t);
-        return;
-    }
     if (is_backward(t, rip) && !t->context->live) {
         check_pending(t);
         due = emit_jcc(e, 5);
