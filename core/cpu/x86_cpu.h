@@ -344,12 +344,17 @@ struct tlb_entry *x86_translate(struct x86_cpu *cpu, uint64_t lin, enum x86_acce
 bool x86_translate_debug(struct x86_cpu *cpu, uint64_t lin, uint64_t *phys);
 
 /* Offset in its segment of the memory operand of @in, of the address size. */
-static inline uint64_t insn_ea(const struct x86_cpu *cpu, const struct insn *in)
+static inline uint64_t insn_ea_by(const uint64_t gpr[18], const struct insn *in)
 {
-    const uint8_t *gpr = (const uint8_t *)cpu->s.gpr;
-    uint64_t ea = ld64le(gpr + in->base) + (ld64le(gpr + in->index) << in->scale) +
+    const uint8_t *at = (const uint8_t *)gpr;
+    uint64_t ea = ld64le(at + in->base) + (ld64le(at + in->index) << in->scale) +
                   (uint64_t)(int64_t)in->disp;
     return ea & (~0ull >> in->ea_shift);
+}
+
+static inline uint64_t insn_ea(const struct x86_cpu *cpu, const struct insn *in)
+{
+    return insn_ea_by(cpu->s.gpr, in);
 }
 
 /* #AC where alignment is checked and seg:off is no multiple of @align. */

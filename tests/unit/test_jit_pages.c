@@ -201,6 +201,74 @@ static void accesses_near_to_each_other_at_the_end_of_a_run(void **state)
     }
 }
 
+/* The same by two registers, of which one is scaled, downward from @above the end on. */
+static void go_down(struct interp_bench *b, uint64_t end, unsigned above)
+{
+    static const uint8_t loop[] = {
+        0x48, 0x03, 0x5c, 0xcf, 0x08,                   /* again: add rbx, [rdi + rcx * 8 + 8] */
+        0x48, 0x89, 0x5c, 0xcf, 0x40,                   /* mov [rdi + rcx * 8 + 40h], rbx */
+        0x48, 0xff, 0xc7,                               /* inc rdi */
+        0x48, 0x03, 0x1c, 0xcf,                         /* add rbx, [rdi + rcx * 8] */
+        0x48, 0x83, 0xc1, 0xff,                         /* add rcx, -1 */
+        0x48, 0x89, 0x5c, 0xcf, 0xf0,                   /* mov [rdi + rcx * 8 - 10h], rbx */
+        0x48, 0x85, 0xc9,                               /* test rcx, rcx */
+        0x75, 0xe1,                                     /* jnz again */
+    };
+    enum { HALF = 512, STEPS = 100 };
+    uint8_t want[2 * HALF];
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < sizeof(want); i++) {
+        want[i] = (uint8_t)(i * 7);
+        *ibench_mem(b, i < HALF ? end - HALF + i : end + 0x1000 + i - HALF) = want[i];
+    }
+    run_with(b, loop, sizeof(loop), STEPS, end + above - 8 * STEPS, 0);
+    for (unsigned i = 0, at = HALF + above; i < STEPS; i++, at -= 7) {
+        sum += ld64le(want + at + 8);
+        st64le(want + at + 0x40, sum);
+        sum += ld64le(want + at + 1);
+        st64le(want + at - 0x17, sum);
+    }
+    assert_int_equal(b->cpu->s.gpr[R_BX], sum);
+    for (unsigned i = 0; i < sizeof(want); i++) {
+        uint64_t at = i < HALF ? end - HALF + i : end + 0x1000 + i - HALF;
+        assert_int_equal(*ibench_mem(b, at), want[i]);
+    }
+}
+
+static void accesses_near_to_each_other_by_two_registers(void **state)
+{
+    struct interp_bench *b = *state;
+    uint64_t end = LB_PAGES + 0x28000;
+    put_page(b, 0x28, end + 0x1000, 7);
+    for (unsigned above = 400; above > 340; above -= 5) {
+        go_down(b, end, above);
+    }
+}
+
+/* What memory and a sum of registers lead to: a page of 2 MiB, for which a run is worth while. */
+static void a_run_is_chosen_by_what_code_will_load(void **state)
+{
+    static const uint8_t loop[] = {
+        0x48, 0x8b, 0x07,                               /* again: mov rax, [rdi] */
+        0x48, 0x01, 0xf0,                               /* add rax, rsi */
+        0x48, 0x03, 0x58, 0x10,                         /* add rbx, [rax + 10h] */
+        0xff, 0xc9,                                     /* dec ecx */
+        0x75, 0xf2,                                     /* jnz again */
+    };
+    struct interp_bench *b = *state;
+    uint64_t there = LB_PAGES + 0x600000;
+    bool found = false;
+    lb_put64(b, LB_PAGES + 0x3000, there - 0x1000);
+    lb_put64(b, there + 0x10, 3);
+    run_with(b, loop, sizeof(loop), TIMES, LB_PAGES + 0x3000, 0x1000);
+    assert_int_equal(b->cpu->s.gpr[R_BX], 3 * TIMES);
+    for (unsigned i = 0; i < TLB_RUNS; i++) {
+        const struct tlb_run *r = &b->cpu->runs[TLB_SUPER][false][i];
+        found = found || there - r->start < r->bytes;
+    }
+    assert_true(found);
+}
+
 /* Between two accesses by RDI its page's entry in the tables becomes another one, and the TLB's
  * goes, since the access by RSI and RBP has the same slot: the second one finds the other page. */
 static void an_access_near_to_one_whose_entry_has_gone(void **state)
@@ -474,6 +542,8 @@ int main(void)
         TEST(a_store_finds_code_that_came_later),
         TEST(operands_at_the_end_of_a_run),
         TEST(accesses_near_to_each_other_at_the_end_of_a_run),
+        TEST(accesses_near_to_each_other_by_two_registers),
+        TEST(a_run_is_chosen_by_what_code_will_load),
         TEST(an_access_near_to_one_whose_entry_has_gone),
         TEST(what_is_often_not_found_together_is_looked_up_alone),
         TEST(an_operand_does_not_wrap_around_into_page_0),

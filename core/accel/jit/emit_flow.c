@@ -14,7 +14,7 @@ static unsigned stack_size(const struct trans *t)
 
 void trans_stack_offset(struct trans *t, int by)
 {
-    trans_guess(t, t->j->e->cpu.s.gpr[R_SP]);
+    trans_guess(t, t->regs[R_SP]);
     if (stack_size(t) > 2) {
         emit_lea(&t->e, stack_size(t), HOST_8, REG_ESP, HOST_NONE, by);
     } else if (by) {
@@ -89,7 +89,7 @@ bool emit_pop(struct trans *t)
 bool emit_leave(struct trans *t)
 {
     unsigned size = t->in->opsize;
-    trans_guess(t, t->j->e->cpu.s.gpr[R_BP]);
+    trans_guess(t, t->regs[R_BP]);
     if (stack_size(t) > 2) {
         emit_mov(&t->e, stack_size(t), HOST_8, HOST_BP);
     } else {

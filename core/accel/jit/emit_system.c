@@ -179,7 +179,7 @@ static void make_step(struct trans *t, enum host_reg to)
 static void string_offset(struct trans *t, enum host_reg reg)
 {
     unsigned size = t->in->adsize;
-    trans_guess(t, t->j->e->cpu.s.gpr[reg]);
+    trans_guess(t, t->regs[reg]);
     emit_rr(&t->e, size == 2 ? 0x0fb7 : 0x8b, size == 8 ? 8 : 4, HOST_8, reg);
 }
 

@@ -126,7 +126,8 @@ static struct jit_block *translate(struct jit *j, const struct jit_path *path)
 
 static struct jit_block *translate_alone(struct jit *j, struct block *b, uint64_t rip)
 {
-    struct jit_path alone = {.n = 1, .part = {{b, rip}}};
+    struct jit_path alone = {.n = 1, .part = {{b, rip, {0}}}};
+    memcpy(alone.part[0].gpr, j->e->cpu.s.gpr, sizeof(alone.part[0].gpr));
     return translate(j, &alone);
 }
 

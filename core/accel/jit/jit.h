@@ -85,7 +85,11 @@ struct fault_site;
 struct jit_path {
     unsigned n, n_insns;     /* n is 0: none is being found */
     unsigned context;
-    struct { struct block *block; uint64_t rip; } part[UNIT_PARTS];
+    struct jit_path_part {
+        struct block *block;
+        uint64_t rip;
+        uint64_t gpr[16];    /* when it was entered */
+    } part[UNIT_PARTS];
 };
 
 /* A translation, or a part of one: of the first block, the head; those of the others follow it in
@@ -303,7 +307,8 @@ bool jit_context_holds(const struct jit *j, const struct jit_block *jb);
 /* At offset s.rip; the same, by way of link @what. */
 const uint8_t *jit_leave_chain(struct x86_cpu *cpu, void *what, unsigned index);
 const uint8_t *jit_leave_link(struct x86_cpu *cpu, void *what, unsigned index);
-/* Before instruction @index of jit_block @what (STEP_NEAR: jit_near_missed); that is to be found anew; at cpu->cur. */
+/* Before instruction @index of jit_block @what (STEP_NEAR: jit_near_missed); that is to be found
+ * anew; at cpu->cur. */
 const uint8_t *jit_leave_step(struct x86_cpu *cpu, void *what, unsigned index);
 const uint8_t *jit_leave_stop(struct x86_cpu *cpu, void *what, unsigned index);
 #define STEP_NEAR 0x100

@@ -8,8 +8,8 @@
  */
 #include "core/accel/jit/jit.h"
 
-#define NEAR_MISSES 16u
-#define NEAR_WORTH  512u     /* instructions for one of them, at least */
+#define NEAR_MISSES 64u
+#define NEAR_WORTH  128u     /* instructions for one of them, at least */
 
 void jit_run_tired(struct jit *j, struct jit_block *jb, unsigned index)
 {

@@ -7,8 +7,7 @@
 
 enum how { NEVER, COMPARE, TEST, SUM, COUNT };
 
-/* Number 0 to 7 of ADD OR ADC SBB AND SUB XOR CMP */
-static unsigned alu_op(const struct insn *in)
+unsigned trans_alu_op(const struct insn *in)
 {
     unsigned opcode = insn_info[in->row].opcode;
     return (opcode >= 0x80 ? in->reg : opcode >> 3) & 7u;
@@ -26,23 +25,18 @@ static enum how how_again(const struct insn *in)
     if (in->mem) {
         return NEVER;
     }
-    return emitter == emit_alu ? alu[alu_op(in)] : emitter == emit_test ? COMPARE :
+    return emitter == emit_alu ? alu[trans_alu_op(in)] : emitter == emit_test ? COMPARE :
            emitter != emit_unary ? NEVER : is_neg(in) ? SUM : COUNT;
 }
 
-struct operands {
-    unsigned to, from;       /* offsets into gpr; from: GPR_OFF_ZERO if there is none or @imm */
-    bool imm;
-};
-
-static struct operands operands_of(const struct insn *in)
+struct trans_operands trans_operands_of(const struct insn *in)
 {
     uint8_t first = insn_info[in->row].operand[0], second = insn_info[in->row].operand[1];
     bool g = first == OPD_Gb || first == OPD_Gw || first == OPD_Gv;
     bool imm = second == OPD_Ib || second == OPD_sIb || second == OPD_Iz || second == OPD_Iv;
     bool one = imm || trans_emitters[in->row] == emit_unary;
-    return (struct operands){
-        .to = g ? in->r : in->m, .from = one ? GPR_OFF_ZERO : g ? in->m : in->r, .imm = imm,
+    return (struct trans_operands){
+        .to = g ? in->r : in->m, .from = one ? GPR_OFF_ZERO : g ? in->m : in->r, .imm = imm, .g = g,
     };
 }
 
@@ -59,7 +53,7 @@ struct flags_again trans_how_again(const struct trans *t)
     if (how == NEVER) {
         return none;
     }
-    struct operands o = operands_of(in);
+    struct trans_operands o = trans_operands_of(in);
     if (how == SUM && (is_high(o.to) || is_high(o.from) || o.from >> 3 == o.to >> 3)) {
         return none;
     }
@@ -72,7 +66,7 @@ struct flags_again trans_how_again(const struct trans *t)
 
 bool trans_lasts(const struct trans *t)
 {
-    struct operands o = operands_of(t->again.in);
+    struct trans_operands o = trans_operands_of(t->again.in);
     for (unsigned i = t->at; i < t->n; i++) {
         const struct insn *in = t->insns[i];
         const struct insn_info *info = &insn_info[in->row];
@@ -95,7 +89,7 @@ void trans_again_over(struct trans *t)
     if (!in || in == t->in) {
         return;
     }
-    struct operands o = operands_of(in);
+    struct trans_operands o = trans_operands_of(in);
     if (trans_may_write(t->in, o.to) || trans_may_write(t->in, o.from)) {
         t->again.in = NULL;
         t->saved |= !t->in_host;                        /* they are dead: trans_lasts */
@@ -106,7 +100,7 @@ void trans_again_over(struct trans *t)
 static void op_from(struct trans *t, unsigned op, unsigned digit, const struct insn *in,
                     enum host_reg reg)
 {
-    struct operands o = operands_of(in);
+    struct trans_operands o = trans_operands_of(in);
     struct host_mem extra = cpu_field((int32_t)o.from);
     unsigned size = in->opsize, wider = size > 1;
     bool test = trans_emitters[in->row] == emit_test;
@@ -134,8 +128,8 @@ static void again_sum(struct trans *t, const struct insn *in)
         emit_rr(&t->e, 0xf6 + wider, size, (enum host_reg)3, HOST_10);
         return;
     }
-    alu_from(t, alu_op(in) ^ 5, in, HOST_10);
-    alu_from(t, alu_op(in), in, HOST_10);
+    alu_from(t, trans_alu_op(in) ^ 5, in, HOST_10);
+    alu_from(t, trans_alu_op(in), in, HOST_10);
 }
 
 static void again_count(struct trans *t, const struct insn *in, bool carry)
@@ -155,7 +149,7 @@ void trans_make_again(struct trans *t, struct flags_again a)
 {
     const struct insn *in = a.in;
     enum how how = how_again(in);
-    struct operands o = operands_of(in);
+    struct trans_operands o = trans_operands_of(in);
     enum host_reg to = HOST_10;
     bool extra = trans_is_extra(o.to);
     trans_clean_one(t, o.to);

@@ -91,7 +91,7 @@ void trans_ea(struct trans *t)
 {
     const struct insn *in = t->in;
     struct host_mem m;
-    trans_guess(t, insn_ea(&t->j->e->cpu, in));
+    trans_guess(t, trans_guess_ea(t));
     if (!trans_ea_operand(t, &m)) {
         emit_mov_imm(&t->e, HOST_8, t->offset);
         return;
@@ -224,23 +224,46 @@ static void look_up(struct trans *t, unsigned seg, struct trans_place *p, unsign
     t->fixed = false;
 }
 
+static const struct host_mem in_r8 = {HOST_NONE, HOST_NONE, 0, 0};
+
 void trans_probe(struct trans *t, unsigned seg, unsigned size, enum access access)
 {
     if (trans_is_direct(t, seg, size, access)) {
         make_direct(t, in_window(HOST_8, 0, 0), size, access);
         return;
     }
-    struct trans_place in_r8 = {.at = {HOST_NONE, HOST_NONE, 0, 0}};
-    look_up(t, seg, &in_r8, size, access);
+    struct trans_place place = {
+        .by = {GPR_OFF_ZERO, GPR_OFF_ZERO, 0}, .at = in_r8,
+    };
+    look_up(t, seg, &place, size, access);
+}
+
+bool trans_is_flat(const struct trans *t, unsigned seg)
+{
+    return t->context->paged && seg_kind(t, seg, READ) == SEG_FLAT;
 }
 
 bool trans_is_plain(const struct trans *t, unsigned seg, int32_t disp)
 {
-    return t->context->paged && seg_kind(t, seg, READ) == SEG_FLAT &&
-           (t->wide || (disp >= -PLAIN_DISP && disp < PLAIN_DISP));
+    return trans_is_flat(t, seg) && (t->wide || (disp >= -PLAIN_DISP && disp < PLAIN_DISP));
 }
 
-/* The operand at guest register @reg + @disp, if that may be looked up so. */
+/* The operand at @by + its displacement, which is @at, or in R8: as one near to others, or with
+ * others that are near to it. */
+static void look_up_sum(struct trans *t, unsigned seg, struct trans_sum by, struct host_mem at,
+                        unsigned size, enum access access)
+{
+    bool own = at.base != HOST_NONE;
+    if (!trans_near_has(t, by, own, own ? at.disp : t->in->disp, size, access)) {
+        look_up(t, seg, &(struct trans_place){.by = by, .at = at}, size, access);
+        return;
+    }
+    t->operand = own ? (struct host_mem){at.base, HOST_9, 0, at.disp}
+                     : (struct host_mem){HOST_8, HOST_9, 0, 0};
+    note_access(t, size, access);
+}
+
+/* The operand at guest register @reg + @disp, if that may be looked up as it stands. */
 static bool look_up_plain(struct trans *t, unsigned seg, unsigned reg, int32_t disp, unsigned size,
                           enum access access)
 {
@@ -253,18 +276,14 @@ static bool look_up_plain(struct trans *t, unsigned seg, unsigned reg, int32_t d
     if (base == HOST_8) {
         return false;
     }
-    if (!trans_near_has(t, reg, base, disp, size, access)) {
-        look_up(t, seg, &(struct trans_place){.reg = reg, .at = {base, HOST_NONE, 0, disp}}, size,
-                access);
-    } else {
-        note_access(t, size, access);
-    }
+    struct trans_sum by = {(uint8_t)reg, GPR_OFF_ZERO, 0};
+    look_up_sum(t, seg, by, (struct host_mem){base, HOST_NONE, 0, disp}, size, access);
     return true;
 }
 
 void trans_stack(struct trans *t, int by, unsigned size, enum access access)
 {
-    trans_guess(t, t->j->e->cpu.s.gpr[R_SP]);
+    trans_guess(t, t->regs[R_SP]);
     if ((t->context->mode & MODE_SS32) && trans_is_direct(t, S_SS, size, access)) {
         make_direct(t, in_window(REG_ESP, 0, by), size, access);
         return;
@@ -288,7 +307,7 @@ static bool host_adds_up(const struct trans *t)
 void trans_mem(struct trans *t, unsigned size, enum access access)
 {
     const struct insn *in = t->in;
-    trans_guess(t, insn_ea(&t->j->e->cpu, in));
+    trans_guess(t, trans_guess_ea(t));
     if (host_adds_up(t) && trans_is_direct(t, in->seg, size, access)) {
         bool base = in->base != GPR_OFF_ZERO, index = in->index != GPR_OFF_ZERO;
         enum host_reg reg = base ? guest_reg(in->base >> 3) :
@@ -302,5 +321,11 @@ void trans_mem(struct trans *t, unsigned size, enum access access)
         return;
     }
     trans_ea(t);
+    if (!t->fixed && in->adsize == (t->wide ? 8 : 4) && trans_is_flat(t, in->seg) &&
+        seg_kind(t, in->seg, access) == SEG_FLAT) {
+        struct trans_sum by = {in->base, in->index, in->scale};
+        look_up_sum(t, in->seg, by, in_r8, size, access);
+        return;
+    }
     trans_probe(t, in->seg, size, access);
 }

@@ -1,8 +1,8 @@
 /*
- * Accesses near to one that has been looked up: by the same register, which has changed by nothing
- * but known sums since, and not far from it. The first one looks for the bytes of all of them, and
- * keeps what leads there from linear addresses (translated.near); the others are then made without
- * a check, and leave EFLAGS alone.
+ * Accesses near to one that has been looked up: by the same registers, which have changed by
+ * nothing but known sums since, and not far from it. The first one looks for the bytes of all of
+ * them, and keeps what leads there from linear addresses (translated.near); the others are then
+ * made without a check, and leave EFLAGS alone.
  *
  * Model:  what the TLB has it loses only in C code, and translated code is left when that happened
  *         (cpu->tlb_losses). A first one that does not find all of them is the interpreter's, which
@@ -59,8 +59,7 @@ static bool is_sum(const struct trans *t, const struct insn *in, unsigned reg, i
     return false;
 }
 
-/* The same by a small one. */
-static bool moves_by(const struct trans *t, const struct insn *in, unsigned reg, int32_t *by)
+bool trans_moves_by(const struct trans *t, const struct insn *in, unsigned reg, int32_t *by)
 {
     int64_t sum = 0;
     bool moves = is_sum(t, in, reg, &sum) && sum >= -PLAIN_DISP && sum <= PLAIN_DISP;
@@ -85,13 +84,30 @@ static bool writes_memory(const struct insn *in)
            !compares;
 }
 
-/* The access of @in by register @reg, where it is known without doing it: at @disp from what the
- * register is before, of probably @size bytes. */
-static bool access_by(const struct trans *t, const struct insn *in, unsigned reg, int64_t *disp,
-                      unsigned *size, bool *write)
+static bool is_same(struct trans_sum a, struct trans_sum b)
+{
+    return a.base == b.base && a.index == b.index &&
+           (a.scale == b.scale || a.index == GPR_OFF_ZERO);
+}
+
+/* Does @in change the sum by @moved, and by nothing else? */
+static bool moves(const struct trans *t, const struct insn *in, struct trans_sum by,
+                  int32_t *moved)
+{
+    int32_t base, index;
+    bool known = trans_moves_by(t, in, by.base, &base) || !trans_may_write(in, by.base);
+    known = (trans_moves_by(t, in, by.index, &index) || !trans_may_write(in, by.index)) && known;
+    *moved = base + index * (1 << by.scale);
+    return known;
+}
+
+/* The access of @in by the sum, where it is known without doing it: at @disp from what that is
+ * before, of probably @size bytes. */
+static bool access_by(const struct trans *t, const struct insn *in, struct trans_sum by,
+                      int64_t *disp, unsigned *size, bool *write)
 {
     trans_emitter emitter = trans_emitters[in->row];
-    bool stack = reg == GPR_OFF(R_SP) && wide_stack(t);
+    bool stack = by.base == GPR_OFF(R_SP) && by.index == GPR_OFF_ZERO && wide_stack(t);
     bool pushes = emitter == emit_push || emitter == emit_call;
     *size = in->opsize;
     if (stack && (pushes || emitter == emit_pop || emitter == emit_ret)) {
@@ -101,8 +117,9 @@ static bool access_by(const struct trans *t, const struct insn *in, unsigned reg
     }
     *disp = in->disp;
     *write = writes_memory(in);
-    return emitter && in->mem && in->base == reg && in->index == GPR_OFF_ZERO &&
-           in->adsize == (t->wide ? 8 : 4) && trans_is_plain(t, in->seg, in->disp);
+    return emitter && in->mem &&
+           is_same((struct trans_sum){in->base, in->index, in->scale}, by) &&
+           in->adsize == (t->wide ? 8 : 4) && trans_is_flat(t, in->seg);
 }
 
 /* What accesses that follow add to @n, which has the first one's bytes. False: there are none. */
@@ -114,7 +131,7 @@ static bool widen(const struct trans *t, struct trans_near *n)
     for (unsigned i = t->at; i < t->n && moved >= -PLAIN_DISP && moved <= PLAIN_DISP; i++) {
         const struct insn *in = t->insns[i];
         int32_t by;
-        if (i > t->at && access_by(t, in, n->reg, &disp, &size, &write)) {
+        if (i > t->at && access_by(t, in, n->by, &disp, &size, &write)) {
             int64_t at = moved + disp, end = at + size;
             int64_t low = at < lo ? at : lo, high = end > hi ? end : hi;
             if (high - low <= TLB_RUN_NEAR) {
@@ -124,11 +141,10 @@ static bool widen(const struct trans *t, struct trans_near *n)
                 more = true;
             }
         }
-        if (moves_by(t, in, n->reg, &by)) {
-            moved += by;
-        } else if (!trans_emitters[in->row] || trans_may_write(in, n->reg)) {
+        if (!moves(t, in, n->by, &by)) {
             break;
         }
+        moved += by;
     }
     n->lo = (int32_t)lo;
     n->hi = (int32_t)hi;
@@ -141,11 +157,11 @@ static int32_t slot(unsigned i)
 }
 
 /* A slow path of the instruction so far would come back behind it, without the look. */
-bool trans_near_plan(struct trans *t, unsigned reg, int32_t disp, unsigned size,
+bool trans_near_plan(struct trans *t, struct trans_sum by, int32_t disp, unsigned size,
                      enum access access, struct trans_near *n)
 {
     *n = (struct trans_near){
-        .reg = (uint8_t)reg, .write = access != READ, .lo = disp, .hi = disp + (int32_t)size,
+        .by = by, .write = access != READ, .lo = disp, .hi = disp + (int32_t)size,
     };
     return !t->path && disp >= -MOST_DISP && disp <= MOST_DISP && t->at + 1 < t->n &&
            !(t->block->checked >> t->in->index_in_block & 1) &&
@@ -161,15 +177,14 @@ void trans_near_begins(struct trans *t, const struct trans_near *n)
     emit_store(&t->e, 8, HOST_9, slot(i));
 }
 
-bool trans_near_has(struct trans *t, unsigned reg, enum host_reg base, int32_t disp, unsigned size,
+bool trans_near_has(struct trans *t, struct trans_sum by, bool own, int32_t disp, unsigned size,
                     enum access access)
 {
     for (unsigned i = 0; i < NEARS; i++) {
         const struct trans_near *n = &t->near[i];
-        if (n->there && n->reg == reg && disp >= n->lo && (int64_t)disp + size <= n->hi &&
-            (access == READ || n->write)) {
+        if (n->there && is_same(n->by, by) && disp >= n->lo && (int64_t)disp + size <= n->hi &&
+            (access == READ || n->write) && (n->own || !own || t->wide)) {
             emit_load(&t->e, 8, HOST_9, slot(i));
-            t->operand = (struct host_mem){base, HOST_9, 0, disp};
             t->direct = t->fixed = false;
             return true;
         }
@@ -177,23 +192,27 @@ bool trans_near_has(struct trans *t, unsigned reg, enum host_reg base, int32_t d
     return false;
 }
 
-/* Of 32-bit code the register itself has to stay among what was looked up, since sums that wrap are
- * not. */
+/* The host adds up what [register + displacement] of 32-bit code is, where it must not wrap: the
+ * register itself has to stay in what was looked up, or between that and where it was. */
+static bool may_wrap(const struct trans *t, const struct trans_near *n)
+{
+    return !t->wide && n->by.index == GPR_OFF_ZERO &&
+           ((n->moved < 0 && n->lo > 0) || (n->moved > 0 && n->hi <= 0));
+}
+
 void trans_near_over(struct trans *t)
 {
     for (unsigned i = 0; i < NEARS; i++) {
         struct trans_near *n = &t->near[i];
         int32_t by;
-        if (moves_by(t, t->in, n->reg, &by)) {
-            n->lo -= by;
-            n->hi -= by;
-        } else if (trans_may_write(t->in, n->reg)) {
+        if (!n->there || !moves(t, t->in, n->by, &by)) {
             n->there = false;
+            continue;
         }
-        if (n->lo < -2 * PLAIN_DISP || n->lo > 2 * PLAIN_DISP ||
-            (by && !t->wide && (n->lo > 0 || n->hi < 0))) {
-            n->there = false;
-        }
+        n->lo -= by;
+        n->hi -= by;
+        n->moved += by;
+        n->there = n->moved >= -PLAIN_DISP && n->moved <= PLAIN_DISP && !may_wrap(t, n);
     }
 }
 

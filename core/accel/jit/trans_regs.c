@@ -276,33 +276,33 @@ static bool writes_first_only(trans_emitter emitter)
     return false;
 }
 
-bool trans_may_write(const struct insn *in, unsigned offset)
+uint32_t trans_writes(const struct insn *in)
 {
     trans_emitter emitter = trans_emitters[in->row];
-    unsigned first = insn_info[in->row].operand[0], reg = offset >> 3;
-    bool r = in->r >> 3 == reg, m = !in->mem && in->m >> 3 == reg;
+    unsigned first = insn_info[in->row].operand[0];
+    uint32_t r = BIT(in->r >> 3) & 0xffff, m = in->mem ? 0 : BIT(in->m >> 3) & 0xffff;
     if (emitter == emit_push || emitter == emit_call || emitter == emit_ret) {
-        return reg == R_SP;
+        return BIT(R_SP);
     }
     if (emitter == emit_pop) {
-        return r || reg == R_SP;
+        return r | BIT(R_SP);
     }
     if (emitter == emit_mul || emitter == emit_div || emitter == emit_widen) {
-        return reg == R_AX || reg == R_DX;
+        return BIT(R_AX) | BIT(R_DX);
     }
     if (emitter == emit_nop || emitter == emit_carry || emitter == emit_x87 ||
         emitter == emit_x87_intel || emitter == emit_jump || emitter == emit_jump_cc) {
-        return false;
+        return 0;
     }
     if (!writes_first_only(emitter)) {
-        return true;
+        return 0xffff;
     }
     if (reads_only(in)) {
-        return false;
+        return 0;
     }
     bool e = e_operand(first), g = g_operand(first);
     if (emitter == emit_vec || emitter == emit_vex) {
-        return (r && g) || (m && e);
+        return (g ? r : 0) | (e ? m : 0);
     }
-    return (r && (g || !e)) || (m && (e || !g)) || (reg == R_AX && !e && !g);
+    return (g || !e ? r : 0) | (e || !g ? m : 0) | (e || g ? 0 : BIT(R_AX));
 }

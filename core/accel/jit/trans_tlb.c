@@ -9,6 +9,9 @@
 
 #include "core/accel/jit/check.h"
 
+#define MANY  (16 * PAGE_BYTES)
+#define SMALL 0x10000u       /* an address, or less than a displacement that is one */
+
 /* Displacement from the context to the TLB of the block's accesses. */
 static int32_t tlb_offset(const struct trans *t)
 {
@@ -191,40 +194,32 @@ static void look_in_run(struct trans *t, unsigned run, const struct host_mem *at
     comes_back(t);
 }
 
-/* Did the block change this register (offset into gpr), so that where it leads is not known? The
- * stack stays where it is. */
-static bool is_changed(const struct trans *t, unsigned offset)
-{
-    bool stack = offset == GPR_OFF(R_SP) || (offset == GPR_OFF(R_BP) && !t->wide);
-    bool changed = false;
-    for (unsigned i = 0; i < t->at && !changed; i++) {
-        changed = offset <= GPR_OFF(R_15) && !stack && trans_may_write(t->insns[i], offset);
-    }
-    return changed;
-}
-
-static bool is_unsure(const struct trans *t)
-{
-    return t->in->mem && (is_changed(t, t->in->base) || is_changed(t, t->in->index));
-}
-
 /* By RSP, or by RBP near to it. */
 static bool is_on_stack(const struct trans *t, uint64_t lin)
 {
     const struct insn *in = t->in;
-    uint64_t distance = lin - t->j->e->cpu.s.gpr[R_SP];
+    uint64_t distance = lin - t->regs[R_SP];
     return !in->mem || in->base == GPR_OFF(R_SP) ||
-           (in->base == GPR_OFF(R_BP) && !is_changed(t, in->base) && distance + 256 < PAGE_BYTES);
+           (in->base == GPR_OFF(R_BP) && !trans_is_unsure(t) && distance + 256 < PAGE_BYTES);
 }
 
-/* The run in which the access will probably be; -1: none. A displacement that is an address says
- * more than registers that have changed; else memory of which there is much is likely. Where a run
- * turned out to be the wrong one, it is known what would have been right. */
+/* Has run @run, in which @lin is, many pages, or will it? */
+static bool is_wide(const struct trans *t, unsigned run, uint64_t lin, bool write)
+{
+    const struct x86_cpu *cpu = &t->j->e->cpu;
+    unsigned kind = t->context->tlb;
+    return cpu->runs[kind][write][run].bytes >= MANY ||
+           cpu->tlbs[kind][lin >> PAGE_BITS & (TLB_SIZE - 1)].span > PAGE_OFFSET;
+}
+
+/* The run in which the access will probably be; -1: none. Where the address is known in part, that
+ * is perhaps where a table begins; else memory of which there is much is likely. What leads to
+ * other places each time needs many pages. Where a run turned out to be the wrong one, it is known
+ * what would have been right. */
 static int likely_run(const struct trans *t, uint64_t lin, bool write)
 {
     struct x86_cpu *cpu = &t->j->e->cpu;
     unsigned kind = t->context->tlb, index = t->in->index_in_block;
-    uint64_t table = t->in->disp & cpu->lin_mask;
     if (t->block->checked >> index & 1) {
         return -1;
     }
@@ -238,12 +233,13 @@ static int likely_run(const struct trans *t, uint64_t lin, bool write)
     if (m) {
         return x86_tlb_run_at(cpu, kind, m->lin, write);
     }
-    if (!is_unsure(t)) {
-        return x86_tlb_run_at(cpu, kind, lin, write);
+    bool unsure = trans_is_unsure(t);
+    int run = !unsure || (lin >= SMALL && lin + SMALL > lin)
+                  ? x86_tlb_run_at(cpu, kind, lin, write) : -1;
+    if (run >= 0 && trans_is_derived(t) && !is_wide(t, (unsigned)run, lin, write)) {
+        run = -1;
     }
-    int run = table >= 0x10000 && table + 0x10000 > table
-                  ? x86_tlb_run_at(cpu, kind, table, write) : -1;
-    return run >= 0 ? run : x86_tlb_large_run(cpu, kind, write);
+    return run < 0 && unsure ? x86_tlb_large_run(cpu, kind, write) : run;
 }
 
 /* Will a store to @lin find a page without marks? */
@@ -287,13 +283,16 @@ static bool look_up_near(struct trans *t, const struct trans_place *p, unsigned 
 {
     struct trans_near n;
     struct emit *e = &t->e;
-    if (!is_at(&p->at) || !trans_near_plan(t, p->reg, p->at.disp, size, access, &n) ||
+    bool own = is_at(&p->at);
+    int32_t disp = own ? p->at.disp : t->in->disp;
+    if ((p->by.base == GPR_OFF_ZERO && p->by.index == GPR_OFF_ZERO) ||
+        !trans_near_plan(t, p->by, disp, size, access, &n) ||
         (n.write && access == READ && !is_open(t, p->lin))) {
         return false;
     }
     int run = likely_run(t, p->lin, n.write);
     int32_t place = run < 0 ? 0 : run_offset(t, (unsigned)run, n.write);
-    struct host_mem at = {p->at.base, HOST_NONE, 0, n.lo};
+    struct host_mem at = {own ? p->at.base : HOST_8, HOST_NONE, 0, own ? n.lo : n.lo - disp};
     uint8_t bytes = (uint8_t)(n.hi - n.lo);
     enum access all = n.write ? WRITE : READ;
     if (run < 0) {
@@ -313,14 +312,15 @@ static bool look_up_near(struct trans *t, const struct trans_place *p, unsigned 
         emit_load(e, 8, HOST_9, place + (int32_t)offsetof(struct tlb_run, addend));
         comes_back(t);
     }
+    n.own = own;
     trans_near_begins(t, &n);
-    t->operand = (struct host_mem){p->at.base, HOST_9, 0, p->at.disp};
+    t->operand = (struct host_mem){at.base, HOST_9, 0, own ? disp : 0};
     return true;
 }
 
 void trans_look_up(struct trans *t, const struct trans_place *p, unsigned size, enum access access)
 {
-    bool quick = access == READ || is_open(t, p->lin) || is_unsure(t);
+    bool quick = access == READ || is_open(t, p->lin) || trans_is_unsure(t);
     int run = -1;
     if (p->fixed && quick && (p->lin & PAGE_OFFSET) + size <= PAGE_BYTES) {
         look_up_fixed(t, p->lin, size, access);
@@ -492,6 +492,9 @@ static void far_near(struct trans *t, const struct far_access *f)
     compare_tag(t, quick_tag(f->access));
     trans_slow_if(t, 5);
     load_addend(t);
+    if (f->at.base == HOST_8) {
+        emit_lea(&t->e, 8, HOST_8, HOST_8, HOST_NONE, -f->at.disp);
+    }
 }
 
 void trans_far_accesses(struct trans *t)

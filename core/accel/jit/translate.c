@@ -77,6 +77,7 @@ static void translate_insn(struct trans *t)
             trans_written(t);
             trans_again_over(t);
             trans_near_over(t);
+            trans_guess_over(t);
         }
         for (struct slow_path *p = t->path; p && !t->ended; p = p->before) {
             p->near = t->is_first;
@@ -97,6 +98,7 @@ static void translate_insn(struct trans *t)
         return;
     }
     call_interpreter(t);
+    trans_guess_over(t);
 }
 
 void trans_take_budget(struct trans *t, unsigned digit, unsigned n)
@@ -238,10 +240,11 @@ static void begin_parts(struct trans *t, const struct jit_path *path)
     }
 }
 
-static void translate_part(struct trans *t, struct jit_block *part)
+static void translate_part(struct trans *t, struct jit_block *part, const uint64_t gpr[16])
 {
     t->jb = part;
     t->block = part->block;
+    trans_guess_begin(t, gpr);
     for (unsigned i = 0; i < t->block->n && !t->ended; i++, t->at++) {
         t->in = &t->block->insns[i];
         t->info = &insn_info[t->in->row];
@@ -274,6 +277,7 @@ static void begin(struct trans *t, struct jit *j, const struct jit_path *path)
     t->again.in = NULL;
     t->at = t->n_slow = t->n_far = t->n_faults = t->next_near = 0;
     t->direct = t->out_of_line = false;
+    t->derived = 0;
     trans_find_live(t);
 }
 
@@ -302,7 +306,7 @@ struct jit_block *jit_translate(struct jit *j, const struct jit_path *path)
     trans_second_page_begin(&t);
     trans_fp_begin(&t);
     for (unsigned i = 0; i < jb->n_parts; i++) {
-        translate_part(&t, &jb[i]);
+        translate_part(&t, &jb[i], path->part[i].gpr);
     }
     if (!t.ended) {
         t.at--;

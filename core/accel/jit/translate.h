@@ -64,21 +64,28 @@ struct far_access {
                               * distance from its start, and R8 is to be the host's address */
 };
 
+/* Guest registers (offsets into gpr; GPR_OFF_ZERO: none) that make an address: base plus
+ * index << scale. Both none: it is something else. */
+struct trans_sum {
+    uint8_t base, index, scale;
+};
+
 /* Where an access is: R8, or @at.base + @at.disp, has the linear address, which is probably @lin
  * (certainly, if @fixed). */
 struct trans_place {
-    unsigned reg;            /* the guest's, if at.base is one */
+    struct trans_sum by;     /* the registers that it depends on, if they are all that it does */
     struct host_mem at;      /* base HOST_NONE: R8 */
     uint64_t lin;
     bool fixed;
 };
 
-/* Bytes at lo to hi - 1 from what a register (offset into gpr) is now, to which translated.near
- * leads; for stores, too, if @write. */
+/* Bytes at lo to hi - 1 from what a sum is now, to which translated.near leads; for stores, too, if
+ * @write. It has changed by @moved since it was looked up. */
 struct trans_near {
-    uint8_t reg;
+    struct trans_sum by;
     bool there, write;
-    int32_t lo, hi;
+    bool own;                /* looked up by a register of its own: no sum of it wraps */
+    int32_t lo, hi, moved;
 };
 #define PLAIN_DISP 0x10000
 
@@ -112,7 +119,10 @@ struct trans {
     enum unheld unheld;      /* of this instruction */
     bool fixed;              /* the memory operand's offset is known: */
     uint64_t offset;
-    uint64_t guess;          /* the offset by the registers of the moment */
+    uint64_t guess;          /* the offset by: */
+    uint64_t regs[18];       /* what gpr of the context will probably have */
+    uint16_t unsure;         /* bits of those of which nothing is known */
+    uint16_t derived;        /* of those that the translation has given other values than sums */
     struct host_mem operand; /* where the access is; in the window, if @direct */
     bool direct;
     struct trans_fault {
@@ -188,8 +198,13 @@ void trans_forget_held(struct trans *t);
 /* At the start of a slow path, and when it comes back. */
 void trans_clean_path(struct trans *t, const struct slow_path *p);
 void trans_reload(struct trans *t, const uint8_t held[HELD]);
-/* May the instruction change this register (offset into gpr)? */
-bool trans_may_write(const struct insn *in, unsigned offset);
+/* Bits of the registers that the instruction may change; is this one (offset into gpr) among
+ * them? */
+uint32_t trans_writes(const struct insn *in);
+static inline bool trans_may_write(const struct insn *in, unsigned offset)
+{
+    return trans_writes(in) >> (offset >> 3) & 1;
+}
 static inline bool trans_is_extra(unsigned offset)
 {
     return offset >= GPR_OFF(R_8) && offset <= GPR_OFF(R_15);
@@ -226,6 +241,8 @@ void trans_may_fault(struct trans *t);
 /* May [register + @disp] be looked up as it stands? Of 32-bit code a sum that wraps is looked up
  * again out of line: with a displacement that is an address that would be always. */
 bool trans_is_plain(const struct trans *t, unsigned seg, int32_t disp);
+/* May it be near to others? */
+bool trans_is_flat(const struct trans *t, unsigned seg);
 /* Is such an access made in the window, unchecked? */
 bool trans_is_direct(const struct trans *t, unsigned seg, unsigned size, enum access access);
 /* To the interpreter; if condition @cc holds. */
@@ -250,14 +267,27 @@ void trans_note_store(struct trans *t, unsigned size);
 /* What accesses left to do out of line. */
 void trans_far_accesses(struct trans *t);
 
+/* ---- trans_guess.c ---- */
+/* The registers at the start of a part; what the instruction that is done makes of them. */
+void trans_guess_begin(struct trans *t, const uint64_t gpr[16]);
+void trans_guess_over(struct trans *t);
+/* Offset of the memory operand by regs; is a register that it depends on not known? */
+uint64_t trans_guess_ea(const struct trans *t);
+bool trans_is_unsure(const struct trans *t);
+/* Does it depend on one that the translation made: will it lead elsewhere each time? */
+bool trans_is_derived(const struct trans *t);
+
 /* ---- trans_near.c ---- */
-/* @n: what a look-up of [@reg + @disp] is to cover. False: nothing that follows is near to it. */
-bool trans_near_plan(struct trans *t, unsigned reg, int32_t disp, unsigned size,
+/* Does @in change register @reg (offset into gpr) by a small sum, and by nothing else? */
+bool trans_moves_by(const struct trans *t, const struct insn *in, unsigned reg, int32_t *by);
+/* @n: what a look-up of [@by + @disp] is to cover. False: nothing that follows is near to it. */
+bool trans_near_plan(struct trans *t, struct trans_sum by, int32_t disp, unsigned size,
                      enum access access, struct trans_near *n);
 /* R9 leads to all of it. */
 void trans_near_begins(struct trans *t, const struct trans_near *n);
-/* Makes operand [@base + @disp], @base having guest register @reg, if that is near. */
-bool trans_near_has(struct trans *t, unsigned reg, enum host_reg base, int32_t disp, unsigned size,
+/* R9 leads to [@by + @disp], if that is near; in 32-bit code the host adds it up if @own. EFLAGS
+ * stays. */
+bool trans_near_has(struct trans *t, struct trans_sum by, bool own, int32_t disp, unsigned size,
                     enum access access);
 /* The instruction is done; nothing is known any more. */
 void trans_near_over(struct trans *t);
@@ -296,6 +326,15 @@ struct flags_again trans_how_again(const struct trans *t);
 bool trans_lasts(const struct trans *t);
 /* The instruction is done: does that still hold? */
 void trans_again_over(struct trans *t);
+/* The register operands (offsets into gpr; memory is none of them) of an instruction with one or
+ * two: the first, and the second, which is GPR_OFF_ZERO if there is none or @imm. */
+struct trans_operands {
+    unsigned to, from;
+    bool imm, g;             /* the first is named by ModRM's reg */
+};
+struct trans_operands trans_operands_of(const struct insn *in);
+/* Number 0 to 7 of ADD OR ADC SBB AND SUB XOR CMP */
+unsigned trans_alu_op(const struct insn *in);
 /* Does it. Uses R10. */
 void trans_make_again(struct trans *t, struct flags_again a);
 

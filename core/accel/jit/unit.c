@@ -39,11 +39,14 @@ static bool is_in(const struct jit_path *p, const struct block *b)
     return found;
 }
 
-static void add(struct jit_path *p, struct block *b, uint64_t rip)
+/* It is entered now. */
+static void add(struct jit *j, struct block *b, uint64_t rip)
 {
-    p->part[p->n].block = b;
-    p->part[p->n].rip = rip;
-    p->n++;
+    struct jit_path *p = &j->path;
+    struct jit_path_part *part = &p->part[p->n++];
+    part->block = b;
+    part->rip = rip;
+    memcpy(part->gpr, j->e->cpu.s.gpr, sizeof(part->gpr));
     p->n_insns += b->n;
 }
 
@@ -51,7 +54,7 @@ void jit_path_begin(struct jit *j, struct jit_block *jb)
 {
     j->path = (struct jit_path){.context = jb->context};
     if (jb->block->bytes == jb->block->bytes1) {        /* else the next one is in another page */
-        add(&j->path, jb->block, jb->rip);
+        add(j, jb->block, jb->rip);
     }
 }
 
@@ -74,7 +77,7 @@ bool jit_path_adds(struct jit *j, struct block *b)
         !same_page(p, b, rip) || is_in(p, b)) {
         return false;
     }
-    add(p, b, rip);
+    add(j, b, rip);
     return true;
 }
 
@@ -84,8 +87,9 @@ static void unroll(struct jit_path *p)
     unsigned n = p->n, insns = p->n_insns;
     while (p->n + n <= UNIT_PARTS && p->n_insns + insns <= UNROLLED) {
         for (unsigned i = 0; i < n; i++) {
-            add(p, p->part[i].block, p->part[i].rip);
+            p->part[p->n++] = p->part[i];
         }
+        p->n_insns += insns;
     }
 }
 
