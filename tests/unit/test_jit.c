@@ -145,6 +145,23 @@ static bool random_insn(struct pair *p, uint8_t bytes[16], struct insn *in)
     return !fpu && wanted(info, in);
 }
 
+/* A string instruction with REP, of a small count: PUSH, POP CX. Rare: whatever jumps behind those
+ * may have it do what takes long. */
+static unsigned random_rep(struct pair *p, uint8_t *code)
+{
+    static const uint8_t ops[] = {0xa4, 0xa5, 0xa6, 0xa7, 0xaa, 0xab, 0xac, 0xad, 0xae, 0xaf};
+    unsigned n = 0;
+    code[n++] = 0x6a;
+    code[n++] = (uint8_t)below(p, 40);
+    code[n++] = 0x59;
+    if (below(p, 4) == 0) {
+        code[n++] = 0x66;
+    }
+    code[n++] = (uint8_t)(0xf2 | below(p, 2));
+    code[n++] = ops[below(p, sizeof(ops))];
+    return n;
+}
+
 /* Random instructions behind each other, and a jump back to the first. */
 static void make_code(struct pair *p)
 {
@@ -153,6 +170,10 @@ static void make_code(struct pair *p)
     while (at < most) {
         uint8_t bytes[16];
         struct insn in;
+        if (below(p, 800) == 0) {
+            at += random_rep(p, p->code + at);
+            continue;
+        }
         if (!random_insn(p, bytes, &in) ||
             (in.adsize == 4 && p->kind.bits < 64 && below(p, 4))) {
             continue;

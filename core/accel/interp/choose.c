@@ -45,10 +45,22 @@ static bool choose(const struct interp *e, struct insn *in)
     return row->ends || (rep && in->rep != REP_NONE);
 }
 
+static insn_run own_run(const struct block *b, const struct insn *in)
+{
+    return in == b->insns ? b->first : in->run;
+}
+
 insn_run block_op(const struct block *b, const struct insn *in)
 {
-    insn_run run = in == b->insns ? b->first : in->run;
-    return run == row_run[in->row].one ? row_run[in->row].op : NULL;
+    return own_run(b, in) == row_run[in->row].one ? row_run[in->row].op : NULL;
+}
+
+insn_run block_rep(const struct block *b, const struct insn *in)
+{
+    const insn_run(*forms)[4] = row_run[in->row].forms;
+    unsigned size = (unsigned)__builtin_ctz(in->opsize | 8);
+    bool rep = (insn_info[in->row].attr & A_STRING) && in->rep != REP_NONE;
+    return rep && own_run(b, in) == forms[1][size] ? forms[2][size] : NULL;
 }
 
 static enum decode_mode decode_mode(const struct interp *e)

@@ -256,6 +256,9 @@ bool interp_decode(struct interp *e, struct insn *in, const uint8_t *bytes, unsi
 /* The operation of an instruction that ends its block by OP_ENDS: it changes s.rip, and nothing
  * goes on there. NULL: it is none. */
 insn_run block_op(const struct block *b, const struct insn *in);
+/* The same of a string instruction with REP: s.rip is its own address again if more is to be done,
+ * else the next one's. */
+insn_run block_rep(const struct block *b, const struct insn *in);
 
 /* ---- what linear addresses translate to (moved.c) ---- */
 

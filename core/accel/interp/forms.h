@@ -5,7 +5,7 @@
  *
  * A row has up to eight functions, chosen by form (register or memory; for strings, without and
  * with REP) and operand size (1, 2, 4, 8). Hot operations have one each, so that nothing is decided
- * when they run.
+ * when they run. For strings there are four more: what REP does, alone.
  */
 #ifndef CORE_ACCEL_INTERP_FORMS_H
 #define CORE_ACCEL_INTERP_FORMS_H
@@ -14,7 +14,7 @@
 
 struct row_run {
     insn_run one;                /* for every form and size, or NULL */
-    const insn_run (*forms)[4];  /* [memory, or REP][log2 of the operand size] */
+    const insn_run (*forms)[4];  /* [memory, or REP; its work][log2 of the operand size] */
     bool ends;                   /* ends its block */
     insn_run op;                 /* ENDS: the operation alone */
 };
@@ -26,7 +26,9 @@ struct row_run {
 #define FORM_EITHER(f)                                                                             \
     FORMS({f##_r8, f##_r16, f##_r32, f##_r64}, {f##_m8, f##_m16, f##_m32, f##_m64})
 #define FORM_REP(f)                                                                                \
-    FORMS({f##_8, f##_16, f##_32, f##_64}, {f##_rep8, f##_rep16, f##_rep32, f##_rep64})
+    0, (const insn_run[3][4]){{f##_8, f##_16, f##_32, f##_64},                                     \
+                              {f##_rep8, f##_rep16, f##_rep32, f##_rep64},                         \
+                              {f##_alone8, f##_alone16, f##_alone32, f##_alone64}}
 
 #define RUN_OP(n)    {FORM_ONE(run_##n), false, 0}
 #define RUN_ENDS(n)  {FORM_ONE(end_##n), true, op_##n}
@@ -66,7 +68,8 @@ struct row_run {
 #define DECL_MOVX(n)   FORM_DECL_EITHER(n##_ge)
 #define DECL_CMOV(cc)  FORM_DECL_EITHER(cmov_##cc)
 #define DECL_SETCC(cc) FORM_DECL_EITHER(set_##cc)
-#define DECL_STR(n)    FORM_DECL_SIZE(str_##n##_) FORM_DECL_SIZE(str_##n##_rep)
+#define DECL_STR(n)                                                                                \
+    FORM_DECL_SIZE(str_##n##_) FORM_DECL_SIZE(str_##n##_rep) FORM_DECL_SIZE(str_##n##_alone)
 
 #define INSN(map, op, modrm, pfx, name, o1, o2, o3, attr, rd, wr, und, feat, run, emit, test)      \
     DECL_##run

@@ -165,27 +165,21 @@ static void copy_elements(uint8_t *to, const uint8_t *from, uint64_t n, int64_t 
     }
 }
 
+/* Any elements are a pattern of eight bytes; mostly all of those are equal. */
 static void fill_elements(uint8_t *p, uint64_t v, uint64_t n, unsigned size)
 {
-    switch (size) {
-    case 1:
-        memset(p, (int)(v & 0xff), n);
-        break;
-    case 2:
-        for (uint64_t i = 0; i < n; i++) {
-            st16le(p + 2 * i, (uint16_t)v);
-        }
-        break;
-    case 4:
-        for (uint64_t i = 0; i < n; i++) {
-            st32le(p + 4 * i, (uint32_t)v);
-        }
-        break;
-    default:
-        for (uint64_t i = 0; i < n; i++) {
-            st64le(p + 8 * i, v);
-        }
-        break;
+    uint64_t bytes = n * size, each = v & (~0ull >> (64 - 8 * size)), done;
+    uint64_t pattern = each * (~0ull / (~0ull >> (64 - 8 * size)));
+    if (pattern == (uint8_t)v * 0x0101010101010101u) {
+        memset(p, (int)(v & 0xff), bytes);
+        return;
+    }
+    for (done = 0; done + 16 <= bytes; done += 16) {
+        st64le(p + done, pattern);
+        st64le(p + done + 8, pattern);
+    }
+    for (; done < bytes; done += size) {
+        st_le(p + done, pattern, size);
     }
 }
 
@@ -352,9 +346,13 @@ static inline void rep_ends(struct x86_cpu *cpu, const struct insn *in, bool don
         }                                                                                          \
         return !more || ad_reg(cpu, in, R_CX) == 0;                                                \
     }                                                                                              \
-    RUN(str_##name##_rep##N)                                                                       \
+    RUN(str_##name##_alone##N)                                                                     \
     {                                                                                              \
         rep_ends(cpu, in, rep_##name##N(cpu, in));                                                 \
+    }                                                                                              \
+    void str_##name##_rep##N(struct x86_cpu *cpu, const struct insn *in)                           \
+    {                                                                                              \
+        str_##name##_alone##N(cpu, in);                                                            \
         return interp_chain(cpu);                                                                  \
     }
 #define REP_BODIES(name, compares) FOR_SIZES_2(REP_BODY, name, compares)

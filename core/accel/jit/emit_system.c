@@ -1,6 +1,6 @@
 /*
  * Emitters: segment registers in real and virtual-8086 mode, flags of control, control registers,
- * single string steps.
+ * strings.
  */
 #include "core/accel/jit/translate.h"
 
@@ -160,7 +160,7 @@ bool emit_from_control(struct trans *t)
     return true;
 }
 
-/* ---- strings, without REP ---- */
+/* ---- strings ---- */
 
 /* @to = operand size, negative with DF. */
 static void make_step(struct trans *t, enum host_reg to)
@@ -188,16 +188,21 @@ static void string_move(struct trans *t, enum host_reg reg, enum host_reg step)
     emit_lea(&t->e, t->in->adsize, reg, reg, step, 0);
 }
 
-static bool string_fits(const struct trans *t)
+/* With REP: in C code, which goes on here when all is done. A trial ends before it. */
+bool emit_rep(struct trans *t)
 {
-    return t->in->rep == REP_NONE;
+    if (!block_rep(t->block, t->in) || t->j->check) {
+        return false;
+    }
+    trans_call(t, stubs_of(t)->rep, 0);
+    return true;
 }
 
 bool emit_lods(struct trans *t)
 {
     unsigned size = t->in->opsize;
-    if (!string_fits(t)) {
-        return false;
+    if (t->in->rep != REP_NONE) {
+        return emit_rep(t);
     }
     trans_flags_aside(t);
     string_offset(t, HOST_SI);
@@ -211,8 +216,8 @@ bool emit_lods(struct trans *t)
 bool emit_stos(struct trans *t)
 {
     unsigned size = t->in->opsize;
-    if (!string_fits(t)) {
-        return false;
+    if (t->in->rep != REP_NONE) {
+        return emit_rep(t);
     }
     trans_flags_aside(t);
     string_offset(t, HOST_DI);
@@ -227,8 +232,8 @@ bool emit_movs(struct trans *t)
 {
     unsigned size = t->in->opsize;
     struct host_mem wait = waiting();
-    if (!string_fits(t)) {
-        return false;
+    if (t->in->rep != REP_NONE) {
+        return emit_rep(t);
     }
     trans_flags_aside(t);
     string_offset(t, HOST_SI);
@@ -248,8 +253,8 @@ bool emit_movs(struct trans *t)
 bool emit_scas(struct trans *t)
 {
     unsigned size = t->in->opsize;
-    if (!string_fits(t)) {
-        return false;
+    if (t->in->rep != REP_NONE) {
+        return emit_rep(t);
     }
     trans_flags_aside(t);
     string_offset(t, HOST_DI);

@@ -32,6 +32,49 @@ static bool must_leave(const struct jit *j, const struct jit_block *jb, unsigned
     return !jit_goes_on(j, jb, losses) || ((index & SLOW_SEGMENT) && !jit_context_holds(j, jb));
 }
 
+/* As the interpreter is when it runs an instruction of block @b at offset @rip. */
+static void be_in(struct interp *e, struct block *b, uint64_t rip)
+{
+    struct x86_cpu *cpu = &e->cpu;
+    e->block = b;
+    cpu->block_rip = rip;
+    cpu->s.gpr[GPR_OFF_RIP / 8] = rip;
+    interp_trail_code(e, cpu->icount_end - (uint64_t)cpu->budget - b->n);
+    interp_trail_block(e, b, (cpu->s.seg[S_CS].base + rip) & cpu->lin_mask);
+    jit_flags_from_image(cpu, e->translated.flags);
+}
+
+static void count_slow(struct jit *j, const struct insn *in)
+{
+    j->stats.slow_calls++;
+    j->stats.slow_rows[in->row]++;
+}
+
+int jit_rep(struct x86_cpu *cpu, struct jit_block *jb, unsigned index)
+{
+    struct interp *e = interp_of(cpu);
+    struct jit *j = jit_of(e);
+    const struct insn *in = &jb->block->insns[index & (SLOW_SEGMENT - 1)];
+    uint64_t losses = cpu->tlb_losses;
+    count_slow(j, in);
+    jit_fp_leave(cpu);
+    cpu->budget += jb->rest;
+    cpu->cur = in;
+    be_in(e, jb->block, jb->rip);
+    uint64_t result = cpu->lf_result, aux = cpu->lf_aux;
+    block_rep(jb->block, in)(cpu, in);
+    if (cpu->lf_result != result || cpu->lf_aux != aux) {
+        e->translated.flags = jit_flags_image(cpu);
+    }
+    bool done = cpu->s.rip != x86_insn_rip(cpu);
+    if (unlikely(!done || !jit_goes_on(j, jb, losses) ||
+                 !jit_fp_return(cpu, index >> SLOW_FP_SHIFT))) {
+        return 1;
+    }
+    cpu->budget -= jb->rest;
+    return 0;
+}
+
 int jit_slow(struct x86_cpu *cpu, struct jit_block *jb, unsigned index)
 {
     struct interp *e = interp_of(cpu);
@@ -40,8 +83,7 @@ int jit_slow(struct x86_cpu *cpu, struct jit_block *jb, unsigned index)
     unsigned i = index & (SLOW_SEGMENT - 1);
     struct insn step[2];
     uint64_t losses = cpu->tlb_losses;
-    j->stats.slow_calls++;
-    j->stats.slow_rows[b->insns[i].row]++;
+    count_slow(j, &b->insns[i]);
     if (unlikely(e->translated.fp & FP_X87) && !j->check) {
         cpu->block_rip = jb->rip;
         cpu->cur = &b->insns[i];
@@ -63,12 +105,7 @@ int jit_slow(struct x86_cpu *cpu, struct jit_block *jb, unsigned index)
     step[0] = b->insns[i];
     step[0].run = i == 0 ? b->first : step[0].run;
     step[1].run = run_return;
-    e->block = b;
-    cpu->block_rip = jb->rip;
-    cpu->s.gpr[GPR_OFF_RIP / 8] = jb->rip;
-    interp_trail_code(e, cpu->icount_end - (uint64_t)cpu->budget - b->n);
-    interp_trail_block(e, b, (j->contexts[jb->context].cs_base + jb->rip) & cpu->lin_mask);
-    jit_flags_from_image(cpu, e->translated.flags);
+    be_in(e, b, jb->rip);
     uint64_t result = cpu->lf_result, aux = cpu->lf_aux;
     cpu->cur = step;
     step[0].run(cpu, step);

@@ -175,6 +175,7 @@ struct jit_stubs {
     uint8_t *exit_stop;      /* jit_block R8 is not what the guest's code is any more */
     uint8_t *exit_op;        /* do the last instruction of jit_block R8 */
     uint8_t *slow;           /* called: the same as exit_step, and back */
+    uint8_t *rep;            /* called: likewise, for jit_rep */
     uint8_t *fp_load;        /* called: jit_fp_load for jit_block R8 and registers R9 */
     uint8_t *io;             /* called: jit_io for jit_block R8, instruction R9 and port R10 */
     uint8_t *load, *store;   /* called: the same for jit_load, jit_store and move R10 */
@@ -248,6 +249,9 @@ void jit_detach(struct interp *e);
 int jit_slow(struct x86_cpu *cpu, struct jit_block *jb, unsigned index);
 #define SLOW_SEGMENT 0x100   /* in @index: it may change a segment */
 #define SLOW_FP_SHIFT 9      /* and FP_*: registers that the block wants back */
+/* The same for a string instruction with REP, the last one of its block. Nonzero: it leaves to
+ * s.rip. */
+int jit_rep(struct x86_cpu *cpu, struct jit_block *jb, unsigned index);
 /* Behind an instruction that C code did: what follows its block in the translation is taken from
  * the budget again. False: there is not so much, the block is to stop, the translation was
  * dropped, or relies on the TLB, which had @losses before, or the host's returns are to be looked

@@ -161,19 +161,17 @@ static uint8_t *make_exit(struct emit *e, enum stubs_kind kind, uintptr_t guard,
 }
 
 /* From the jump @out on: the block is not gone on with. */
-static void leave_slow(struct emit *e, uint8_t *out, const uint8_t *go_on)
+static void leave_by(struct emit *e, uint8_t *out, left f, const uint8_t *go_on)
 {
-    left f = jit_leave_slow;
     emit_link(out, e->at);
     call_c(e, (uintptr_t)f);
     emit_link(emit_jmp(e), go_on);
 }
 
 /* Called. */
-static uint8_t *make_slow(struct emit *e, enum stubs_kind kind, uintptr_t guard,
-                          const uint8_t *go_on)
+static uint8_t *make_slow(struct emit *e, enum stubs_kind kind, uintptr_t guard, called f,
+                          left leaves, const uint8_t *go_on)
 {
-    called f = jit_slow;
     uint8_t *start = e->at;
     begin_called(e);
     store_guest(e, kind, guard);
@@ -185,7 +183,7 @@ static uint8_t *make_slow(struct emit *e, enum stubs_kind kind, uintptr_t guard,
     emit_flags_to_host(e);
     load_guest(e, kind, guard);
     end_called(e);
-    leave_slow(e, out, go_on);
+    leave_by(e, out, leaves, go_on);
     return start;
 }
 
@@ -208,7 +206,7 @@ static uint8_t *make_light(struct emit *e, enum stubs_kind kind, uintptr_t guard
     uint8_t *out = emit_jcc(e, 5);
     load_guest(e, kind, guard);
     end_called(e);
-    leave_slow(e, out, go_on);
+    leave_by(e, out, jit_leave_slow, go_on);
     return start;
 }
 
@@ -260,7 +258,8 @@ void jit_make_stubs(struct jit *j)
             .exit_step = make_exit(&e, kind, guard, jit_leave_step, go_on),
             .exit_stop = make_exit(&e, kind, guard, jit_leave_stop, go_on),
             .exit_op = make_exit(&e, kind, guard, jit_leave_op, go_on),
-            .slow = make_slow(&e, kind, guard, go_on),
+            .slow = make_slow(&e, kind, guard, jit_slow, jit_leave_slow, go_on),
+            .rep = make_slow(&e, kind, guard, jit_rep, jit_leave_chain, go_on),
         };
         const uint8_t *slow = j->stubs[kind].slow;
         j->stubs[kind].io = make_light(&e, kind, guard, jit_io, slow, go_on);

@@ -25,16 +25,14 @@ bool jit_emits(unsigned row)
 
 #define FAULT_TABLE (TRANS_FAULTS * sizeof(struct fault_site) + 3)
 
-static void call_interpreter(struct trans *t)
+void trans_call(struct trans *t, const uint8_t *stub, unsigned what)
 {
-    unsigned index = t->in->index_in_block;
     trans_fp_settle(t);
     trans_save_flags(t);
     trans_forget_held(t);
     emit_mov_imm(&t->e, HOST_8, (uintptr_t)t->jb);
-    emit_mov_imm(&t->e, HOST_9, index | trans_fp_slow(t) |
-                                    (trans_may_load_segment(t->in) ? SLOW_SEGMENT : 0));
-    emit_link(emit_call_to(&t->e), stubs_of(t)->slow);
+    emit_mov_imm(&t->e, HOST_9, t->in->index_in_block | trans_fp_slow(t) | what);
+    emit_link(emit_call_to(&t->e), stub);
     t->in_host = true;
     t->fp.seg = -1;
 }
@@ -97,7 +95,7 @@ static void translate_insn(struct trans *t)
         t->ended = true;
         return;
     }
-    call_interpreter(t);
+    trans_call(t, stubs_of(t)->slow, trans_may_load_segment(t->in) ? SLOW_SEGMENT : 0);
     trans_guess_over(t);
 }
 

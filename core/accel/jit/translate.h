@@ -217,6 +217,8 @@ enum host_reg trans_ea_reg(struct trans *t, unsigned offset, enum host_reg scrat
 extern const trans_emitter trans_emitters[];
 /* Budget @digit (5: SUB, 0: ADD) @n instructions, by LEA in live code. */
 void trans_take_budget(struct trans *t, unsigned digit, unsigned n);
+/* Calls the interpreter for the instruction by @stub; @what goes with its index. */
+void trans_call(struct trans *t, const uint8_t *stub, unsigned what);
 /* Is the instruction there in this model and mode? Else it is #UD. */
 bool trans_exists(const struct trans *t, const struct insn *in);
 
@@ -447,7 +449,7 @@ bool emit_from_segment(struct trans *t), emit_push_segment(struct trans *t);
 bool emit_pop_segment(struct trans *t), emit_direction(struct trans *t), emit_cli(struct trans *t);
 bool emit_from_control(struct trans *t);
 bool emit_lods(struct trans *t), emit_stos(struct trans *t), emit_movs(struct trans *t);
-bool emit_scas(struct trans *t), emit_pop_memory(struct trans *t);
+bool emit_scas(struct trans *t), emit_rep(struct trans *t), emit_pop_memory(struct trans *t);
 bool emit_movsxd(struct trans *t), emit_bit_mem(struct trans *t), emit_scan(struct trans *t);
 bool emit_double_shift(struct trans *t), emit_exchange(struct trans *t);
 bool emit_pushf(struct trans *t), emit_in(struct trans *t), emit_out(struct trans *t);

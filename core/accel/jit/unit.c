@@ -13,13 +13,17 @@
 #define UNROLLED 64u         /* instructions of a loop that is unrolled */
 
 /* Does block @b at @rip lead to @next, in a way that translated code can follow? */
-static bool leads(const struct jit_context *c, const struct block *b, uint64_t rip, uint64_t next)
+static bool leads(const struct jit *j, const struct block *b, uint64_t rip, uint64_t next)
 {
+    const struct jit_context *c = &j->contexts[j->path.context];
     const struct insn *last = &b->insns[b->n - 1];
     trans_emitter emitter = trans_emitters[last->row];
     uint64_t behind = (rip + b->bytes) & (c->mode & MODE_CS64 ? ~0ull : 0xffffffff);
     if (!b->ends) {
         return next == behind;
+    }
+    if (block_rep(b, last)) {
+        return next == behind && !j->check;             /* a trial ends there */
     }
     bool loop = emitter == emit_loop && !c->live && last->opcode >= 0xe2;
     if (emitter != emit_jump && emitter != emit_jump_cc && !loop) {
@@ -73,7 +77,7 @@ bool jit_path_adds(struct jit *j, struct block *b)
     const struct jit_block *jb = b->translated;
     if (j->context != p->context || p->n == UNIT_PARTS || p->n_insns + b->n > UNIT_INSNS ||
         !jb || jb->n_parts > 1 || jb->context != p->context || jb->rip != rip ||
-        !leads(&j->contexts[p->context], p->part[p->n - 1].block, p->part[p->n - 1].rip, rip) ||
+        !leads(j, p->part[p->n - 1].block, p->part[p->n - 1].rip, rip) ||
         !same_page(p, b, rip) || is_in(p, b)) {
         return false;
     }
@@ -109,7 +113,7 @@ bool jit_path_ends(struct jit *j, struct jit_path *found)
     const struct jit_block *jb = p->part[0].block->translated;
     const struct block *last = p->part[p->n - 1].block;
     bool loops = j->e->cpu.block_rip == p->part[0].rip && j->e->block == p->part[0].block &&
-                 leads(&j->contexts[p->context], last, p->part[p->n - 1].rip, p->part[0].rip);
+                 leads(j, last, p->part[p->n - 1].rip, p->part[0].rip);
     if (j->context != p->context || !jb || jb->context != p->context) {
         give_up(p);
         return false;
