@@ -269,6 +269,33 @@ static void a_run_is_chosen_by_what_code_will_load(void **state)
     assert_true(found);
 }
 
+/* In hot code EAX, whose flags nobody looks at, is overwritten; the access behind faults at last. */
+static void flags_at_a_fault_behind_what_made_them(void **state)
+{
+    static const uint8_t code[] = {
+        0xb9, TIMES, 0, 0, 0,                           /* mov ecx, TIMES */
+        0x89, 0xd0,                                     /* again: mov eax, edx */
+        0x83, 0xe8, 0x05,                               /* sub eax, 5 */
+        0x8b, 0x04, 0x37,                               /* mov eax, [rdi + rsi] */
+        0x8b, 0x5d, 0x00,                               /* mov ebx, [rbp] */
+        0xff, 0xc9,                                     /* dec ecx */
+        0x48, 0x0f, 0x44, 0xee,                         /* cmovz rbp, rsi */
+        0x83, 0xf9, 0xff,                               /* cmp ecx, -1 */
+        0x75, 0xea,                                     /* jne again */
+    };
+    struct interp_bench *b = *state;
+    put_page(b, 9, 0, 0);
+    lb_put64(b, LB_PAGES + 0x9000 - 8, 0x10);
+    b->cpu->s.gpr[R_DX] = 3;
+    b->cpu->s.gpr[R_SI] = LB_PAGES + 0x9000;
+    b->cpu->s.gpr[R_DI] = (uint64_t)-8;
+    b->cpu->s.gpr[R_BP] = LB_PAGES + 0x3000;
+    assert_int_equal(lb_run(b, code, sizeof(code)), EXIT_HALT);
+    assert_int_equal(lb_vector(b), X86_PF);
+    uint64_t flags = ld64le(ibench_mem(b, b->cpu->s.gpr[R_SP] + 24));
+    assert_int_equal(flags & FL_OSZAPC, FL_CF | FL_AF | FL_SF);
+}
+
 /* Between two accesses by RDI its page's entry in the tables becomes another one, and the TLB's
  * goes, since the access by RSI and RBP has the same slot: the second one finds the other page. */
 static void an_access_near_to_one_whose_entry_has_gone(void **state)
@@ -544,6 +571,7 @@ int main(void)
         TEST(accesses_near_to_each_other_at_the_end_of_a_run),
         TEST(accesses_near_to_each_other_by_two_registers),
         TEST(a_run_is_chosen_by_what_code_will_load),
+        TEST(flags_at_a_fault_behind_what_made_them),
         TEST(an_access_near_to_one_whose_entry_has_gone),
         TEST(what_is_often_not_found_together_is_looked_up_alone),
         TEST(an_operand_does_not_wrap_around_into_page_0),

@@ -100,6 +100,7 @@ struct interp_translator {
 #define NEARS 4
 struct interp_translated {
     uint16_t flags;              /* OSZAPC: AH as by LAHF in bits 15:8, OF in bit 0 */
+    uint64_t kept;               /* from this and a register, flags can be made again */
     uint64_t jump_key, global_key; /* entries of jumps[] have one besides the offset */
     void *jumps;
     void *live_jumps;            /* of code whose flags are in EFLAGS, and what entries must have */

@@ -23,7 +23,8 @@ static enum how how_again(const struct insn *in)
     static const enum how alu[8] = {SUM, TEST, NEVER, NEVER, TEST, SUM, TEST, COMPARE};
     trans_emitter emitter = trans_emitters[in->row];
     if (in->mem) {
-        return NEVER;
+        bool result = emitter == emit_alu && trans_operands_of(in).g;
+        return result && alu[trans_alu_op(in)] == TEST ? TEST : NEVER;
     }
     return emitter == emit_alu ? alu[trans_alu_op(in)] : emitter == emit_test ? COMPARE :
            emitter != emit_unary ? NEVER : is_neg(in) ? SUM : COUNT;
@@ -49,7 +50,7 @@ struct flags_again trans_how_again(const struct trans *t)
 {
     const struct insn *in = t->in;
     enum how how = how_again(in);
-    struct flags_again none = {NULL, false}, again = {in, false};
+    struct flags_again none = {0}, again = {.in = in};
     if (how == NEVER) {
         return none;
     }
@@ -64,9 +65,16 @@ struct flags_again trans_how_again(const struct trans *t)
     return again;
 }
 
-bool trans_lasts(const struct trans *t)
+/* May the instruction overwrite what the flags are made from? */
+static bool spoils(const struct insn *in, struct flags_again a)
 {
-    struct trans_operands o = trans_operands_of(t->again.in);
+    struct trans_operands o = trans_operands_of(a.in);
+    bool from = how_again(a.in) != TEST && !(a.kept && o.from == o.to);
+    return (!a.kept && trans_may_write(in, o.to)) || (from && trans_may_write(in, o.from));
+}
+
+static bool lasts(const struct trans *t, struct flags_again a)
+{
     for (unsigned i = t->at; i < t->n; i++) {
         const struct insn *in = t->insns[i];
         const struct insn_info *info = &insn_info[in->row];
@@ -76,11 +84,32 @@ bool trans_lasts(const struct trans *t)
         if (trans_overwritten(info) || (info->flags_read & FL_OSZAPC)) {
             return true;
         }
-        if (trans_may_write(in, o.to) || trans_may_write(in, o.from)) {
+        if (spoils(in, a)) {
             return t->live[i] == 0;
         }
     }
     return t->context->live;                            /* they are wanted in EFLAGS */
+}
+
+bool trans_lasts(const struct trans *t)
+{
+    return lasts(t, t->again);
+}
+
+bool trans_keep(struct trans *t)
+{
+    struct flags_again kept = t->again;
+    struct trans_operands o = trans_operands_of(kept.in);
+    enum how how = how_again(kept.in);
+    kept.kept = true;
+    if (t->again.kept || is_high(o.to) || (how != TEST && is_high(o.from)) ||
+        (o.from == o.to && how == COMPARE && trans_emitters[kept.in->row] != emit_test) ||
+        !lasts(t, kept)) {
+        return false;
+    }
+    emit_store(&t->e, 8, trans_ea_reg(t, o.to, HOST_10), ENGINE_OFFSET(translated.kept));
+    t->again = kept;
+    return true;
 }
 
 void trans_again_over(struct trans *t)
@@ -89,8 +118,7 @@ void trans_again_over(struct trans *t)
     if (!in || in == t->in) {
         return;
     }
-    struct trans_operands o = trans_operands_of(in);
-    if (trans_may_write(t->in, o.to) || trans_may_write(t->in, o.from)) {
+    if (spoils(t->in, t->again)) {
         t->again.in = NULL;
         t->saved |= !t->in_host;                        /* they are dead: trans_lasts */
     }
@@ -154,7 +182,9 @@ void trans_make_again(struct trans *t, struct flags_again a)
     bool extra = trans_is_extra(o.to);
     trans_clean_one(t, o.to);
     trans_clean_one(t, o.from);
-    if (extra) {
+    if (a.kept) {
+        emit_load(&t->e, 8, HOST_10, ENGINE_OFFSET(translated.kept));
+    } else if (extra) {
         emit_load(&t->e, 8, HOST_10, (int32_t)o.to);
     } else if (how == SUM || how == COUNT) {
         emit_mov(&t->e, 8, HOST_10, trans_reg(t, o.to));
@@ -163,7 +193,9 @@ void trans_make_again(struct trans *t, struct flags_again a)
     }
     switch (how) {
     case COMPARE:
-        if (trans_emitters[in->row] == emit_test) {
+        if (a.kept && o.from == o.to) {
+            emit_rr(&t->e, in->opsize > 1 ? 0x85 : 0x84, in->opsize, to, to);
+        } else if (trans_emitters[in->row] == emit_test) {
             op_from(t, 0x84, 0, in, to);
         } else {
             alu_from(t, 7, in, to);

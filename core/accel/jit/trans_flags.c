@@ -113,7 +113,7 @@ void trans_save_flags(struct trans *t)
 
 void trans_flags_aside(struct trans *t)
 {
-    if (t->in_host && !(t->again.in && trans_lasts(t))) {
+    if (t->in_host && !(t->again.in && (trans_lasts(t) || trans_keep(t)))) {
         trans_save_flags(t);
     }
     t->in_host = false;

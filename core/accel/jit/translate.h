@@ -24,6 +24,7 @@ enum unheld { NONE_UNHELD, E_UNHELD, G_UNHELD };
 struct flags_again {
     const struct insn *in;   /* by doing this over; NULL: they cannot */
     bool carry;              /* INC, DEC: and CF is in translated.flags */
+    bool kept;               /* with translated.kept in place of its first operand */
 };
 
 /* Where the flags are when the interpreter is needed. */
@@ -326,6 +327,8 @@ void trans_flags_of_path(struct trans *t, const struct slow_path *p);
 struct flags_again trans_how_again(const struct trans *t);
 /* Will that be so until they are dead or asked for in EFLAGS? */
 bool trans_lasts(const struct trans *t);
+/* Will it if the first operand, or the result, is kept? Then it is from now on. Uses R10. */
+bool trans_keep(struct trans *t);
 /* The instruction is done: does that still hold? */
 void trans_again_over(struct trans *t);
 /* The register operands (offsets into gpr; memory is none of them) of an instruction with one or
