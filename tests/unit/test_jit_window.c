@@ -164,6 +164,85 @@ static void a_page_without_code_is_given_back(void **state)
     assert_false(ram_held(&b->arena, OTHER / PAGE_BYTES));
 }
 
+/* ---- memory that is elsewhere, and at two addresses: a VGA's ---- */
+
+enum { VIDEO = 0x40000, FRAME_BUFFER = 8 * MiB };
+
+struct video {
+    struct ram_block ram;
+    struct region frame_buffer, video;
+    unsigned told;
+};
+
+static void count_told(void *opaque, uint64_t addr, uint64_t len)
+{
+    struct video *v = opaque;
+    v->told += addr >= v->ram.addr && addr < v->ram.addr + v->ram.bytes;
+}
+
+static void map_video(struct interp_bench *b, struct video *v)
+{
+    *v = (struct video){0};
+    assert_true(ram_block_new(&b->arena, &v->ram, "video", 0x10000, NULL));
+    ram_add_listener(&b->arena, &(struct ram_listener){count_told, v});
+    region_ram(&v->frame_buffer, "frame-buffer", &v->ram);
+    region_map(&b->mem.root, &v->frame_buffer, FRAME_BUFFER, 0);
+    region_alias(&v->video, "video", &v->frame_buffer, 0, 0x10000);
+    region_map(&b->mem.root, &v->video, VIDEO, 1);
+    space_commit(&b->mem);
+    x86_tlb_flush(b->cpu);
+}
+
+static void unmap_video(struct interp_bench *b, struct video *v)
+{
+    region_unmap(&v->video);
+    region_unmap(&v->frame_buffer);
+    space_commit(&b->mem);
+    x86_tlb_flush(b->cpu);
+}
+
+/* inc dword [ebx]; add edi, [ebx + what is between both] */
+static const char at_both[] = "\xff\x03\x03\xbb\x00\x00\x7c\x00";
+
+static void memory_is_reached_at_all_its_addresses(void **state)
+{
+    struct interp_bench *b = *state;
+    struct video v;
+    map_video(b, &v);
+    assert_int_equal(run(b, at_both, 8, VIDEO), TIMES * (TIMES + 1) / 2);
+    assert_int_equal(ld32le(ram_host(&v.ram)), TIMES);
+    assert_int_equal(ld32le(ibench_mem(b, VIDEO)), 0);
+    assert_int_equal(faults(b), 0);
+    unmap_video(b, &v);
+    assert_int_equal(run(b, "\xff\x03\x03\x3b", 4, VIDEO), TIMES * (TIMES + 1) / 2);
+    assert_int_equal(ld32le(ibench_mem(b, VIDEO)), TIMES);
+    assert_int_equal(ld32le(ram_host(&v.ram)), TIMES);
+}
+
+static void who_watches_memory_is_told_at_all_its_addresses(void **state)
+{
+    struct interp_bench *b = *state;
+    struct video v;
+    map_video(b, &v);
+    uint8_t *mark = &b->arena.marks[(v.ram.addr + 0x1000) >> RAM_LINE_SHIFT];
+    run(b, "\xff\x03", 2, VIDEO + 0x1000);              /* inc dword [ebx] */
+    run(b, "\xff\x03", 2, FRAME_BUFFER + 0x1000);
+    assert_int_equal(v.told, 0);
+    *mark = RAM_MARK_LOG;
+    ram_hold(&b->arena, v.ram.addr + 0x1000, PAGE_BYTES);
+    run(b, "\xff\x03", 2, FRAME_BUFFER + 0x1000);
+    assert_int_equal(v.told, TIMES);
+    run(b, "\xff\x03", 2, VIDEO + 0x1000);
+    assert_int_equal(v.told, 2 * TIMES);
+    *mark = 0;                                          /* written anywhere, it is given back */
+    run(b, "\xff\x03", 2, VIDEO + 0x1000);
+    assert_int_equal(v.told, 2 * TIMES);
+    uint32_t sum = 5 * TIMES * TIMES + TIMES * (TIMES + 1) / 2;
+    assert_int_equal(run(b, at_both, 8, VIDEO + 0x1000), sum);
+    assert_int_equal(jit_of(b->e)->window->n_held, 1);  /* that of the code */
+    unmap_video(b, &v);
+}
+
 /* ---- the budget, and being told to look up ---- */
 
 static void *kick(void *opaque)
@@ -225,7 +304,8 @@ int main(void)
         TEST(an_operand_across_4_gib_is_in_two_places), TEST(data_in_the_page_of_code_is_written),
         TEST(data_that_becomes_code_is_watched), TEST(a_device_in_the_place_of_memory_answers),
         TEST(flags_outlive_an_access_of_a_device), TEST(a_page_without_code_is_given_back),
-        TEST(a_loop_without_end_hears_a_kick),
+        TEST(memory_is_reached_at_all_its_addresses),
+        TEST(who_watches_memory_is_told_at_all_its_addresses), TEST(a_loop_without_end_hears_a_kick),
         TEST(a_slice_ends_at_any_instruction),
     };
 #undef TEST

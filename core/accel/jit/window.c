@@ -17,15 +17,16 @@
 static bool plain_span(const struct view_range *r, struct window_span *span)
 {
     const struct region *ram = r->rd.region;
-    if (!ram || ram->kind != REGION_RAM || ram->ram->addr + r->rd.off != r->start ||
-        r->end > WINDOW_BYTES) {
+    if (!ram || ram->kind != REGION_RAM || r->end > WINDOW_BYTES) {
         return false;
     }
+    uint64_t start = align_up(r->start, PAGE_BYTES);
     *span = (struct window_span){
-        .start = align_up(r->start, PAGE_BYTES), .end = r->end & ~(uint64_t)(PAGE_BYTES - 1),
+        .start = start, .end = r->end & ~(uint64_t)(PAGE_BYTES - 1),
+        .ram = ram->ram->addr + r->rd.off + (start - r->start),
         .writable = ram == r->wr.region && r->rd.off == r->wr.off,
     };
-    return span->start < span->end;
+    return span->start < span->end && span->ram % PAGE_BYTES == 0;
 }
 
 static unsigned plan(const struct view *v, struct window_span spans[WINDOW_SPANS])
@@ -40,7 +41,7 @@ static unsigned plan(const struct view *v, struct window_span spans[WINDOW_SPANS
 static bool has_span(const struct window_span *spans, unsigned n, const struct window_span *s)
 {
     for (unsigned i = 0; i < n; i++) {
-        if (spans[i].start == s->start && spans[i].end == s->end &&
+        if (spans[i].start == s->start && spans[i].end == s->end && spans[i].ram == s->ram &&
             spans[i].writable == s->writable) {
             return true;
         }
@@ -50,10 +51,16 @@ static bool has_span(const struct window_span *spans, unsigned n, const struct w
 
 /* ---- mapping ---- */
 
+static uint64_t ram_end(const struct window_span *s)
+{
+    return s->ram + (s->end - s->start);
+}
+
 static unsigned held_in(const struct window *w, const struct window_span *s)
 {
     unsigned n = 0;
-    for (uint64_t page = s->start / PAGE_BYTES; s->writable && page < s->end / PAGE_BYTES; page++) {
+    for (uint64_t page = s->ram / PAGE_BYTES; s->writable && page < ram_end(s) / PAGE_BYTES;
+         page++) {
         n += ram_held(w->arena, page);
     }
     return n;
@@ -73,18 +80,30 @@ static void give_up(struct window *w)
     w->failed = true;
 }
 
-static bool in_writable(const struct window *w, uint64_t addr)
+/* NULL: there is none at linear address @addr. */
+static const struct window_span *span_at(const struct window *w, uint64_t addr)
 {
     for (unsigned i = 0; i < w->n_spans; i++) {
         if (addr >= w->spans[i].start && addr < w->spans[i].end) {
-            return w->spans[i].writable;
+            return &w->spans[i];
         }
     }
-    return false;
+    return NULL;
 }
 
-/* Pages that are held in [start, end) of a writable span can only be read. */
-static bool protect(struct window *w, uint64_t start, uint64_t end)
+static uint64_t to_ram(const struct window_span *s, uint64_t addr)
+{
+    return s->ram + (addr - s->start);
+}
+
+/* The page at ram address @ram is where the span has it, with these rights. */
+static bool set_rights(const struct window *w, const struct window_span *s, uint64_t ram, int prot)
+{
+    return mprotect(w->base + s->start + (ram - s->ram), PAGE_BYTES, prot) == 0;
+}
+
+/* Pages that are held in ram addresses [start, end), of a writable span, can only be read. */
+static bool protect(struct window *w, const struct window_span *s, uint64_t start, uint64_t end)
 {
     const struct ram_arena *a = w->arena;
     for (uint64_t page = start / PAGE_BYTES; page < end / PAGE_BYTES; page++) {
@@ -92,11 +111,9 @@ static bool protect(struct window *w, uint64_t start, uint64_t end)
             page += 63;
             continue;
         }
-        if (ram_held(a, page)) {
-            if (++w->n_held > HELD_MOST ||
-                mprotect(w->base + page * PAGE_BYTES, PAGE_BYTES, PROT_READ) < 0) {
-                return false;
-            }
+        if (ram_held(a, page) &&
+            (++w->n_held > HELD_MOST || !set_rights(w, s, page * PAGE_BYTES, PROT_READ))) {
+            return false;
         }
     }
     return true;
@@ -106,8 +123,8 @@ static bool open_span(struct window *w, const struct window_span *s)
 {
     int prot = PROT_READ | (s->writable ? PROT_WRITE : 0);
     void *p = mmap(w->base + s->start, s->end - s->start, prot,
-                   MAP_SHARED | MAP_FIXED | MAP_NORESERVE, w->arena->fd, (off_t)s->start);
-    return p != MAP_FAILED && (!s->writable || protect(w, s->start, s->end));
+                   MAP_SHARED | MAP_FIXED | MAP_NORESERVE, w->arena->fd, (off_t)s->ram);
+    return p != MAP_FAILED && (!s->writable || protect(w, s, s->ram, ram_end(s)));
 }
 
 static bool remap(struct window *w, const struct window_span *now, unsigned n)
@@ -143,8 +160,10 @@ static bool reserve(struct window *w)
 static void held(void *opaque, uint64_t addr, uint64_t len)
 {
     struct window *w = opaque;
-    for (uint64_t page = addr; w->base && !w->failed && page < addr + len; page += PAGE_BYTES) {
-        if (in_writable(w, page) && !protect(w, page, page + PAGE_BYTES)) {
+    for (unsigned i = 0; w->base && i < w->n_spans; i++) {
+        const struct window_span *s = &w->spans[i];
+        uint64_t start = max_u64(addr, s->ram), end = min_u64(addr + len, ram_end(s));
+        if (s->writable && start < end && !protect(w, s, start, end)) {
             give_up(w);
         }
     }
@@ -195,41 +214,53 @@ bool window_follow(struct window *w, const struct view *v)
 
 /* ---- single accesses ---- */
 
-static bool readable(const struct window *w, uint64_t addr)
-{
-    for (unsigned i = 0; i < w->n_spans; i++) {
-        if (addr >= w->spans[i].start && addr < w->spans[i].end) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool refuses_byte(struct window *w, uint64_t addr, bool write)
 {
-    if (!write) {
-        return !readable(w, addr);
+    const struct window_span *s = span_at(w, addr);
+    return !s || (write && (!s->writable ||
+                            (ram_held(w->arena, to_ram(s, addr) / PAGE_BYTES) &&
+                             !window_retry(w, (uintptr_t)w->base + addr))));
+}
+
+/* Where RAM ends: what a register of the moment has above is often no address. */
+static uint64_t top_of_ram(const struct window *w)
+{
+    uint64_t top = 0;
+    for (unsigned i = 0; i < w->n_spans; i++) {
+        top = w->spans[i].ram == w->spans[i].start ? w->spans[i].end : top;
     }
-    return !in_writable(w, addr) || (ram_held(w->arena, addr / PAGE_BYTES) &&
-                                     !window_retry(w, (uintptr_t)w->base + addr));
+    return top;
 }
 
 bool window_refuses(struct window *w, uint64_t lin, unsigned size, bool write)
 {
-    uint64_t top = w->n_spans ? w->spans[w->n_spans - 1].end : 0;
-    return lin + size <= top && (refuses_byte(w, lin, write) ||
-                                 refuses_byte(w, lin + size - 1, write));
+    return lin + size <= top_of_ram(w) && (refuses_byte(w, lin, write) ||
+                                           refuses_byte(w, lin + size - 1, write));
+}
+
+/* The page at ram address @ram may be written, wherever it is. */
+static bool give_back(struct window *w, uint64_t ram)
+{
+    bool yes = true;
+    for (unsigned i = 0; i < w->n_spans; i++) {
+        const struct window_span *s = &w->spans[i];
+        if (s->writable && ram >= s->ram && ram < ram_end(s)) {
+            yes = set_rights(w, s, ram, PROT_READ | PROT_WRITE) && yes;
+            w->n_held--;
+        }
+    }
+    return yes;
 }
 
 bool window_retry(struct window *w, uintptr_t addr)
 {
-    uint64_t lin = addr - (uintptr_t)w->base, page = lin / PAGE_BYTES;
+    uint64_t lin = addr - (uintptr_t)w->base;
     bool yes = false;
     pthread_mutex_lock(&w->arena->held_lock);
-    if (lin < WINDOW_BYTES && !w->failed && in_writable(w, lin) && ram_held(w->arena, page) &&
-        ram_let_go(w->arena, page)) {
-        yes = mprotect(w->base + page * PAGE_BYTES, PAGE_BYTES, PROT_READ | PROT_WRITE) == 0;
-        w->n_held -= yes;
+    const struct window_span *s = w->failed ? NULL : span_at(w, lin);
+    uint64_t page = s ? to_ram(s, lin) / PAGE_BYTES : 0;
+    if (s && s->writable && ram_held(w->arena, page) && ram_let_go(w->arena, page)) {
+        yes = give_back(w, page * PAGE_BYTES);
     }
     pthread_mutex_unlock(&w->arena->held_lock);
     return yes;
@@ -237,6 +268,7 @@ bool window_retry(struct window *w, uintptr_t addr)
 
 uint8_t *window_to_arena(const struct window *w, uint8_t *p)
 {
-    uintptr_t lin = (uintptr_t)p - (uintptr_t)w->base;
-    return w->base && lin < WINDOW_BYTES ? w->arena->base + lin : p;
+    uint64_t lin = (uintptr_t)p - (uintptr_t)w->base;
+    const struct window_span *s = w->base ? span_at(w, lin) : NULL;
+    return s ? w->arena->base + to_ram(s, lin) : p;
 }

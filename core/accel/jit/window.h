@@ -2,8 +2,8 @@
  * The window: guest memory as a processor without paging sees it, at one range of host addresses,
  * for translated code that reaches it without any check.
  *
- * Linear address 0 is at base; all of 4 GiB and far beyond either side is reserved. Plain memory,
- * whose ram address is its physical one, is mapped there a second time. Pages that may not be
+ * Linear address 0 is at base; all of 4 GiB and far beyond either side is reserved. Plain memory is
+ * mapped there a second time, video memory also more than once. Pages that may not be
  * written without somebody hearing of it (they have marks, or are ROM) can only be read; everything
  * else cannot be touched at all. What then becomes of an access is the business of fault.h.
  */
@@ -20,6 +20,7 @@
 
 struct window_span {
     uint64_t start, end;     /* whole pages */
+    uint64_t ram;            /* ram address of start */
     bool writable;
 };
 
