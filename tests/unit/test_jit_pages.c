@@ -446,6 +446,40 @@ static void a_return_leads_to_a_page_that_is_another_one_now(void **state)
     assert_int_equal(b->cpu->s.gpr[R_BX], 0x22 * TIMES);
 }
 
+/* Behind a call is an instruction of which the second page is not there when the function returns:
+ * the fault is that instruction's, whose handler brings the page, and nothing runs twice. */
+static void a_return_leads_to_an_instruction_whose_second_page_is_gone(void **state)
+{
+    static const uint8_t caller[] = {
+        0xe8, 0x03, 0x10, 0, 0,                         /* call function */
+        0xb8, 0x11, 0, 0, 0,                            /* mov eax, 0x11: in two pages */
+        0xc3,                                           /* ret */
+    };
+    static const uint8_t function[] = {0x51, 0x59, 0xc3}; /* push rcx; pop rcx; ret */
+    static const uint8_t handler[] = {
+        0x48, 0x89, 0x17,                               /* mov [rdi], rdx */
+        0x48, 0x83, 0xc4, 0x08,                         /* add rsp, 8 */
+        0x48, 0xcf,                                     /* iretq */
+    };
+    static const uint8_t loop[] = {
+        0x48, 0xc7, 0x07, 0, 0, 0, 0,                   /* again: mov qword [rdi], 0 */
+        0x0f, 0x20, 0xd8, 0x0f, 0x22, 0xd8,             /* mov rax, cr3; mov cr3, rax */
+        0xff, 0xd6,                                     /* call rsi */
+        0x48, 0x01, 0xc3,                               /* add rbx, rax */
+        0xff, 0xc9,                                     /* dec ecx */
+        0x75, 0xea,                                     /* jnz again */
+    };
+    struct interp_bench *b = *state;
+    ibench_poke(b, LB_PAGES + 0xff8, caller, sizeof(caller));
+    ibench_poke(b, LB_PAGES + 0x2000, function, sizeof(function));
+    ibench_poke(b, LB_HANDLERS + X86_PF * 16, handler, sizeof(handler));
+    b->cpu->s.gpr[R_DX] = (LB_PAGES + 0x1000) | 7;
+    run_with(b, loop, sizeof(loop), TIMES, LB_PT + 8, LB_PAGES + 0xff8);
+    assert_int_equal(b->cpu->s.gpr[R_CX], 0);
+    assert_int_equal(b->cpu->s.gpr[R_BX], 0x11 * TIMES);
+    assert_true(has_translation(b, LB_PAGES + 0x2000));
+}
+
 /* [SDM3] "Global Pages": a load of CR3 leaves their translations, INVLPG does not. */
 static void code_of_global_pages_outlives_a_load_of_cr3(void **state)
 {
@@ -577,6 +611,7 @@ int main(void)
         TEST(an_operand_does_not_wrap_around_into_page_0),
         TEST(each_address_space_has_its_own_code),
         TEST(a_return_leads_to_a_page_that_is_another_one_now),
+        TEST(a_return_leads_to_an_instruction_whose_second_page_is_gone),
         TEST(code_of_global_pages_outlives_a_load_of_cr3),
         TEST(a_jump_between_pages_follows_its_page),
         TEST(a_jump_to_a_global_page_outlives_a_load_of_cr3),

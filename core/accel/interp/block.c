@@ -634,12 +634,17 @@ unsigned block_code(struct interp *e, const struct block *b, uint8_t bytes[INSN_
     return len;
 }
 
-/* The block at linear address @lin, which is at ram address @ram; NULL: none is known. */
+static bool is_known(const struct interp *e, const struct block *b, uint64_t ram)
+{
+    return b->linked && b->ram == ram && b->mode == (e->cpu.mode & MODE_DECODE);
+}
+
+/* The block at linear address @lin, which is at ram address @ram; NULL: none is known. Faults if it
+ * has a second page that is not there. */
 static struct block *look_up(struct interp *e, uint64_t lin, uint64_t ram)
 {
     struct block *b = *block_bucket(e, ram);
-    uint32_t mode = e->cpu.mode & MODE_DECODE;
-    while (b && !(b->linked && b->ram == ram && b->mode == mode && still_there(e, b, lin))) {
+    while (b && !(is_known(e, b, ram) && still_there(e, b, lin))) {
         b = b->hash_next;
     }
     return b;
@@ -693,9 +698,13 @@ struct block *block_known(struct interp *e)
         e->debug.stops != NULL) {
         return NULL;
     }
-    struct block *b = look_up(e, lin, (uint64_t)(lin + t->addend - (uintptr_t)cpu->arena->base));
+    uint64_t ram = (uint64_t)(lin + t->addend - (uintptr_t)cpu->arena->base);
+    struct block *b = *block_bucket(e, ram);
+    while (b && !is_known(e, b, ram)) {
+        b = b->hash_next;
+    }
     if (!b || b->bytes != b->bytes1 || rip + b->bytes - 1 > e->cs_last) {
-        return NULL;
+        return NULL; /* also where to look for a second page might fault */
     }
     remember_jump(e, b, lin);
     return b;

@@ -235,7 +235,8 @@ bool block_cache_init(struct interp *e);
 void block_cache_fini(struct interp *e);
 /* The block at CS:RIP; decodes it if needed. Faults as a fetch does. */
 struct block *block_find(struct interp *e);
-/* The same if that is known already, lies in one page and the TLB has that; else NULL. */
+/* The same if that is known already, lies in one page and the TLB has that; else NULL. Faults
+ * never: translated code may have been left, with cur still inside. */
 struct block *block_known(struct interp *e);
 /* Forgets every block, and what decoding learned; as behind a change of the model. Not while a
  * block runs. */
