@@ -1,7 +1,7 @@
 /*
  * Flags that are not worth saving: as long as the operands of what made them are still there, they
  * can be made again, by repeating a comparison, by testing a logical result, or by undoing and
- * repeating a sum.
+ * repeating a sum. One that is overwritten before may be kept in memory.
  */
 #include "core/accel/jit/translate.h"
 
