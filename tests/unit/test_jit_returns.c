@@ -112,6 +112,69 @@ static void what_is_returned_to_changes_meanwhile(void **state)
     }
 }
 
+/* Is what begins at @rip a part of another one's translation? */
+static bool is_part(struct interp_bench *b, uint64_t rip)
+{
+    const struct jit *j = jit_of(b->e);
+    bool found = false;
+    for (const struct jit_block *jb = NULL; (jb = jit_next_block(j, jb));) {
+        found = found || (jb->head != jb && jb->head->block && jb->rip == rip);
+    }
+    return found;
+}
+
+static void a_function_is_a_part_of_its_caller(void **state)
+{
+    for (unsigned flat = 0; flat < 2; flat++) {
+        /* add edi, 2; ret */
+        assert_int_equal(run(*state, flat, LOOP, 10, "\x83\xc7\x02\xc3", 4, TIMES), 3 * TIMES);
+        assert_true(is_part(*state, FUNCTION));
+    }
+}
+
+/* The same, which once returns behind the INC EDI. */
+static void a_part_of_its_caller_returns_elsewhere(void **state)
+{
+    for (unsigned flat = 0; flat < 2; flat++) {
+        /* cmp ecx, 10; sete al; movzx eax, al; add [esp], eax; ret */
+        assert_int_equal(run(*state, flat, LOOP, 10,
+                             "\x83\xf9\x0a\x0f\x94\xc0\x0f\xb6\xc0\x01\x04\x24\xc3", 13, TIMES),
+                         TIMES - 1);
+        assert_true(is_part(*state, FUNCTION));
+    }
+}
+
+/* A function is called for ever by CODE, and calls another one, @inner, eight times, until EDI is
+ * 8000: then it halts, and the host expects its return, and no other. */
+static void check_inner(struct interp_bench *b, bool flat, const char *inner, unsigned n)
+{
+    ibench_poke(b, FUNCTION + 0x40, inner, n);
+    /* FUNCTION: mov ecx, 8; again: call FUNCTION+40h; inc edi; dec ecx; jnz again; cmp edi, 8000;
+     * jb +1; hlt; ret */
+    assert_int_equal(run(b, flat, "\xe8\xfb\0\0\0\xeb\xf9", 7,
+                         "\xb9\x08\0\0\0\xe8\x36\0\0\0\x47\x49\x75\xf7\x81\xff\x40\x1f\0\0"
+                         "\x72\x01\xf4\xc3", 24, 0), 8000);
+    assert_int_equal(depth(b), 1);
+}
+
+/* Once in eight times it goes on where its caller's translation does not. */
+static void a_part_of_its_caller_is_left_before_it_returns(void **state)
+{
+    for (unsigned flat = 0; flat < 2; flat++) {
+        /* cmp ecx, 4; je +1; ret; ret */
+        check_inner(*state, flat, "\x83\xf9\x04\x74\x01\xc3\xc3", 7);
+        assert_true(is_part(*state, FUNCTION + 0x40));
+    }
+}
+
+/* It has more parts than a translation: the caller's ends with its call. */
+static void a_function_is_too_long_for_its_caller(void **state)
+{
+    for (unsigned flat = 0; flat < 2; flat++) {
+        check_inner(*state, flat, "\xeb\0\xeb\0\xeb\0\xeb\0\xeb\0\xeb\0\xeb\0\xeb\0\xeb\0\xc3", 19);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fresh, jit_bench_end)
@@ -119,7 +182,10 @@ int main(void)
         TEST(a_return_that_skips_an_instruction), TEST(two_stacks_take_turns),
         TEST(calls_that_never_return_are_forgotten),
         TEST(a_recursion_is_deeper_than_what_is_remembered),
-        TEST(what_is_returned_to_changes_meanwhile),
+        TEST(what_is_returned_to_changes_meanwhile), TEST(a_function_is_a_part_of_its_caller),
+        TEST(a_part_of_its_caller_returns_elsewhere),
+        TEST(a_part_of_its_caller_is_left_before_it_returns),
+        TEST(a_function_is_too_long_for_its_caller),
     };
 #undef TEST
     return cmocka_run_group_tests(tests, NULL, NULL);

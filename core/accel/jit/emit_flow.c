@@ -215,6 +215,10 @@ bool emit_call(struct trans *t)
         return false;
     }
     push_return(t, t->in->opsize);
+    if (!trans_ends(t)) {
+        t->open[t->n_open++] = (uint8_t)(t->jb - t->head);
+        return true;
+    }
     trans_exit_call(t, trans_target(t));
     t->ended = true;
     return true;
@@ -247,9 +251,51 @@ static void load_offset(struct trans *t, unsigned size, enum host_reg to)
     emit_rm(&t->e, size == 2 ? 0x0fb7 : 0x8b, size == 8 ? 8 : 4, to, trans_op(t));
 }
 
+/* To the interpreter, which does the instruction, unless R8 is @to. EFLAGS stays in live code. */
+static void step_unless(struct trans *t, uint64_t to)
+{
+    struct emit *e = &t->e;
+    struct slow_path *p = trans_new_path(t, t->in->index_in_block);
+    if (t->context->live) {
+        emit_mov(e, 8, HOST_10, HOST_CX);
+        emit_lea(e, 4, HOST_CX, HOST_8, HOST_NONE, (int32_t)(0 - (uint32_t)to));
+        uint8_t *equal = emit_jrcxz(e, 8);
+        emit_mov(e, 8, HOST_CX, HOST_10);
+        p->from[p->n++] = emit_jmp(e);
+        emit_link_short(equal, e->at);
+        emit_mov(e, 8, HOST_CX, HOST_10);
+        return;
+    }
+    if (t->wide && (int64_t)to != (int32_t)to) {
+        emit_mov_imm(e, HOST_9, to);
+        emit_rr(e, 0x3b, 8, HOST_8, HOST_9);
+    } else {
+        emit_rr(e, 0x81, t->wide ? 8 : 4, 7, HOST_8);   /* cmp r8, to */
+        emit_imm(e, to, 4);
+    }
+    p->from[p->n++] = emit_jcc(e, 5);
+}
+
+/* Inside the translation, behind the CALL that led here. */
+static void return_inside(struct trans *t, unsigned size, unsigned more)
+{
+    if (!t->context->live) {
+        trans_flags_aside(t);
+    }
+    trans_stack(t, 0, size, READ);
+    load_offset(t, size, HOST_8);
+    step_unless(t, t->jb[1].rip);
+    trans_move_esp(t, (int)(size + more));
+    t->n_open--;
+}
+
 bool emit_ret(struct trans *t)
 {
     unsigned size = t->in->opsize, more = t->info->operand[0] == OPD_Iw ? (uint16_t)t->in->imm : 0;
+    if (!trans_ends(t)) {
+        return_inside(t, size, more);
+        return true;
+    }
     trans_flags_leave(t);
     trans_stack(t, 0, size, READ);
     load_offset(t, size, HOST_8);

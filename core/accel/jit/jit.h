@@ -43,7 +43,7 @@
 #define UNIT_CODE      61440u      /* more than they can become */
 #define JIT_BLOCKS     131072u
 #define JIT_LINKS      262144u
-#define UNIT_LINKS     (UNIT_PARTS + 1) /* most of a translation */
+#define UNIT_LINKS     (2 * UNIT_PARTS + 1) /* most of a translation */
 #define JIT_PARTS      16u         /* of the code memory and both tables */
 #define PART_BLOCKS    (JIT_BLOCKS / JIT_PARTS)
 #define PART_LINKS     (JIT_LINKS / JIT_PARTS)
@@ -415,6 +415,11 @@ void jit_path_begin(struct jit *j, struct jit_block *jb);
 bool jit_path_adds(struct jit *j, struct block *b);
 /* The path that was found, if it is more than one block; else another one is looked for later. */
 bool jit_path_ends(struct jit *j, struct jit_path *found);
+/* Calls of its first @n parts that go on inside, and have not returned before the last of these:
+ * how many, and their parts. */
+unsigned jit_path_open(const struct jit_path *p, unsigned n, uint8_t open[UNIT_PARTS]);
+/* At most @n of them, without such a call. */
+unsigned jit_path_closed(const struct jit_path *p, unsigned n);
 /* Or none is found: @b, if it is in it, is no more; NULL: nothing is. */
 void jit_path_drop(struct jit *j, const struct block *b);
 /* The blocks of @head's parts know of them; no longer. */

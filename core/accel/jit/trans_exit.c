@@ -362,6 +362,26 @@ void trans_exit_op(struct trans *t)
     exit_at(t, t->in->index_in_block, stubs_of(t)->exit_op);
 }
 
+bool trans_goes_in_or_out(const struct insn *in)
+{
+    return trans_emitters[in->row] == emit_call || trans_emitters[in->row] == emit_ret;
+}
+
+/* The host is to return behind the CALL of part @i, as if it had been called there. */
+static void expect_return(struct trans *t, unsigned i)
+{
+    const struct jit_block *jb = &t->head[i];
+    const struct insn *call = &jb->block->insns[jb->block->n - 1];
+    uint64_t back = (jb->rip + jb->block->bytes) & (~0ull >> (64 - 8 * call->opsize));
+    uint8_t *on = emit_call_to(&t->e);
+    if (t->points[i]) {
+        emit_link(emit_jmp(&t->e), t->points[i]);
+    } else {
+        t->points[i] = return_point(t, back);
+    }
+    emit_link(on, t->e.at);
+}
+
 /* What follows in the translation is not run. */
 static void leave(struct trans *t, const struct slow_path *p)
 {
@@ -371,6 +391,9 @@ static void leave(struct trans *t, const struct slow_path *p)
     t->again = p->again;
     trans_flags_leave(t);
     trans_take_budget(t, 0, t->jb->rest);
+    for (unsigned i = 0; i < p->n_open; i++) {
+        expect_return(t, p->open[i]);
+    }
     trans_exit_to(t, p->rip);
 }
 

@@ -18,8 +18,9 @@ struct slow_path *trans_new_path(struct trans *t, unsigned index)
     struct slow_path *p = &t->slow[t->n_slow++];
     *p = (struct slow_path){
         .jb = t->jb, .index = index, .noted = t->fp.noted, .again = t->again, .direct = t->direct,
-        .flags = where_flags_are(t), .dirty = t->dirty,
+        .flags = where_flags_are(t), .dirty = t->dirty, .n_open = t->n_open,
     };
+    memcpy(p->open, t->open, sizeof(t->open));
     memcpy(p->was_held, t->held, sizeof(t->held));
     return p;
 }

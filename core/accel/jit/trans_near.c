@@ -19,7 +19,7 @@ static bool can_be_first(trans_emitter e)
     return e == emit_alu || e == emit_test || e == emit_unary || e == emit_move ||
            e == emit_movx || e == emit_movsxd || e == emit_setcc || e == emit_cmov ||
            e == emit_shift || e == emit_imul || e == emit_mul || e == emit_push ||
-           e == emit_pop || e == emit_vec || e == emit_vex || e == emit_x87;
+           e == emit_pop || e == emit_call || e == emit_vec || e == emit_vex || e == emit_x87;
 }
 
 /* The stack pointer is used whole. */
@@ -41,6 +41,11 @@ static bool is_sum(const struct trans *t, const struct insn *in, unsigned reg, i
     if (emitter == emit_pop) {
         *by = in->opsize;
         return stack && in->r != reg;
+    }
+    if (emitter == emit_ret) {
+        bool more = insn_info[in->row].operand[0] == OPD_Iw;
+        *by = in->opsize + (more ? (uint16_t)in->imm : 0);
+        return stack;
     }
     if (emitter == emit_lea_insn) {
         *by = in->disp;

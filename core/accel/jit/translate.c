@@ -77,9 +77,10 @@ static void translate_insn(struct trans *t)
             trans_near_over(t);
             trans_guess_over(t);
         }
+        bool comes_back = !t->is_first && !trans_goes_in_or_out(t->in);
         for (struct slow_path *p = t->path; p && !t->ended; p = p->before) {
             p->near = t->is_first;
-            p->back = t->is_first ? NULL : t->e.at;
+            p->back = comes_back ? t->e.at : NULL;
             memcpy(p->held, t->held, sizeof(t->held));
         }
         return;
@@ -220,6 +221,7 @@ static void begin_parts(struct trans *t, const struct jit_path *path)
         }
         wanted |= more;
     }
+    n = jit_path_closed(path, n);
     t->n = 0;
     t->head = jit_new_blocks(j, n);
     for (unsigned i = 0; i < n; i++) {
@@ -270,6 +272,8 @@ static void begin(struct trans *t, struct jit *j, const struct jit_path *path)
     t->dirty = 0;
     trans_forget_held(t);
     t->ended = false;
+    t->n_open = 0;
+    memset(t->points, 0, sizeof(t->points));
     t->in_host = t->context->live;
     t->saved = t->carry_saved = !t->context->live;
     t->again.in = NULL;

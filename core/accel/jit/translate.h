@@ -38,6 +38,7 @@ struct slow_path {
     unsigned index;          /* in its block */
     bool leaves;             /* a conditional jump to @rip, out of the translation */
     uint64_t rip;
+    uint8_t n_open, open[UNIT_PARTS]; /* trans.open then */
     bool direct;             /* from an access in the window, around which EFLAGS stays */
     enum flags_where flags;
     struct flags_again again;
@@ -147,6 +148,9 @@ struct trans {
     struct slow_path *path;  /* of this instruction, if it has one: the last one */
     bool out_of_line;        /* behind the block: nothing needs a path that has none */
     struct trans_fp fp;
+    uint8_t n_open, open[UNIT_PARTS]; /* parts with a CALL that has not returned yet */
+    const uint8_t *points[UNIT_PARTS]; /* where the host is to return to behind them; NULL: it
+                              * has not been needed */
     uint8_t *second_page[2]; /* displacements of jumps that are taken if the second page moved */
     unsigned n_second_page;
 };
@@ -367,6 +371,8 @@ void trans_exit_chain(struct trans *t, uint64_t rip);
 void trans_exit_step(struct trans *t, unsigned index);
 /* The last instruction is done by the interpreter's operation alone. */
 void trans_exit_op(struct trans *t);
+/* CALL and RET inside a translation: the interpreter, if it has to do one, goes on behind it. */
+bool trans_goes_in_or_out(const struct insn *in);
 /* What slow_path promised, out of line. */
 void trans_slow_paths(struct trans *t);
 /* Offset behind the instruction. */

@@ -5,6 +5,7 @@
  *         it only when there were enough of them. Then the blocks that run next are noted, in the
  *         interpreter, up to where code leaves the page or the way is not known in advance, up to
  *         a unit that is there, or back to the first one; they are translated behind each other.
+ *         So is a function that is called, if all of it is there up to its return.
  *         A loop is unrolled. Whatever jumps forward inside blocks translated alone does not count:
  *         it is a part of what begins before it.
  */
@@ -12,26 +13,77 @@
 
 #define UNROLLED 64u         /* instructions of a loop that is unrolled */
 
-/* Does block @b at @rip lead to @next, in a way that translated code can follow? */
-static bool leads(const struct jit *j, const struct block *b, uint64_t rip, uint64_t next)
+static const struct insn *last_insn(const struct block *b)
 {
-    const struct jit_context *c = &j->contexts[j->path.context];
-    const struct insn *last = &b->insns[b->n - 1];
-    trans_emitter emitter = trans_emitters[last->row];
-    uint64_t behind = (rip + b->bytes) & (c->mode & MODE_CS64 ? ~0ull : 0xffffffff);
-    if (!b->ends) {
-        return next == behind;
+    return &b->insns[b->n - 1];
+}
+
+static trans_emitter last_emitter(const struct block *b)
+{
+    return b->ends ? trans_emitters[last_insn(b)->row] : NULL;
+}
+
+unsigned jit_path_open(const struct jit_path *p, unsigned n, uint8_t open[UNIT_PARTS])
+{
+    unsigned depth = 0;
+    for (unsigned i = 0; i + 1 < n; i++) {
+        trans_emitter emitter = last_emitter(p->part[i].block);
+        if (emitter == emit_call) {
+            open[depth++] = (uint8_t)i;
+        }
+        depth -= emitter == emit_ret;
     }
-    if (block_rep(b, last)) {
-        return next == behind && !j->check;             /* a trial ends there */
-    }
-    bool loop = emitter == emit_loop && !c->live && last->opcode >= 0xe2;
-    if (emitter != emit_jump && emitter != emit_jump_cc && !loop) {
+    return depth;
+}
+
+unsigned jit_path_closed(const struct jit_path *p, unsigned n)
+{
+    uint8_t open[UNIT_PARTS];
+    return jit_path_open(p, n, open) > 0 ? open[0] + 1u : n;
+}
+
+static uint64_t behind(const struct jit_context *c, const struct block *b, uint64_t rip)
+{
+    return (rip + b->bytes) & (c->mode & MODE_CS64 ? ~0ull : 0xffffffff);
+}
+
+/* Is @next where the RET at the end of the path leads, its CALL being in it, too? */
+static bool returns_to(const struct jit_context *c, const struct jit_path *p, uint64_t next)
+{
+    uint8_t open[UNIT_PARTS];
+    unsigned depth = jit_path_open(p, p->n, open);
+    if (depth == 0) {
         return false;
     }
-    uint64_t target = jit_branch_target(last, behind);
-    return jit_branch_fits(c, target) &&
-           (next == target || (emitter != emit_jump && next == behind));
+    const struct block *caller = p->part[open[depth - 1]].block;
+    return behind(c, caller, p->part[open[depth - 1]].rip) == next &&
+           last_insn(caller)->opsize == last_insn(p->part[p->n - 1].block)->opsize;
+}
+
+/* Does the path lead to @next, in a way that translated code can follow? */
+static bool leads(const struct jit *j, const struct jit_path *p, uint64_t next)
+{
+    const struct jit_context *c = &j->contexts[p->context];
+    const struct block *b = p->part[p->n - 1].block;
+    const struct insn *last = last_insn(b);
+    trans_emitter emitter = last_emitter(b);
+    uint64_t on = behind(c, b, p->part[p->n - 1].rip);
+    if (!b->ends) {
+        return next == on;
+    }
+    if (block_rep(b, last)) {
+        return next == on && !j->check;                 /* a trial ends there */
+    }
+    if (emitter == emit_ret) {
+        return returns_to(c, p, next);
+    }
+    bool loop = emitter == emit_loop && !c->live && last->opcode >= 0xe2;
+    bool always = emitter == emit_jump || emitter == emit_call;
+    if (!always && emitter != emit_jump_cc && !loop) {
+        return false;
+    }
+    uint64_t target = jit_branch_target(last, on);
+    return jit_branch_fits(c, target) && (next == target || (!always && next == on));
 }
 
 static bool is_in(const struct jit_path *p, const struct block *b)
@@ -77,12 +129,20 @@ bool jit_path_adds(struct jit *j, struct block *b)
     const struct jit_block *jb = b->translated;
     if (j->context != p->context || p->n == UNIT_PARTS || p->n_insns + b->n > UNIT_INSNS ||
         !jb || jb->n_parts > 1 || jb->context != p->context || jb->rip != rip ||
-        !leads(j, p->part[p->n - 1].block, p->part[p->n - 1].rip, rip) ||
+        !leads(j, p, rip) ||
         !same_page(p, b, rip) || is_in(p, b)) {
         return false;
     }
     add(j, b, rip);
     return true;
+}
+
+/* Have all its calls returned at its end? */
+static bool is_closed(const struct jit_path *p)
+{
+    uint8_t open[UNIT_PARTS];
+    trans_emitter emitter = last_emitter(p->part[p->n - 1].block);
+    return emitter != emit_call && jit_path_open(p, p->n, open) == (emitter == emit_ret);
 }
 
 /* Appends the path to itself as often as it fits. */
@@ -111,15 +171,16 @@ bool jit_path_ends(struct jit *j, struct jit_path *found)
 {
     struct jit_path *p = &j->path;
     const struct jit_block *jb = p->part[0].block->translated;
-    const struct block *last = p->part[p->n - 1].block;
     bool loops = j->e->cpu.block_rip == p->part[0].rip && j->e->block == p->part[0].block &&
-                 leads(j, last, p->part[p->n - 1].rip, p->part[0].rip);
+                 leads(j, p, p->part[0].rip) && is_closed(p);
     if (j->context != p->context || !jb || jb->context != p->context) {
         give_up(p);
         return false;
     }
     if (loops) {
         unroll(p);
+    } else {
+        p->n = jit_path_closed(p, p->n);
     }
     if (p->n == 1) {
         give_up(p);
